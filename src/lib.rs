@@ -1,1 +1,10 @@
-
+//! sharewarden tells an organisation which of its files are open to whom, and closes what should not be open.
+//!
+//! Data runs one way; only the ends touch the world:
+//!
+//! ```text
+//! Source --Reader--> readings --> Ledger --wants/enrich--> judge --> findings --> Report
+//! ```
+pub mod model;
+pub mod policy;
+pub mod report;

@@ -1,0 +1,145 @@
+//! What counts as confidential: path patterns and tags, compiled, and the labels that they give.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde::{Deserialize, Serialize};
+
+use super::short_digest;
+
+/// The labels found on an item by looking at its tags and at what lies beneath it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Labels {
+    /// Labels of the item, of a folder above it, or of something beneath it.
+    pub found: BTreeSet<String>,
+    /// Whether all was looked at; without it, no label found does not mean that there is none.
+    pub complete: bool,
+}
+
+/// The classification of the policy, compiled: which labels a path or a tag gives.
+///
+/// Adapters hold it while they look at tags and at what lies beneath a folder, so that paths need not be kept.
+#[derive(Clone, Debug, Default)]
+pub struct Classes {
+    patterns: GlobSet,
+    pattern_labels: Vec<String>,
+    tags: BTreeMap<String, BTreeSet<String>>,
+    digest: String,
+}
+
+impl Classes {
+    /// Compiles classes given as `(label, path patterns, tags)`.
+    ///
+    /// Patterns are case-insensitive globs over owner paths; `*` does not cross a slash, `**` does, and
+    /// `**/X/**` matches `X` itself.
+    ///
+    /// # Errors
+    /// The pattern that is none, with the reason.
+    pub fn compile(classes: &[(String, Vec<String>, Vec<String>)]) -> Result<Self, (String, globset::Error)> {
+        let mut patterns = GlobSetBuilder::new();
+        let mut pattern_labels = Vec::new();
+        let mut tags: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut parts = Vec::new();
+        for (label, globs, names) in classes {
+            for glob in globs {
+                let itself = glob.strip_suffix("/**");
+                for form in std::iter::once(glob.as_str()).chain(itself) {
+                    let compiled = GlobBuilder::new(form.trim_start_matches('/'))
+                        .case_insensitive(true)
+                        .literal_separator(true)
+                        .backslash_escape(true)
+                        .build()
+                        .map_err(|error| (glob.clone(), error))?;
+                    patterns.add(compiled);
+                    pattern_labels.push(label.clone());
+                }
+            }
+            for name in names {
+                tags.entry(name.to_lowercase()).or_default().insert(label.clone());
+            }
+            parts.push(serde_json::json!([label, globs, names]).to_string());
+        }
+        let patterns = patterns.build().map_err(|error| (String::new(), error))?;
+        let digest = digest
+            .finalize()
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(Self {
+            patterns,
+            pattern_labels,
+            tags,
+            digest,
+        })
+    }
+
+    /// Whether any path pattern is configured.
+    #[must_use]
+    pub fn has_patterns(&self) -> bool {
+        !self.pattern_labels.is_empty()
+    }
+
+    /// Whether any tag is configured.
+    #[must_use]
+    pub fn has_tags(&self) -> bool {
+        !self.tags.is_empty()
+    }
+
+    /// The labels that a path gives, through itself or a folder above it.
+    #[must_use]
+    pub fn of_path(&self, path: &str) -> BTreeSet<String> {
+        let path = path.trim_matches('/');
+        let ends = path
+            .match_indices('/')
+            .map(|(at, _)| at)
+            .chain(std::iter::once(path.len()));
+        ends.flat_map(|end| self.patterns.matches(&path[..end]))
+            .filter_map(|index| self.pattern_labels.get(index).cloned())
+            .collect()
+    }
+
+    /// The labels that a tag gives; tags compare without regard to case.
+    #[must_use]
+    pub fn of_tag(&self, tag: &str) -> BTreeSet<String> {
+        self.tags.get(&tag.to_lowercase()).cloned().unwrap_or_default()
+    }
+
+    /// Tells one classification from another, so that labels found under an older one are looked up again.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes() -> Classes {
+        Classes::compile(&[(
+            "confidential".to_owned(),
+            vec!["**/HR/**".to_owned(), "**/*.kdbx".to_owned()],
+            vec!["Confidential".to_owned()],
+        )])
+        .unwrap()
+    }
+
+    #[test]
+    fn a_path_is_classified_through_itself_and_its_ancestors() {
+        let hit = |path: &str| !classes().of_path(path).is_empty();
+        assert!(hit("/HR/salaries.xlsx"));
+        assert!(hit("/HR"), "**/X/** matches X itself");
+        assert!(hit("/a/hr/b/c"), "case does not matter");
+        assert!(hit("/vault.KDBX"));
+        assert!(hit("/a/vault.kdbx/inside"), "beneath a match");
+        assert!(!hit("/HRx/file"));
+        assert!(!hit("/"));
+    }
+
+    #[test]
+    fn tags_compare_without_regard_to_case() {
+        assert_eq!(classes().of_tag("CONFIDENTIAL").len(), 1);
+        assert!(classes().of_tag("other").is_empty());
+    }
+}

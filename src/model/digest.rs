@@ -1,0 +1,23 @@
+//! Short digests that tell one thing from another.
+
+use sha2::{Digest, Sha256};
+
+/// Sixteen hexadecimal digits of the SHA-256 over the parts, each with its length before it, so that
+/// moving a boundary between parts changes the digest.
+#[must_use]
+pub fn short_digest<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        let part = part.as_ref();
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    let bytes = digest.finalize();
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .take(8)
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
+        .collect()
+}

@@ -1,0 +1,272 @@
+//! The report as programs read it, `sharewarden.report/v1`: a frozen copy of the wire format.
+//!
+//! Kept apart from the model so that a change there does not change what dashboards read.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::{
+    Access, AccountTotals, Audience, ControlTotals, ItemKind, Level, PrincipalKind, Problem, Remedy,
+    RequestTotals, RuleId, ShareKind, SourceKind, Status, Verdict, WaiverNote,
+};
+
+/// The schema's name and version.
+pub const SCHEMA: &str = "sharewarden.report/v1";
+
+/// Everything of a report but its findings and shares, which come one by one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Which program made it.
+    pub tool: Tool,
+    /// Which run it tells of.
+    pub run: Run,
+    /// What was read, source by source.
+    pub sources: Vec<Source>,
+    /// Sums over all findings.
+    pub totals: Totals,
+    /// What the operator should know about the policy itself: waivers and gaps that lapse or match nothing.
+    pub notices: Vec<Notice>,
+}
+
+/// Which program made a report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tool {
+    /// `sharewarden`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// A run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// Its id.
+    pub id: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// Whether a source in it was not yet read whole before.
+    pub baseline: bool,
+    /// What it was asked to read.
+    pub scope: RunScope,
+    /// What its result is worth.
+    pub verdict: Verdict,
+    /// The policy it judged by.
+    pub policy: PolicyNote,
+}
+
+/// What a run was asked to read.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct RunScope {
+    /// The sources' names.
+    pub sources: Vec<String>,
+    /// The accounts asked for; empty means all.
+    pub users: Vec<String>,
+    /// The rules asked for; empty means all.
+    pub rules: Vec<RuleId>,
+    /// Whether everything was in scope.
+    pub full: bool,
+}
+
+/// The policy of a run.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct PolicyNote {
+    /// Distinguishes one policy from another.
+    pub digest: String,
+    /// Rules switched off.
+    pub rules_off: Vec<RuleId>,
+    /// How many overrides there are.
+    pub overrides: usize,
+    /// How many waivers.
+    pub waivers: usize,
+    /// How many patterns of excluded users and groups.
+    pub exclusions: usize,
+    /// How many accepted gaps.
+    pub gaps: usize,
+}
+
+/// A source in a run.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// The product and version, as the service names itself.
+    pub product: Option<String>,
+    /// What its result is worth.
+    pub verdict: Verdict,
+    /// How many accounts became what.
+    pub accounts: AccountTotals,
+    /// How much of the inventory is known, and how old the oldest part is.
+    pub inventory: Inventory,
+    /// Rules that lacked their input.
+    pub rules_not_judged: Vec<RuleId>,
+    /// Shares to `anyone` of which is not known whether they are classified.
+    pub classification_undetermined: u64,
+    /// What this version does not look at.
+    pub not_covered: Vec<String>,
+    /// Distinct shared items seen.
+    pub items_seen: u64,
+    /// Distinct shares seen.
+    pub shares_seen: u64,
+    /// What the requests came to.
+    pub requests: RequestTotals,
+    /// The service's own counts beside what was seen; `null` where they were not read.
+    pub control: Option<ControlTotals>,
+    /// What was not read, or is worth knowing.
+    pub problems: Vec<Problem>,
+}
+
+/// How much of a source's inventory is known.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub struct Inventory {
+    /// The part of its scopes that was ever read, in percent.
+    pub known_percent: f64,
+    /// When the part that was read longest ago was read.
+    pub oldest_check: Option<Timestamp>,
+}
+
+/// Sums over a report's findings.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Totals {
+    /// Shares in the report's scope.
+    pub shares: u64,
+    /// Findings that stand: neither waived nor ended.
+    pub findings: u64,
+    /// Findings that are waived.
+    pub waived: u64,
+    /// Standing findings by level.
+    pub by_level: BTreeMap<Level, u64>,
+    /// Standing findings by rule.
+    pub by_rule: BTreeMap<RuleId, u64>,
+    /// All findings of the report by status.
+    pub by_status: BTreeMap<Status, u64>,
+}
+
+/// Something the operator should know about the policy itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Notice {
+    /// `waiver-unused`, `waiver-lapsed`, `waiver-lapsing`, `gap-lapsed` or `gap-lapsing`.
+    pub code: String,
+    /// What it is, in words.
+    pub message: String,
+}
+
+/// A finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Its identity.
+    pub id: String,
+    /// The rule that fired.
+    pub rule: RuleId,
+    /// How much it matters.
+    pub level: Level,
+    /// Where it stands.
+    pub status: Status,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// When it was last looked for.
+    pub checked_at: Timestamp,
+    /// The source's name.
+    pub source: String,
+    /// The day on which it will be acted upon.
+    pub due: Option<Timestamp>,
+    /// The waiver under which it stands.
+    pub waiver: Option<WaiverNote>,
+    /// One sentence for the owner.
+    pub message: String,
+    /// What would put it right.
+    pub remedy: RemedyView,
+    /// The share; `null` for a finding about a source's settings.
+    pub share: Option<Share>,
+}
+
+/// What would put a finding right.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RemedyView {
+    /// The action.
+    pub action: Remedy,
+}
+
+/// A share.
+#[derive(Clone, Debug, Serialize)]
+pub struct Share {
+    /// The service's own id.
+    pub id: String,
+    /// How it is shared.
+    pub kind: ShareKind,
+    /// Who can open it: the widest that applies.
+    pub audience: Audience,
+    /// What it allows.
+    pub access: Access,
+    /// Whether a password protects it; `null` where not told.
+    pub password: Option<bool>,
+    /// When it ends, as the service states it.
+    pub expires: Option<String>,
+    /// Whether it has ended.
+    pub expired: bool,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// Whether it comes from a folder above.
+    pub inherited: bool,
+    /// The label its maker gave it.
+    pub label: Option<String>,
+    /// Its address with the secret part masked.
+    pub link: Option<String>,
+    /// What is shared.
+    pub item: Item,
+    /// Whose it is.
+    pub owner: Principal,
+    /// Who shared it.
+    pub shared_by: Option<Principal>,
+    /// Whom it was granted to.
+    pub recipients: Vec<Principal>,
+    /// Fields that the service did not tell.
+    pub unknown: Vec<String>,
+}
+
+/// What is shared.
+#[derive(Clone, Debug, Serialize)]
+pub struct Item {
+    /// The service's own id.
+    pub id: String,
+    /// Its path from its owner's root.
+    pub path: String,
+    /// The last segment of the path.
+    pub name: String,
+    /// File or folder.
+    pub kind: ItemKind,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// How many files lie beneath.
+    pub files_beneath: Option<u64>,
+    /// Whether it is classified; `null` while that was not looked at in full.
+    pub classified: Option<bool>,
+    /// The labels it is classified with.
+    pub labels: Vec<String>,
+    /// The drive it lies in.
+    pub drive: Option<String>,
+}
+
+/// A person or group.
+#[derive(Clone, Debug, Serialize)]
+pub struct Principal {
+    /// The service's own id.
+    pub id: String,
+    /// Display name.
+    pub name: Option<String>,
+    /// Mail address.
+    pub email: Option<String>,
+    /// What it is to the organisation.
+    pub kind: PrincipalKind,
+    /// Whether it can sign in.
+    pub active: Option<bool>,
+}

@@ -60,12 +60,7 @@ impl Classes {
             parts.push(serde_json::json!([label, globs, names]).to_string());
         }
         let patterns = patterns.build().map_err(|error| (String::new(), error))?;
-        let digest = digest
-            .finalize()
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = short_digest(parts);
         Ok(Self {
             patterns,
             pattern_labels,

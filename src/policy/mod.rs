@@ -8,8 +8,7 @@ use globset::GlobSet;
 use jiff::{Span, Timestamp, civil::Date};
 
 use crate::model::{
-    Audience, Classes, Finding, FindingId, Level, PrincipalKind, ProblemCode, RuleId, Share, SourceFacts,
-    SourceName,
+    Audience, Classes, Finding, FindingId, Level, PrincipalKind, ProblemCode, RuleId, SourceName,
 };
 
 /// What the organisation accepts, compiled from the configuration.

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Sixteen hexadecimal digits of the SHA-256 over the parts, each with its length before it, so that
 /// moving a boundary between parts changes the digest.
 #[must_use]
@@ -13,7 +15,6 @@ pub fn short_digest<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Strin
         digest.update(part);
     }
     let bytes = digest.finalize();
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()
         .take(8)

@@ -26,6 +26,8 @@ pub enum Reading {
         scope: String,
         /// What became of it.
         outcome: ScopeOutcome,
+        /// Whether its home was searched for shared nodes.
+        searched: bool,
     },
     /// Something that was not read, or is worth knowing.
     Problem(Problem),
@@ -33,6 +35,10 @@ pub enum Reading {
     Labels {
         /// The item's id.
         item: String,
+        /// The drive it lies in, where the service has drives.
+        drive: Option<String>,
+        /// The digest of the classes that were looked for.
+        classes: String,
         /// The labels.
         labels: Labels,
         /// How many files lie beneath, where that was counted.

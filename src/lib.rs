@@ -7,5 +7,6 @@
 //! ```
 pub mod model;
 pub mod policy;
+pub mod provider;
 pub mod report;
 pub mod store;

@@ -2,10 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::scopes::Batch;
 use super::sharing::{self, VersionRow};
 use super::{Ledger, REMEMBERED_PRINCIPALS, Result, Run, storable, within};
-use crate::model::{Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share};
+use crate::model::{Batch, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share};
 
 impl Ledger {
     /// Writes a batch of readings.

@@ -22,7 +22,6 @@ use crate::model::{PrincipalClass, SourceKind, SourceName};
 pub use judging::{JudgedSource, Judging};
 pub use pages::{RunFilter, StoredRun};
 pub use runs::{Run, RunStart};
-pub use scopes::{Batch, KnownScope};
 
 /// The migrations, oldest first; the file's `user_version` counts those it has seen.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];

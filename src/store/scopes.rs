@@ -5,27 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row};
 use super::{Ledger, Result, Run};
-use crate::model::{PrincipalClass, Reading, Scope, Share, SourceName};
-
-/// Readings of one source, written together; those of one scope's listing name the scope.
-#[derive(Debug)]
-pub struct Batch {
-    /// The source.
-    pub source: SourceName,
-    /// The scope through which they were read.
-    pub scope: Option<String>,
-    /// The readings.
-    pub readings: Vec<Reading>,
-}
-
-/// A scope to read, with what is remembered of it.
-#[derive(Clone, Debug)]
-pub struct KnownScope {
-    /// The scope.
-    pub scope: Scope,
-    /// When its home was last searched for shared nodes.
-    pub searched_at: Option<Timestamp>,
-}
+use crate::model::{KnownScope, PrincipalClass, Scope, Share, SourceName};
 
 impl Ledger {
     /// The scopes that this run listed and whose id comes after `after`, in the order of their ids.

@@ -1,8 +1,9 @@
 //! What people and programs read: one writer a format over one source of findings.
 //!
 //! Writers read a run through [`Pages`], one finding at a time; none holds them all. All text in a
-//! finding but `message` is remote: each writer makes it safe for its own format.
+//! finding but `message` is remote: each writer makes it safe for its own format, by [`text`].
 
+pub mod text;
 pub mod view;
 
 /// A stored run, read one finding at a time.

@@ -15,6 +15,9 @@ pub mod table;
 pub mod text;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 /// A stored run, read one finding at a time.
 pub trait Pages {
     /// Everything but findings and shares.

@@ -5,6 +5,8 @@
 //! ```text
 //! Source --Reader--> readings --> Ledger --wants/enrich--> judge --> findings --> Report
 //! ```
+
+pub mod emulator;
 pub mod http;
 pub mod model;
 pub mod policy;

@@ -1,2 +1,3 @@
 //! The command `sharewarden`.
+
 fn main() {}

@@ -12,7 +12,8 @@ use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use crate::model::{
-    Batch, Classes, KnownScope, Problem, ProblemCode, Reading, RequestTotals, ShareKind, SourceFacts, SourceName, Want,
+    Batch, Classes, KnownScope, Problem, ProblemCode, Reading, RequestTotals, ShareKind, SourceFacts,
+    SourceName, Want,
 };
 
 /// The longest batch of readings that a sink passes on at once.
@@ -40,7 +41,11 @@ impl Sink {
     /// Collects readings of one scope, or of none.
     #[must_use]
     pub fn of(&self, scope: Option<&str>) -> Collector<'_> {
-        Collector { sink: self, scope: scope.map(str::to_owned), readings: Vec::new() }
+        Collector {
+            sink: self,
+            scope: scope.map(str::to_owned),
+            readings: Vec::new(),
+        }
     }
 }
 
@@ -59,7 +64,11 @@ impl Collector<'_> {
     /// [`Closed`].
     pub async fn push(&mut self, reading: Reading) -> Result<(), Closed> {
         self.readings.push(reading);
-        if self.readings.len() < BATCH { Ok(()) } else { self.flush().await }
+        if self.readings.len() < BATCH {
+            Ok(())
+        } else {
+            self.flush().await
+        }
     }
 
     /// Passes on what was collected.
@@ -98,14 +107,21 @@ pub enum ReadError {
 impl ReadError {
     /// A failure of the service.
     pub fn service(code: ProblemCode, message: impl Into<String>) -> Self {
-        Self::Service { code, message: message.into() }
+        Self::Service {
+            code,
+            message: message.into(),
+        }
     }
 
     /// The problem to report for a scope; `None` when nobody listens, or the run was interrupted anyway.
     #[must_use]
     pub fn problem(&self, scope: &str) -> Option<Problem> {
         match self {
-            Self::Service { code: ProblemCode::Interrupted, .. } | Self::Closed(_) => None,
+            Self::Service {
+                code: ProblemCode::Interrupted,
+                ..
+            }
+            | Self::Closed(_) => None,
             Self::Service { code, message } => Some(Problem::new(scope, *code, message)),
         }
     }
@@ -117,8 +133,11 @@ impl ReadError {
             Self::Closed(_) => true,
             Self::Service { code, .. } => matches!(
                 code,
-                ProblemCode::AddressBlocked | ProblemCode::Maintenance | ProblemCode::TlsFailed
-                    | ProblemCode::SharingDisabled | ProblemCode::Interrupted
+                ProblemCode::AddressBlocked
+                    | ProblemCode::Maintenance
+                    | ProblemCode::TlsFailed
+                    | ProblemCode::SharingDisabled
+                    | ProblemCode::Interrupted
             ),
         }
     }

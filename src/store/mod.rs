@@ -1,4 +1,4 @@
-//! The ledger: the `SQLite` store of what was read and found, run by run. No SQL leaves this module.
+//! The ledger: the SQLite store of what was read and found, run by run. No SQL leaves this module.
 //!
 //! Shares and findings are kept as versions valid from run to run: an unchanged share costs a comparison
 //! and no row, and any stored run can be reported again. Nothing here holds all shares at once: readings
@@ -50,7 +50,7 @@ pub enum StoreError {
         /// The newest version this program knows.
         known: usize,
     },
-    /// `SQLite` refused.
+    /// SQLite refused.
     #[error("the state file failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// A stored value is not what this program writes.

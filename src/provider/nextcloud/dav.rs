@@ -16,9 +16,8 @@ use crate::http::Body;
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
 
-const DAV: &[u8] = b"DAV:";
-const OWNCLOUD: &[u8] = b"http://owncloud.org/ns";
-const NEXTCLOUD: &[u8] = b"http://nextcloud.org/ns";
+const DAV: &str = "DAV:";
+const OWNCLOUD: &str = "http://owncloud.org/ns";
 
 /// How deep elements may be nested.
 const MAX_DEPTH: usize = 32;
@@ -42,8 +41,6 @@ pub(super) struct Resource {
     pub(super) share_types: Vec<i64>,
     /// A tag's id, where the resource is a tag.
     pub(super) tag_id: Option<String>,
-    /// Whether people other than administrators can see the tag.
-    pub(super) tag_visible: Option<bool>,
 }
 
 /// Reads a multistatus answer resource by resource.
@@ -79,31 +76,31 @@ enum Element {
     ShareTypes,
     ShareType,
     TagId,
-    TagVisible,
     Other,
 }
 
 impl Element {
-    fn of(namespace: &ResolveResult<'_>, local: &[u8]) -> Self {
-        let ResolveResult::Bound(Namespace(namespace)) = namespace else { return Self::Other };
+    fn of(namespace: &ResolveResult<'_>, local: &str) -> Self {
+        let ResolveResult::Bound(Namespace(namespace)) = namespace else {
+            return Self::Other;
+        };
         match (*namespace, local) {
-            (DAV, b"multistatus") => Self::Multistatus,
-            (DAV, b"response") => Self::Response,
-            (DAV, b"href") => Self::Href,
-            (DAV, b"propstat") => Self::Propstat,
-            (DAV, b"status") => Self::Status,
-            (DAV, b"prop") => Self::Prop,
-            (DAV, b"resourcetype") => Self::ResourceType,
-            (DAV, b"collection") => Self::Collection,
-            (DAV, b"displayname") | (OWNCLOUD, b"display-name") => Self::DisplayName,
-            (OWNCLOUD, b"fileid") => Self::FileId,
-            (OWNCLOUD, b"owner-id") => Self::OwnerId,
-            (OWNCLOUD, b"owner-display-name") => Self::OwnerName,
-            (OWNCLOUD, b"size") => Self::Size,
-            (OWNCLOUD, b"share-types") => Self::ShareTypes,
-            (OWNCLOUD, b"share-type") => Self::ShareType,
-            (OWNCLOUD, b"id") => Self::TagId,
-            (OWNCLOUD | NEXTCLOUD, b"user-visible") => Self::TagVisible,
+            (DAV, "multistatus") => Self::Multistatus,
+            (DAV, "response") => Self::Response,
+            (DAV, "href") => Self::Href,
+            (DAV, "propstat") => Self::Propstat,
+            (DAV, "status") => Self::Status,
+            (DAV, "prop") => Self::Prop,
+            (DAV, "resourcetype") => Self::ResourceType,
+            (DAV, "collection") => Self::Collection,
+            (DAV, "displayname") | (OWNCLOUD, "display-name") => Self::DisplayName,
+            (OWNCLOUD, "fileid") => Self::FileId,
+            (OWNCLOUD, "owner-id") => Self::OwnerId,
+            (OWNCLOUD, "owner-display-name") => Self::OwnerName,
+            (OWNCLOUD, "size") => Self::Size,
+            (OWNCLOUD, "share-types") => Self::ShareTypes,
+            (OWNCLOUD, "share-type") => Self::ShareType,
+            (OWNCLOUD, "id") => Self::TagId,
             _ => Self::Other,
         }
     }
@@ -134,7 +131,8 @@ impl Multistatus {
         loop {
             self.buffer.clear();
             self.reader.get_mut().taken = 0;
-            let (namespace, event) = match self.reader.read_resolved_event_into_async(&mut self.buffer).await {
+            let (namespace, event) = match self.reader.read_resolved_event_into_async(&mut self.buffer).await
+            {
                 Ok(read) => read,
                 Err(error) => return Err(self.reader.get_mut().failure(&error)),
             };
@@ -154,11 +152,11 @@ impl Multistatus {
                     }
                 }
                 Event::Text(text) => {
-                    let text = String::from_utf8_lossy(&text).into_owned();
+                    let text = text.to_string();
                     self.add(&text);
                 }
                 Event::CData(text) => {
-                    let text = String::from_utf8_lossy(&text).into_owned();
+                    let text = text.to_string();
                     self.add(&text);
                 }
                 Event::GeneralRef(reference) => {
@@ -194,7 +192,9 @@ impl Multistatus {
                 self.pending = Resource::default();
                 self.status_good = false;
             }
-            Element::Collection if self.path.last() == Some(&Element::ResourceType) => self.pending.folder = true,
+            Element::Collection if self.path.last() == Some(&Element::ResourceType) => {
+                self.pending.folder = true;
+            }
             _ => {}
         }
         self.path.push(element);
@@ -209,7 +209,9 @@ impl Multistatus {
         let filled = (!text.is_empty()).then(|| text.to_owned());
         match (parent, element) {
             (None, Element::Multistatus) => self.ended = true,
-            (Some(Element::Multistatus), Element::Response) => return Some(std::mem::take(&mut self.resource)),
+            (Some(Element::Multistatus), Element::Response) => {
+                return Some(std::mem::take(&mut self.resource));
+            }
             (Some(Element::Response), Element::Href) => {
                 self.resource.href = percent_decode_str(text).decode_utf8_lossy().into_owned();
             }
@@ -218,7 +220,10 @@ impl Multistatus {
             }
             (Some(Element::Response), Element::Propstat) if self.status_good => {
                 let href = std::mem::take(&mut self.resource.href);
-                self.resource = Resource { href, ..std::mem::take(&mut self.pending) };
+                self.resource = Resource {
+                    href,
+                    ..std::mem::take(&mut self.pending)
+                };
             }
             (Some(Element::Prop), Element::FileId) => self.pending.file_id = filled,
             (Some(Element::Prop), Element::OwnerId) => self.pending.owner = filled,
@@ -226,10 +231,11 @@ impl Multistatus {
             (Some(Element::Prop), Element::Size) => self.pending.size = text.parse().ok(),
             (Some(Element::Prop), Element::DisplayName) => self.pending.name = filled,
             (Some(Element::Prop), Element::TagId) => self.pending.tag_id = filled,
-            (Some(Element::Prop), Element::TagVisible) => self.pending.tag_visible = Some(text == "true" || text == "1"),
             (Some(Element::ShareTypes), Element::ShareType) => {
                 // A type that is no number is one that this version does not know.
-                self.pending.share_types.push(text.trim().parse().unwrap_or(i64::MIN));
+                self.pending
+                    .share_types
+                    .push(text.trim().parse().unwrap_or(i64::MIN));
             }
             _ => {}
         }
@@ -248,19 +254,21 @@ fn expand(reference: &BytesRef<'_>) -> Result<String, ReadError> {
     if let Ok(Some(character)) = reference.resolve_char_ref() {
         return Ok(character.to_string());
     }
-    let name: &[u8] = reference;
-    match name {
-        b"amp" => Ok("&".to_owned()),
-        b"lt" => Ok("<".to_owned()),
-        b"gt" => Ok(">".to_owned()),
-        b"quot" => Ok("\"".to_owned()),
-        b"apos" => Ok("'".to_owned()),
+    match &**reference {
+        "amp" => Ok("&".to_owned()),
+        "lt" => Ok("<".to_owned()),
+        "gt" => Ok(">".to_owned()),
+        "quot" => Ok("\"".to_owned()),
+        "apos" => Ok("'".to_owned()),
         _ => Err(malformed("it uses an entity of its own, which is refused")),
     }
 }
 
 fn malformed(what: &str) -> ReadError {
-    ReadError::service(ProblemCode::Malformed, format!("the WebDAV answer is not as documented: {what}"))
+    ReadError::service(
+        ProblemCode::Malformed,
+        format!("the WebDAV answer is not as documented: {what}"),
+    )
 }
 
 /// The bytes of an answer, with a limit on how many are taken between two events.
@@ -271,20 +279,35 @@ struct Capped {
     failed: Option<ReadError>,
 }
 
+type NextChunk = Result<Option<bytes::Bytes>, crate::http::HttpError>;
+
 enum Source {
     Body(Box<Body>),
-    Waiting(futures::future::BoxFuture<'static, (Box<Body>, Result<Option<bytes::Bytes>, crate::http::HttpError>)>),
+    Waiting(futures::future::BoxFuture<'static, (Box<Body>, NextChunk)>),
     Ended,
 }
 
 impl Capped {
     fn new(source: Source) -> Self {
-        Self { source, chunk: bytes::Bytes::new(), taken: 0, failed: None }
+        Self {
+            source,
+            chunk: bytes::Bytes::new(),
+            taken: 0,
+            failed: None,
+        }
     }
 
     /// Why reading failed: the connection's reason where there is one, else the XML's.
     fn failure(&mut self, error: &quick_xml::Error) -> ReadError {
-        self.failed.take().unwrap_or_else(|| malformed(&error.to_string()))
+        let at_end = matches!(self.source, Source::Ended) && self.chunk.is_empty();
+        match (self.failed.take(), error) {
+            (Some(failed), _) => failed,
+            (None, quick_xml::Error::Syntax(_)) if at_end => ReadError::service(
+                ProblemCode::Truncated,
+                "the answer ended before its end: its XML is not closed",
+            ),
+            (None, error) => malformed(&error.to_string()),
+        }
     }
 
     fn fail(&mut self, error: ReadError) -> std::io::Error {

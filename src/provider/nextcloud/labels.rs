@@ -46,13 +46,13 @@ pub(super) async fn look(
     let mut collector = sink.of(Some(account));
     if classes.has_tags() {
         match tags {
-            None => items.values_mut().for_each(|looked| looked.complete = false),
+            None => undetermined(&mut items),
             Some(tags) => {
                 for tag in tags {
                     match nodes::tagged(ocs, account, &tag.id).await {
                         Ok(tagged) => mark(&mut items, &tagged, &classes.of_tag(&tag.name)),
                         Err(error) => {
-                            items.values_mut().for_each(|looked| looked.complete = false);
+                            undetermined(&mut items);
                             tell(&mut collector, account, error, ProblemCode::LabelsUnreadable).await?;
                         }
                     }
@@ -68,12 +68,21 @@ pub(super) async fn look(
             item: looked.item.id,
             drive: looked.item.drive,
             classes: classes.digest().to_owned(),
-            labels: Labels { found: looked.labels, complete: looked.complete },
+            labels: Labels {
+                found: looked.labels,
+                complete: looked.complete,
+            },
             files_beneath: looked.beneath,
         };
         collector.push(reading).await?;
     }
     Ok(collector.flush().await?)
+}
+
+fn undetermined(items: &mut BTreeMap<String, Looked>) {
+    for looked in items.values_mut() {
+        looked.complete = false;
+    }
 }
 
 /// Tells of a failure as a problem, unless it ends the whole source.
@@ -86,14 +95,26 @@ async fn tell(
     if error.concerns_source() {
         return Err(error);
     }
-    let ReadError::Service { code: own, message } = error else { return Err(error) };
-    let code = if own == ProblemCode::TooManyFiles { own } else { code };
-    collector.push(Reading::Problem(Problem::new(account, code, message))).await?;
+    let ReadError::Service { code: own, message } = error else {
+        return Err(error);
+    };
+    let code = if own == ProblemCode::TooManyFiles {
+        own
+    } else {
+        code
+    };
+    collector
+        .push(Reading::Problem(Problem::new(account, code, message)))
+        .await?;
     Ok(())
 }
 
 /// Gives labels to the items that are tagged, lie beneath something tagged, or have something tagged beneath.
-fn mark(items: &mut BTreeMap<String, Looked>, tagged: &[(String, Option<String>)], labels: &BTreeSet<String>) {
+fn mark(
+    items: &mut BTreeMap<String, Looked>,
+    tagged: &[(String, Option<String>)],
+    labels: &BTreeSet<String>,
+) {
     let paths: BTreeSet<&str> = tagged.iter().map(|(path, _)| path.as_str()).collect();
     let ids: BTreeSet<&str> = tagged.iter().filter_map(|(_, id)| id.as_deref()).collect();
     for (path, looked) in items.iter_mut() {
@@ -101,7 +122,10 @@ fn mark(items: &mut BTreeMap<String, Looked>, tagged: &[(String, Option<String>)
         let hit = above || ids.contains(looked.item.id.as_str()) || {
             let beneath = format!("{}/", path.trim_end_matches('/'));
             looked.item.kind != ItemKind::File
-                && paths.range(beneath.as_str()..).next().is_some_and(|next| next.starts_with(&beneath))
+                && paths
+                    .range(beneath.as_str()..)
+                    .next()
+                    .is_some_and(|next| next.starts_with(&beneath))
         };
         if hit {
             looked.labels.extend(labels.iter().cloned());
@@ -137,7 +161,11 @@ async fn walk(
         .collect();
     let roots: Vec<&String> = folders
         .iter()
-        .filter(|path| !ancestors(path).skip(1).any(|above| folders.iter().any(|folder| folder == above)))
+        .filter(|path| {
+            !ancestors(path)
+                .skip(1)
+                .any(|above| folders.iter().any(|folder| folder == above))
+        })
         .collect();
     for root in roots {
         if let Err(error) = walk_one(ocs, account, root, items, classes).await {
@@ -163,8 +191,7 @@ async fn walk_one(
     let mut tree = Tree::of_folder(ocs, account, root).await?;
     while let Some((path, node)) = tree.next().await? {
         let labels = classes.of_path(&path);
-        let above = if node.folder { 0 } else { 1 };
-        for ancestor in ancestors(&path).skip(above) {
+        for ancestor in ancestors(&path).skip(usize::from(!node.folder)) {
             if let Some(looked) = items.get_mut(ancestor)
                 && looked.item.kind != ItemKind::File
             {
@@ -192,7 +219,15 @@ mod tests {
             drive: None,
             labels: None,
         };
-        (path.to_owned(), Looked { item, labels: BTreeSet::new(), complete: true, beneath: None })
+        (
+            path.to_owned(),
+            Looked {
+                item,
+                labels: BTreeSet::new(),
+                complete: true,
+                beneath: None,
+            },
+        )
     }
 
     #[test]
@@ -204,8 +239,19 @@ mod tests {
             looked("/moved", "9", ItemKind::File),
         ]);
         let labels = BTreeSet::from(["secret".to_owned()]);
-        mark(&mut items, &[("/a/b".to_owned(), Some("5".to_owned())), ("/old".to_owned(), Some("9".to_owned()))], &labels);
-        let hit: Vec<_> = items.iter().filter(|(_, looked)| !looked.labels.is_empty()).map(|(path, _)| path.as_str()).collect();
+        mark(
+            &mut items,
+            &[
+                ("/a/b".to_owned(), Some("5".to_owned())),
+                ("/old".to_owned(), Some("9".to_owned())),
+            ],
+            &labels,
+        );
+        let hit: Vec<_> = items
+            .iter()
+            .filter(|(_, looked)| !looked.labels.is_empty())
+            .map(|(path, _)| path.as_str())
+            .collect();
         assert_eq!(hit, ["/a", "/a/b/file", "/moved"]);
     }
 

@@ -29,8 +29,8 @@ use url::Url;
 use super::{Pace, ReadError, Reader, Sink};
 use crate::http::{Client, HeaderValue, SetupError, StatusCode};
 use crate::model::{
-    Classes, Fact, KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Reading, RequestTotals, Scope,
-    ScopeOutcome, ShareKind, SourceFacts, SourceName, Want,
+    Classes, Fact, KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Reading, RequestTotals,
+    Scope, ScopeOutcome, ShareKind, SourceFacts, SourceName, Want,
 };
 use labels::KnownTag;
 use ocs::{Auth, Ocs};
@@ -46,9 +46,9 @@ const LISTING_TRIES: u32 = 3;
 const WEEK: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24 - 12);
 
 /// How the auditor signs in.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Credential {
-    /// One secret for every account, through the bundled `AppAPI`.
+    /// One secret for every account, through the bundled AppAPI.
     AppApi {
         /// The id the auditor was registered under.
         app_id: String,
@@ -73,7 +73,7 @@ pub enum HomeSearch {
 }
 
 /// What the adapter needs to know of its source.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Setup {
     /// The source's name.
     pub source: SourceName,
@@ -117,7 +117,9 @@ pub struct Nextcloud {
 
 impl std::fmt::Debug for Nextcloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Nextcloud").field("source", &self.setup.source).finish_non_exhaustive()
+        f.debug_struct("Nextcloud")
+            .field("source", &self.setup.source)
+            .finish_non_exhaustive()
     }
 }
 
@@ -131,7 +133,10 @@ impl Nextcloud {
         http: crate::http::Settings,
         cancel: CancellationToken,
     ) -> Result<Self, NextcloudSetupError> {
-        let http = crate::http::Settings { is_final: ocs::is_final, ..http };
+        let http = crate::http::Settings {
+            is_final: ocs::is_final,
+            ..http
+        };
         let auth = match &setup.credential {
             Credential::AppApi { app_id, secret, .. } => Auth::AppApi {
                 app_id: HeaderValue::from_str(app_id)
@@ -140,8 +145,17 @@ impl Nextcloud {
             },
             Credential::Passwords(passwords) => Auth::Passwords(passwords.clone()),
         };
-        let ocs = Ocs { http: Client::new(http, cancel)?, base: setup.url.clone(), auth };
-        Ok(Self { ocs, setup, disabled: Mutex::default(), tags: tokio::sync::OnceCell::new() })
+        let ocs = Ocs {
+            http: Client::new(http, cancel)?,
+            base: setup.url.clone(),
+            auth,
+        };
+        Ok(Self {
+            ocs,
+            setup,
+            disabled: Mutex::default(),
+            tags: tokio::sync::OnceCell::new(),
+        })
     }
 
     /// The account to ask what only administrators are told; `None` where there is none.
@@ -194,7 +208,8 @@ impl Nextcloud {
             ),
             other => other,
         })?;
-        let enabled = state.as_i64() == Some(1) || state.as_bool() == Some(true) || state.as_str() == Some("1");
+        let enabled =
+            state.as_i64() == Some(1) || state.as_bool() == Some(true) || state.as_str() == Some("1");
         if enabled {
             return Ok(());
         }
@@ -217,8 +232,8 @@ impl Nextcloud {
 
     async fn discover_all(&self, sink: &Sink) -> Result<bool, ReadError> {
         let mut collector = sink.of(None);
-        match (&self.setup.credential, self.admin()) {
-            (Credential::AppApi { .. }, Some(admin)) => {
+        match &self.setup.credential {
+            Credential::AppApi { admin, .. } => {
                 let mut pages = people::Pages::default();
                 let refused = loop {
                     match pages.next(&self.ocs, admin).await {
@@ -261,18 +276,14 @@ impl Nextcloud {
                     collector.push(Reading::Problem(problem)).await?;
                 }
                 for id in missing {
-                    self.found(Principal::new(PrincipalClass::Account, id), &mut collector).await?;
+                    self.found(Principal::new(PrincipalClass::Account, id), &mut collector)
+                        .await?;
                 }
                 collector.flush().await?;
                 Ok(true)
             }
-            (Credential::Passwords(passwords), _) | (Credential::AppApi { .. }, None) => {
-                let names: Vec<String> = match &self.setup.credential {
-                    Credential::Passwords(_) if passwords.is_empty() => Vec::new(),
-                    Credential::Passwords(passwords) => passwords.keys().cloned().collect(),
-                    Credential::AppApi { .. } => Vec::new(),
-                };
-                self.discover_own(&names, &mut collector).await?;
+            Credential::Passwords(passwords) => {
+                self.discover_own(passwords.keys(), &mut collector).await?;
                 collector.flush().await?;
                 Ok(false)
             }
@@ -282,7 +293,7 @@ impl Nextcloud {
     /// The accounts whose own passwords are configured.
     async fn discover_own(
         &self,
-        names: &[String],
+        names: impl Iterator<Item = &String>,
         collector: &mut super::Collector<'_>,
     ) -> Result<(), ReadError> {
         let problem = Problem::new(
@@ -297,7 +308,10 @@ impl Nextcloud {
                 Ok(account) => self.found(account, collector).await?,
                 Err(error) if error.concerns_source() => return Err(error),
                 // Reading it will tell why.
-                Err(_) => self.found(Principal::new(PrincipalClass::Account, name), collector).await?,
+                Err(_) => {
+                    self.found(Principal::new(PrincipalClass::Account, name), collector)
+                        .await?;
+                }
             }
         }
         Ok(())
@@ -305,9 +319,15 @@ impl Nextcloud {
 
     async fn found(&self, account: Principal, collector: &mut super::Collector<'_>) -> Result<(), ReadError> {
         if account.active == Some(false) {
-            self.disabled.lock().unwrap_or_else(PoisonError::into_inner).insert(account.id.clone());
+            self.disabled
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(account.id.clone());
         }
-        let scope = Scope { id: account.id.clone(), account: Some(account.clone()) };
+        let scope = Scope {
+            id: account.id.clone(),
+            account: Some(account.clone()),
+        };
         collector.push(Reading::Principal(account)).await?;
         collector.push(Reading::Scope(scope)).await?;
         Ok(())
@@ -330,7 +350,9 @@ impl Nextcloud {
                     for name in passwords.keys() {
                         let account = people::own_details(&self.ocs, name).await?;
                         let address = account.email.as_deref();
-                        if account.id == *user || address.is_some_and(|email| email.eq_ignore_ascii_case(user)) {
+                        if account.id == *user
+                            || address.is_some_and(|email| email.eq_ignore_ascii_case(user))
+                        {
                             accounts.push(account);
                         }
                     }
@@ -339,7 +361,9 @@ impl Nextcloud {
             if accounts.is_empty() {
                 let message = match &self.setup.credential {
                     Credential::AppApi { .. } => "no account has this id or mail address on this server",
-                    Credential::Passwords(_) => "no password is configured for an account with this id or address",
+                    Credential::Passwords(_) => {
+                        "no password is configured for an account with this id or address"
+                    }
                 };
                 let problem = Problem::new(user, ProblemCode::UserNotFound, message);
                 collector.push(Reading::Problem(problem)).await?;
@@ -358,7 +382,10 @@ impl Nextcloud {
     }
 
     fn is_disabled(&self, account: &str) -> bool {
-        self.disabled.lock().unwrap_or_else(PoisonError::into_inner).contains(account)
+        self.disabled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(account)
     }
 
     async fn read_scope(&self, known: &KnownScope, sink: &Sink) -> Result<Pace, ReadError> {
@@ -366,21 +393,30 @@ impl Nextcloud {
         let mut collector = sink.of(Some(account));
         let details = known.scope.account.as_ref();
         if details.is_some_and(|details| self.is_excluded(details)) {
-            let problem = Problem::new(account, ProblemCode::Excluded, "left out by `exclude` in the configuration");
+            let problem = Problem::new(
+                account,
+                ProblemCode::Excluded,
+                "left out by `exclude` in the configuration",
+            );
             collector.push(Reading::Problem(problem)).await?;
-            collector.push(outcome(account, ScopeOutcome::Skipped, false)).await?;
+            collector
+                .push(outcome(account, ScopeOutcome::Skipped, false))
+                .await?;
             collector.flush().await?;
             return Ok(Pace::Read);
         }
         let result = if details.and_then(|details| details.active) == Some(false) {
             self.search_disabled(known, sink).await
         } else {
-            let zone = details.and_then(|details| details.zone.as_deref()).and_then(|zone| TimeZone::get(zone).ok());
+            let zone = details
+                .and_then(|details| details.zone.as_deref())
+                .and_then(|zone| TimeZone::get(zone).ok());
             match self.list(account, &zone.unwrap_or(TimeZone::UTC), sink).await {
                 Ok(()) => Ok((ScopeOutcome::Scanned, false)),
-                Err(ReadError::Service { code: ProblemCode::Unauthorized, message }) => {
-                    self.refused(known, message, sink).await
-                }
+                Err(ReadError::Service {
+                    code: ProblemCode::Unauthorized,
+                    message,
+                }) => self.refused(known, message, sink).await,
                 Err(error) => Err(error),
             }
         };
@@ -391,26 +427,43 @@ impl Nextcloud {
                 Ok(Pace::Read)
             }
             Err(error) => {
-                let Some(problem) = error.problem(account) else { return Err(error) };
+                let Some(problem) = error.problem(account) else {
+                    return Err(error);
+                };
                 collector.push(Reading::Problem(problem)).await?;
-                collector.push(outcome(account, ScopeOutcome::Failed, false)).await?;
+                collector
+                    .push(outcome(account, ScopeOutcome::Failed, false))
+                    .await?;
                 collector.flush().await?;
-                Ok(if error.concerns_source() { Pace::Stop } else { Pace::Failed })
+                Ok(if error.concerns_source() {
+                    Pace::Stop
+                } else {
+                    Pace::Failed
+                })
             }
         }
     }
 
     /// One account's list of shares, entry by entry.
     async fn list(&self, account: &str, zone: &TimeZone, sink: &Sink) -> Result<(), ReadError> {
-        let request = self.ocs.ocs(&["apps", "files_sharing", "api", "v1", "shares"], &[("reshares", "true")])?;
-        let request = self.ocs.signed(request, account)?.max_body(LISTING_BYTES).within(LISTING_TIME);
+        let request = self.ocs.ocs(
+            &["apps", "files_sharing", "api", "v1", "shares"],
+            &[("reshares", "true")],
+        )?;
+        let request = self
+            .ocs
+            .signed(request, account)?
+            .max_body(LISTING_BYTES)
+            .within(LISTING_TIME);
         let mut tries = 0;
         loop {
             tries += 1;
             match self.list_once(&request, account, zone, sink).await {
                 // Nothing is lost by reading it again: a share that was kept already is the same share.
-                Err(ReadError::Service { code: ProblemCode::Truncated | ProblemCode::Unreachable, .. })
-                    if tries < LISTING_TRIES => {}
+                Err(ReadError::Service {
+                    code: ProblemCode::Truncated | ProblemCode::Unreachable,
+                    ..
+                }) if tries < LISTING_TRIES => {}
                 result => return result,
             }
         }
@@ -427,11 +480,19 @@ impl Nextcloud {
         if let Some(other) = ocs::answered_as(body.headers()).filter(|id| !id.eq_ignore_ascii_case(account)) {
             return Err(ReadError::service(
                 ProblemCode::Malformed,
-                format!("the server answered for the account `{}` instead", other.escape_debug()),
+                format!(
+                    "the server answered for the account `{}` instead",
+                    other.escape_debug()
+                ),
             ));
         }
         let headers = body.headers().clone();
-        let reading = share::Reading { source: &self.setup.source, base: &self.setup.url, account, zone };
+        let reading = share::Reading {
+            source: &self.setup.source,
+            base: &self.setup.url,
+            account,
+            zone,
+        };
         let mut splitter = Splitter::default();
         let mut collector = sink.of(Some(account));
         let mut entry = 0_u64;
@@ -473,7 +534,9 @@ impl Nextcloud {
     ) -> Result<(ScopeOutcome, bool), ReadError> {
         let account = known.scope.id.as_str();
         let refused = ReadError::service(ProblemCode::Unauthorized, message);
-        let Credential::AppApi { admin, .. } = &self.setup.credential else { return Err(refused) };
+        let Credential::AppApi { admin, .. } = &self.setup.credential else {
+            return Err(refused);
+        };
         self.check_app().await?;
         let Some(details) = people::details(&self.ocs, admin, account).await? else {
             let mut collector = sink.of(Some(account));
@@ -492,20 +555,37 @@ impl Nextcloud {
         let mut collector = sink.of(None);
         collector.push(Reading::Principal(details.clone())).await?;
         collector.flush().await?;
-        self.disabled.lock().unwrap_or_else(PoisonError::into_inner).insert(account.to_owned());
-        let scope = Scope { id: account.to_owned(), account: Some(details) };
-        self.search_disabled(&KnownScope { scope, searched_at: known.searched_at }, sink).await
+        self.disabled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(account.to_owned());
+        let scope = Scope {
+            id: account.to_owned(),
+            account: Some(details),
+        };
+        self.search_disabled(
+            &KnownScope {
+                scope,
+                searched_at: known.searched_at,
+            },
+            sink,
+        )
+        .await
     }
 
     /// A disabled account: its list is refused, but its home still tells which nodes are shared.
-    async fn search_disabled(&self, known: &KnownScope, sink: &Sink) -> Result<(ScopeOutcome, bool), ReadError> {
+    async fn search_disabled(
+        &self,
+        known: &KnownScope,
+        sink: &Sink,
+    ) -> Result<(ScopeOutcome, bool), ReadError> {
         let account = known.scope.id.as_str();
         let mut collector = sink.of(Some(account));
         let due = match self.setup.home_search {
             HomeSearch::Always => true,
-            HomeSearch::Weekly => {
-                known.searched_at.is_none_or(|searched| self.setup.now.duration_since(searched) >= WEEK)
-            }
+            HomeSearch::Weekly => known
+                .searched_at
+                .is_none_or(|searched| self.setup.now.duration_since(searched) >= WEEK),
             HomeSearch::Off => false,
         };
         let possible = matches!(self.setup.credential, Credential::AppApi { .. });
@@ -520,7 +600,13 @@ impl Nextcloud {
             }
             (false, _) => "the account is disabled: nothing of it can be read with its own password",
         };
-        collector.push(Reading::Problem(Problem::new(account, ProblemCode::AccountDisabled, message))).await?;
+        collector
+            .push(Reading::Problem(Problem::new(
+                account,
+                ProblemCode::AccountDisabled,
+                message,
+            )))
+            .await?;
         if !possible || !due {
             if possible {
                 let problem = Problem::new(
@@ -539,7 +625,10 @@ impl Nextcloud {
             let (path, node) = match tree.next().await {
                 Ok(Some(found)) => found,
                 Ok(None) => break,
-                Err(ReadError::Service { code: ProblemCode::TooManyFiles, message }) => {
+                Err(ReadError::Service {
+                    code: ProblemCode::TooManyFiles,
+                    message,
+                }) => {
                     let problem = Problem::new(account, ProblemCode::TooManyFiles, message);
                     collector.push(Reading::Problem(problem)).await?;
                     whole = false;
@@ -569,16 +658,25 @@ impl Nextcloud {
                 let mut missing = Vec::new();
                 for name in self.setup.classes.tags() {
                     match listed.get(name) {
-                        Some(ids) => known.extend(ids.iter().map(|id| KnownTag { name: name.to_owned(), id: id.clone() })),
+                        Some(ids) => known.extend(ids.iter().map(|id| KnownTag {
+                            name: name.to_owned(),
+                            id: id.clone(),
+                        })),
                         None => missing.push(name),
                     }
                 }
                 if !missing.is_empty() {
-                    let names = missing.iter().map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>();
+                    let names = missing
+                        .iter()
+                        .map(|name| format!("`{}`", name.escape_debug()))
+                        .collect::<Vec<_>>();
                     let problem = Problem::new(
                         "*",
                         ProblemCode::TagUnknown,
-                        format!("the server has no tag {}, or hides it from this account", names.join(", ")),
+                        format!(
+                            "the server has no tag {}, or hides it from this account",
+                            names.join(", ")
+                        ),
                     );
                     let mut collector = sink.of(None);
                     collector.push(Reading::Problem(problem)).await?;
@@ -595,7 +693,11 @@ impl Nextcloud {
 }
 
 fn outcome(scope: &str, outcome: ScopeOutcome, searched: bool) -> Reading {
-    Reading::Outcome { scope: scope.to_owned(), outcome, searched }
+    Reading::Outcome {
+        scope: scope.to_owned(),
+        outcome,
+        searched,
+    }
 }
 
 impl Reader for Nextcloud {
@@ -608,7 +710,11 @@ impl Reader for Nextcloud {
     }
 
     fn discover<'a>(&'a self, users: &'a [String], sink: &'a Sink) -> BoxFuture<'a, Result<bool, ReadError>> {
-        if users.is_empty() { self.discover_all(sink).boxed() } else { self.discover_some(users, sink).boxed() }
+        if users.is_empty() {
+            self.discover_all(sink).boxed()
+        } else {
+            self.discover_some(users, sink).boxed()
+        }
     }
 
     fn read<'a>(&'a self, scope: &'a KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace> {
@@ -620,11 +726,13 @@ impl Reader for Nextcloud {
             let Some(admin) = self.admin() else { return Ok(()) };
             let mut collector = sink.of(None);
             for id in accounts {
-                let told = people::details(&self.ocs, admin, id).await?.unwrap_or_else(|| Principal {
-                    active: Some(false),
-                    gone: true,
-                    ..Principal::new(PrincipalClass::Account, id)
-                });
+                let told = people::details(&self.ocs, admin, id)
+                    .await?
+                    .unwrap_or_else(|| Principal {
+                        active: Some(false),
+                        gone: true,
+                        ..Principal::new(PrincipalClass::Account, id)
+                    });
                 collector.push(Reading::Principal(told)).await?;
             }
             Ok(collector.flush().await?)
@@ -640,7 +748,11 @@ impl Reader for Nextcloud {
         sink: &'a Sink,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         async move {
-            let tags = if classes.has_tags() { self.known_tags(sink).await? } else { None };
+            let tags = if classes.has_tags() {
+                self.known_tags(sink).await?
+            } else {
+                None
+            };
             labels::look(&self.ocs, owner, wants, classes, tags, sink).await
         }
         .boxed()

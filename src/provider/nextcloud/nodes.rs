@@ -22,7 +22,8 @@ const TREE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 const SHARED: &str = r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>
 <d:resourcetype/><oc:fileid/><oc:owner-id/><oc:owner-display-name/><oc:size/><oc:share-types/></d:prop></d:propfind>"#;
 
-const NAMES: &str = r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:"><d:prop><d:resourcetype/></d:prop></d:propfind>"#;
+const NAMES: &str =
+    r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:"><d:prop><d:resourcetype/></d:prop></d:propfind>"#;
 
 const TAGS: &str = r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>
 <oc:id/><oc:display-name/><oc:user-visible/></d:prop></d:propfind>"#;
@@ -48,7 +49,12 @@ impl Tree {
             .max_body(TREE_BYTES);
         let place = request.place().to_string();
         let answer = Multistatus::new(ocs.open(&request, StatusCode::MULTI_STATUS).await?);
-        Ok(Self { answer, root: root(ocs, account), place, nodes: 0 })
+        Ok(Self {
+            answer,
+            root: root(ocs, account),
+            place,
+            nodes: 0,
+        })
     }
 
     /// The shared nodes of a home, and all others, each with the path from its root.
@@ -66,10 +72,18 @@ impl Tree {
         if self.nodes >= MAX_NODES {
             return Err(ReadError::service(
                 ProblemCode::TooManyFiles,
-                format!("{}: more than {MAX_NODES} files and folders; the rest was not looked at", self.place),
+                format!(
+                    "{}: more than {MAX_NODES} files and folders; the rest was not looked at",
+                    self.place
+                ),
             ));
         }
-        let Some(resource) = self.answer.next().await.map_err(|error| placed(error, &self.place))? else {
+        let Some(resource) = self
+            .answer
+            .next()
+            .await
+            .map_err(|error| placed(error, &self.place))?
+        else {
             return Ok(None);
         };
         self.nodes += 1;
@@ -80,23 +94,34 @@ impl Tree {
 /// Says where an error arose that does not know.
 fn placed(error: ReadError, place: &str) -> ReadError {
     match error {
-        ReadError::Service { code, message } if !message.starts_with(place) => {
-            ReadError::Service { code, message: format!("{place}: {message}") }
-        }
+        ReadError::Service { code, message } if !message.starts_with(place) => ReadError::Service {
+            code,
+            message: format!("{place}: {message}"),
+        },
         other => other,
     }
 }
 
 fn root(ocs: &Ocs, account: &str) -> String {
-    format!("{}/remote.php/dav/files/{account}", ocs.base.path().trim_end_matches('/'))
+    format!(
+        "{}/remote.php/dav/files/{account}",
+        ocs.base.path().trim_end_matches('/')
+    )
 }
 
 /// The path from the home's root; a server may write the account in another case.
 fn path(root: &str, href: &str) -> String {
     let segments = root.matches('/').count();
-    let from = href.match_indices('/').nth(segments).map_or(href.len(), |(at, _)| at);
+    let from = href
+        .match_indices('/')
+        .nth(segments)
+        .map_or(href.len(), |(at, _)| at);
     let path = href.get(from..).unwrap_or_default().trim_end_matches('/');
-    if path.is_empty() { "/".to_owned() } else { path.to_owned() }
+    if path.is_empty() {
+        "/".to_owned()
+    } else {
+        path.to_owned()
+    }
 }
 
 /// The share that stands for a shared node of a disabled account: the server tells that it is shared, and not how.
@@ -118,7 +143,11 @@ pub(super) fn shared_node(source: &SourceName, account: &str, path: String, node
             id,
             path,
             path_is_owners: !by_other,
-            kind: if node.folder { ItemKind::Folder } else { ItemKind::File },
+            kind: if node.folder {
+                ItemKind::Folder
+            } else {
+                ItemKind::File
+            },
             size: node.size,
             files_beneath: None,
             drive: None,
@@ -154,7 +183,10 @@ fn widest(types: &[i64]) -> ShareKind {
     if !types.contains(&3) && !types.contains(&4) && !types.iter().all(known) {
         return ShareKind::Other;
     }
-    order.iter().find(|(number, _)| types.contains(number)).map_or(ShareKind::Other, |(_, kind)| *kind)
+    order
+        .iter()
+        .find(|(number, _)| types.contains(number))
+        .map_or(ShareKind::Other, |(_, kind)| *kind)
 }
 
 /// The system tags that an account can see, by name in lower case; names need not be unique.
@@ -174,7 +206,11 @@ pub(super) async fn tags(ocs: &Ocs, account: &str) -> Result<BTreeMap<String, Ve
 }
 
 /// The paths of the nodes in an account's home that carry a tag; the server covers the whole home.
-pub(super) async fn tagged(ocs: &Ocs, account: &str, tag: &str) -> Result<Vec<(String, Option<String>)>, ReadError> {
+pub(super) async fn tagged(
+    ocs: &Ocs,
+    account: &str,
+    tag: &str,
+) -> Result<Vec<(String, Option<String>)>, ReadError> {
     let report = Method::from_bytes(b"REPORT")
         .map_err(|error| ReadError::service(ProblemCode::Malformed, error.to_string()))?;
     let id: String = tag.chars().filter(char::is_ascii_digit).collect();
@@ -183,7 +219,10 @@ pub(super) async fn tagged(ocs: &Ocs, account: &str, tag: &str) -> Result<Vec<(S
 </d:prop><oc:filter-rules><oc:systemtag>{id}</oc:systemtag></oc:filter-rules></oc:filter-files>"#
     );
     let request = ocs
-        .signed(ocs.dav(report, &["files", account, ""], Depth::One, &body)?, account)?
+        .signed(
+            ocs.dav(report, &["files", account, ""], Depth::One, &body)?,
+            account,
+        )?
         .within(TREE_TIME)
         .max_body(TREE_BYTES);
     let mut answer = Multistatus::new(ocs.open(&request, StatusCode::MULTI_STATUS).await?);

@@ -12,7 +12,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::http::{Answer, Body, Client, Credential, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use crate::http::{
+    Answer, Body, Client, Credential, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
+};
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
 
@@ -28,8 +30,11 @@ const APP_VERSION: HeaderValue = HeaderValue::from_static("0.0.1");
 /// How requests are signed.
 #[derive(Clone)]
 pub(super) enum Auth {
-    /// One secret acts as every account (the bundled `AppAPI`).
-    AppApi { app_id: HeaderValue, secret: SecretString },
+    /// One secret acts as every account (the bundled AppAPI).
+    AppApi {
+        app_id: HeaderValue,
+        secret: SecretString,
+    },
     /// Each account's own app password.
     Passwords(BTreeMap<String, SecretString>),
 }
@@ -75,7 +80,9 @@ impl Ocs {
     pub(super) fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Url, ReadError> {
         let mut url = self.base.clone();
         url.path_segments_mut()
-            .map_err(|()| ReadError::service(ProblemCode::Malformed, "the source's address cannot have a path"))?
+            .map_err(|()| {
+                ReadError::service(ProblemCode::Malformed, "the source's address cannot have a path")
+            })?
             .pop_if_empty()
             .extend(segments);
         if !query.is_empty() {
@@ -86,18 +93,37 @@ impl Ocs {
 
     /// A request of the OCS interface; the query of every one asks for JSON in English.
     pub(super) fn ocs(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Request, ReadError> {
-        let segments: Vec<&str> = ["ocs", "v2.php"].into_iter().chain(path.iter().copied()).collect();
-        let query: Vec<(&str, &str)> =
-            query.iter().copied().chain([("format", "json"), ("forceLanguage", "en")]).collect();
-        Ok(Request::get(self.url(&segments, &query)?).header(OCS_API_REQUEST, HeaderValue::from_static("true")))
+        let segments: Vec<&str> = ["ocs", "v2.php"]
+            .into_iter()
+            .chain(path.iter().copied())
+            .collect();
+        let query: Vec<(&str, &str)> = query
+            .iter()
+            .copied()
+            .chain([("format", "json"), ("forceLanguage", "en")])
+            .collect();
+        Ok(Request::get(self.url(&segments, &query)?)
+            .header(OCS_API_REQUEST, HeaderValue::from_static("true")))
     }
 
     /// A WebDAV request on a path under `remote.php/dav`.
-    pub(super) fn dav(&self, method: Method, path: &[&str], depth: Depth, body: &str) -> Result<Request, ReadError> {
-        let segments: Vec<&str> = ["remote.php", "dav"].into_iter().chain(path.iter().copied()).collect();
+    pub(super) fn dav(
+        &self,
+        method: Method,
+        path: &[&str],
+        depth: Depth,
+        body: &str,
+    ) -> Result<Request, ReadError> {
+        let segments: Vec<&str> = ["remote.php", "dav"]
+            .into_iter()
+            .chain(path.iter().copied())
+            .collect();
         Ok(Request::new(method, self.url(&segments, &[])?)
             .header(HeaderName::from_static("depth"), depth.value())
-            .body(HeaderValue::from_static("application/xml; charset=utf-8"), body.to_owned())
+            .body(
+                HeaderValue::from_static("application/xml; charset=utf-8"),
+                body.to_owned(),
+            )
             .effect(crate::http::Effect::Safe))
     }
 
@@ -111,17 +137,23 @@ impl Ocs {
             }
             Auth::Passwords(passwords) => {
                 let password = passwords.get(account).ok_or_else(|| {
-                    ReadError::service(ProblemCode::Forbidden, "no password is configured for this account")
+                    ReadError::service(
+                        ProblemCode::Forbidden,
+                        "no password is configured for this account",
+                    )
                 })?;
-                (HeaderName::from_static("authorization"), Credential::basic(account, password))
+                (
+                    HeaderName::from_static("authorization"),
+                    Credential::basic(account, password),
+                )
             }
         };
         let credential =
             credential.map_err(|error| ReadError::service(ProblemCode::Unauthorized, error.to_string()))?;
         let request = match &self.auth {
-            Auth::AppApi { app_id, .. } => {
-                request.header(EX_APP_ID, app_id.clone()).header(EX_APP_VERSION, APP_VERSION)
-            }
+            Auth::AppApi { app_id, .. } => request
+                .header(EX_APP_ID, app_id.clone())
+                .header(EX_APP_VERSION, APP_VERSION),
             Auth::Passwords(_) => request,
         };
         Ok(request.credential(name, &credential))
@@ -177,19 +209,27 @@ pub(super) fn decode<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<T, ReadError> {
-    serde_json::from_slice::<Envelope<T>>(body).map(|envelope| envelope.ocs.data).map_err(|error| {
-        let place = request.place();
-        if looks_like_html(headers, body) {
-            return web_page(&place.to_string());
-        }
-        if error.is_eof() {
-            return ReadError::service(
-                ProblemCode::Truncated,
-                format!("{place}: the answer ended before its end, after {} bytes", body.len()),
-            );
-        }
-        ReadError::service(ProblemCode::Malformed, format!("{place}: the answer is not as documented ({error})"))
-    })
+    serde_json::from_slice::<Envelope<T>>(body)
+        .map(|envelope| envelope.ocs.data)
+        .map_err(|error| {
+            let place = request.place();
+            if looks_like_html(headers, body) {
+                return web_page(&place.to_string());
+            }
+            if error.is_eof() {
+                return ReadError::service(
+                    ProblemCode::Truncated,
+                    format!(
+                        "{place}: the answer ended before its end, after {} bytes",
+                        body.len()
+                    ),
+                );
+            }
+            ReadError::service(
+                ProblemCode::Malformed,
+                format!("{place}: the answer is not as documented ({error})"),
+            )
+        })
 }
 
 /// Whom the server took the request for, where it says so.
@@ -203,8 +243,13 @@ fn looks_like_html(headers: &HeaderMap, body: &[u8]) -> bool {
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with("text/html"));
     let start = body.trim_ascii_start();
-    typed || start.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype"))
-        || start.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"<html"))
+    typed
+        || start
+            .get(..9)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype"))
+        || start
+            .get(..5)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"<html"))
 }
 
 fn web_page(place: &str) -> ReadError {
@@ -224,7 +269,9 @@ pub(super) fn is_final(answer: &Answer) -> bool {
 
 fn is_maintenance(answer: &Answer) -> bool {
     answer.status == StatusCode::SERVICE_UNAVAILABLE
-        && (answer.header("x-nextcloud-maintenance-mode").is_some_and(|value| value == "1")
+        && (answer
+            .header("x-nextcloud-maintenance-mode")
+            .is_some_and(|value| value == "1")
             || contains(&answer.body, b"MaintenanceMode")
             || contains(&answer.body, b"maintenance mode"))
 }
@@ -241,10 +288,23 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 pub(super) fn refusal(request: &Request, answer: &Answer) -> ReadError {
     let place = request.place().to_string();
     let status = answer.status.as_u16();
-    let meta = serde_json::from_slice::<Refusal>(&answer.body).map(|refusal| refusal.ocs.meta).unwrap_or_default();
-    let said = meta.message.filter(|message| !message.trim().is_empty()).map_or_else(String::new, |message| {
-        format!(" (it says: {})", message.trim().chars().take(200).flat_map(char::escape_debug).collect::<String>())
-    });
+    let meta = serde_json::from_slice::<Refusal>(&answer.body)
+        .map(|refusal| refusal.ocs.meta)
+        .unwrap_or_default();
+    let said = meta
+        .message
+        .filter(|message| !message.trim().is_empty())
+        .map_or_else(String::new, |message| {
+            format!(
+                " (it says: {})",
+                message
+                    .trim()
+                    .chars()
+                    .take(200)
+                    .flat_map(char::escape_debug)
+                    .collect::<String>()
+            )
+        });
     let (code, words) = match status {
         _ if is_maintenance(answer) => (
             ProblemCode::Maintenance,

@@ -37,14 +37,18 @@ impl Pages {
             return Ok(None);
         }
         let (limit, offset) = (PAGE.to_string(), self.offset.to_string());
-        let request = ocs.ocs(&["cloud", "users", "details"], &[("limit", &limit), ("offset", &offset)])?;
+        let request = ocs.ocs(
+            &["cloud", "users", "details"],
+            &[("limit", &limit), ("offset", &offset)],
+        )?;
         let listed = accounts(ocs.data::<Users>(&ocs.signed(request, admin)?).await?.users);
         if listed.is_empty() {
             self.ended = true;
             return Ok(None);
         }
         let before = self.seen.len();
-        self.seen.extend(listed.iter().map(|account| fingerprint(&account.id)));
+        self.seen
+            .extend(listed.iter().map(|account| fingerprint(&account.id)));
         if self.seen.len() == before {
             return Err(ReadError::service(
                 ProblemCode::Malformed,
@@ -67,7 +71,7 @@ fn fingerprint(id: &str) -> u64 {
     hasher.finish()
 }
 
-/// The ids of all accounts, as `AppAPI` tells them without an administrator.
+/// The ids of all accounts, as AppAPI tells them without an administrator.
 pub(super) async fn ids(ocs: &Ocs) -> Result<Vec<String>, ReadError> {
     let request = ocs.ocs(&["apps", "app_api", "api", "v1", "users"], &[])?;
     ocs.data(&ocs.signed(request, "")?).await
@@ -76,9 +80,15 @@ pub(super) async fn ids(ocs: &Ocs) -> Result<Vec<String>, ReadError> {
 /// One account's details; `None` where no account has that id, or `reader` may not see it.
 pub(super) async fn details(ocs: &Ocs, reader: &str, id: &str) -> Result<Option<Principal>, ReadError> {
     let request = ocs.ocs(&["cloud", "users", id], &[])?;
-    match ocs.data::<Map<String, Value>>(&ocs.signed(request, reader)?).await {
+    match ocs
+        .data::<Map<String, Value>>(&ocs.signed(request, reader)?)
+        .await
+    {
         Ok(fields) => Ok(Some(account(id, &fields))),
-        Err(ReadError::Service { code: ProblemCode::Forbidden, .. }) => Ok(None),
+        Err(ReadError::Service {
+            code: ProblemCode::Forbidden,
+            ..
+        }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -93,9 +103,17 @@ pub(super) async fn own_details(ocs: &Ocs, id: &str) -> Result<Principal, ReadEr
 /// The accounts with a mail address.
 pub(super) async fn with_address(ocs: &Ocs, admin: &str, address: &str) -> Result<Vec<Principal>, ReadError> {
     let limit = PAGE.to_string();
-    let request = ocs.ocs(&["cloud", "users", "details"], &[("search", address), ("limit", &limit)])?;
+    let request = ocs.ocs(
+        &["cloud", "users", "details"],
+        &[("search", address), ("limit", &limit)],
+    )?;
     let mut found = accounts(ocs.data::<Users>(&ocs.signed(request, admin)?).await?.users);
-    found.retain(|account| account.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(address)));
+    found.retain(|account| {
+        account
+            .email
+            .as_deref()
+            .is_some_and(|email| email.eq_ignore_ascii_case(address))
+    });
     Ok(found)
 }
 
@@ -119,9 +137,16 @@ fn accounts(users: Value) -> Vec<Principal> {
 }
 
 fn account(id: &str, fields: &Map<String, Value>) -> Principal {
-    let text = |field: &str| fields.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |field: &str| {
+        fields
+            .get(field)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
     let mut account = Principal::new(PrincipalClass::Account, text("id").unwrap_or(id));
-    account.name = text("displayname").or_else(|| text("display-name")).map(str::to_owned);
+    account.name = text("displayname")
+        .or_else(|| text("display-name"))
+        .map(str::to_owned);
     account.email = text("email").map(str::to_owned);
     account.active = fields.get("enabled").and_then(flag);
     account.guest = text("backend").map(|backend| backend.eq_ignore_ascii_case("guests"));
@@ -131,7 +156,13 @@ fn account(id: &str, fields: &Map<String, Value>) -> Principal {
     account.groups = fields
         .get("groups")
         .and_then(Value::as_array)
-        .map(|groups| groups.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        .map(|groups| {
+            groups
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
+        })
         .unwrap_or_default();
     account.zone = text("timezone").map(str::to_owned);
     account.language = text("language").map(str::to_owned);
@@ -169,9 +200,14 @@ mod tests {
     fn what_is_not_told_is_not_known() {
         let bare = &accounts(json!({"zoe": {"id": "zoe"}}))[0];
         assert_eq!((bare.active, bare.signed_in, bare.guest), (None, None, None));
-        let full = &accounts(json!({"ann": {"id": "ann", "enabled": false, "lastLogin": 0, "email": null,
-            "backend": "Guests", "groups": ["g"], "timezone": "Europe/Berlin"}}))[0];
-        assert_eq!((full.active, full.signed_in, full.guest), (Some(false), Some(false), Some(true)));
+        let full = &accounts(
+            json!({"ann": {"id": "ann", "enabled": false, "lastLogin": 0, "email": null,
+            "backend": "Guests", "groups": ["g"], "timezone": "Europe/Berlin"}}),
+        )[0];
+        assert_eq!(
+            (full.active, full.signed_in, full.guest),
+            (Some(false), Some(false), Some(true))
+        );
         assert_eq!(full.email, None);
     }
 }

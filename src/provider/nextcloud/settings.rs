@@ -11,13 +11,22 @@ use crate::model::{Fact, ShareKind, SourceFacts};
 /// The facts in an answer of `cloud/capabilities`, asked while signed in.
 pub(super) fn facts(data: &Value) -> SourceFacts {
     let mut facts = SourceFacts {
-        product: data.pointer("/version/string").and_then(Value::as_str).map(|version| format!("Nextcloud {version}")),
+        product: data
+            .pointer("/version/string")
+            .and_then(Value::as_str)
+            .map(|version| format!("Nextcloud {version}")),
         ..SourceFacts::default()
     };
-    let flag = |path: &str| data.pointer(&format!("/capabilities/{path}")).and_then(Value::as_bool);
+    let flag = |path: &str| {
+        data.pointer(&format!("/capabilities/{path}"))
+            .and_then(Value::as_bool)
+    };
     if let Some(links) = flag("files_sharing/public/enabled") {
         if links {
-            facts.set(Fact::LinkPasswordEnforced, flag("files_sharing/public/password/enforced") == Some(true));
+            facts.set(
+                Fact::LinkPasswordEnforced,
+                flag("files_sharing/public/password/enforced") == Some(true),
+            );
             let enforced = flag("files_sharing/public/expire_date/enabled") == Some(true)
                 && flag("files_sharing/public/expire_date/enforced") == Some(true);
             facts.set(Fact::LinkExpiryEnforced, enforced);
@@ -46,7 +55,10 @@ pub(super) fn facts(data: &Value) -> SourceFacts {
         None => {}
     }
     if let Some(capabilities) = data.get("capabilities") {
-        facts.set(Fact::PasswordPolicyStrong, capabilities.get("password_policy").is_some_and(is_strong));
+        facts.set(
+            Fact::PasswordPolicyStrong,
+            capabilities.get("password_policy").is_some_and(is_strong),
+        );
     }
     facts
 }
@@ -59,9 +71,19 @@ pub(super) fn sharing_is_off(data: &Value) -> bool {
 /// Twelve characters or more and a mix of kinds; since Nextcloud 32 there may be a policy for links of its own.
 fn is_strong(policy: &Value) -> bool {
     let strong = |policy: &Value| {
-        let kinds = ["enforceNumericCharacters", "enforceSpecialCharacters", "enforceUpperLowerCase"];
-        let mixed = kinds.iter().any(|kind| policy.get(kind).and_then(Value::as_bool) == Some(true));
-        policy.get("minLength").and_then(Value::as_u64).is_some_and(|least| least >= 12) && mixed
+        let kinds = [
+            "enforceNumericCharacters",
+            "enforceSpecialCharacters",
+            "enforceUpperLowerCase",
+        ];
+        let mixed = kinds
+            .iter()
+            .any(|kind| policy.get(kind).and_then(Value::as_bool) == Some(true));
+        policy
+            .get("minLength")
+            .and_then(Value::as_u64)
+            .is_some_and(|least| least >= 12)
+            && mixed
     };
     strong(policy.pointer("/policies/sharing").unwrap_or(policy))
 }
@@ -115,7 +137,11 @@ mod tests {
         let weak = json!({"minLength": 12, "enforceNumericCharacters": false});
         let strong = json!({"minLength": 12, "enforceNumericCharacters": true});
         assert!(!is_strong(&weak) && is_strong(&strong));
-        assert!(!is_strong(&json!({"minLength": 10, "enforceUpperLowerCase": true})));
-        assert!(is_strong(&json!({"minLength": 1, "policies": {"sharing": strong}})));
+        assert!(!is_strong(
+            &json!({"minLength": 10, "enforceUpperLowerCase": true})
+        ));
+        assert!(is_strong(
+            &json!({"minLength": 1, "policies": {"sharing": strong}})
+        ));
     }
 }

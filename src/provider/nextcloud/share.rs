@@ -97,11 +97,11 @@ pub(super) fn decode(element: &[u8], reading: &Reading<'_>) -> Result<Share, Str
     if let Ok(wire) = serde_json::from_slice::<Wire<'_>>(element)
         && is_id(&wire.id)
     {
-        return Ok(normalise(wire, reading));
+        return Ok(normalise(&wire, reading));
     }
-    let fields: Map<String, Value> =
-        serde_json::from_slice(element).map_err(|error| format!("an entry of the list is no share: {error}"))?;
-    Ok(normalise(Loose(&fields).wire()?, reading))
+    let fields: Map<String, Value> = serde_json::from_slice(element)
+        .map_err(|error| format!("an entry of the list is no share: {error}"))?;
+    Ok(normalise(&Loose(&fields).wire()?, reading))
 }
 
 fn is_id(text: &str) -> bool {
@@ -113,7 +113,10 @@ struct Loose<'a>(&'a Map<String, Value>);
 
 impl<'a> Loose<'a> {
     fn wire(&self) -> Result<Wire<'a>, String> {
-        let id = self.text("id").filter(|id| is_id(id)).ok_or("an entry of the list has no share id")?;
+        let id = self
+            .text("id")
+            .filter(|id| is_id(id))
+            .ok_or("an entry of the list has no share id")?;
         let mut unknown = Vec::new();
         let share_type = self.number("share_type").unwrap_or_else(|| {
             unknown.push("kind");
@@ -137,7 +140,9 @@ impl<'a> Loose<'a> {
         };
         let permissions = number("permissions", "access");
         let stime = number("stime", "created_at");
-        let item_source = self.number("item_source").unwrap_or_else(|| number("file_source", "item.id"));
+        let item_source = self
+            .number("item_source")
+            .unwrap_or_else(|| number("file_source", "item.id"));
         let expiration = match self.0.get("expiration") {
             Some(Value::Null) => None,
             Some(Value::String(text)) => Some(Cow::Borrowed(text.as_str())),
@@ -200,13 +205,21 @@ impl<'a> Loose<'a> {
     }
 }
 
-fn normalise(wire: Wire<'_>, reading: &Reading<'_>) -> Share {
+fn normalise(wire: &Wire<'_>, reading: &Reading<'_>) -> Share {
     let mut unknown: Vec<String> = wire.unknown.iter().map(|field| (*field).to_owned()).collect();
     let kind = kind(wire.share_type);
     let anonymous = matches!(kind, ShareKind::Link | ShareKind::Mail);
     let owner_told = !unknown.iter().any(|field| field == "owner");
-    let owner_id = if owner_told { &wire.uid_file_owner } else { &wire.uid_owner };
-    let owner_name = if owner_told { &wire.displayname_file_owner } else { &wire.displayname_owner };
+    let owner_id = if owner_told {
+        &wire.uid_file_owner
+    } else {
+        &wire.uid_owner
+    };
+    let owner_name = if owner_told {
+        &wire.displayname_file_owner
+    } else {
+        &wire.displayname_owner
+    };
     let password = match (&wire.password, anonymous) {
         (_, false) if kind != ShareKind::Other => Some(false),
         (Told::Yes(hash), true) => Some(hash.as_ref().is_some_and(|hash| !hash.is_empty())),
@@ -236,7 +249,9 @@ fn normalise(wire: Wire<'_>, reading: &Reading<'_>) -> Share {
         item: Item {
             id: wire.item_source.to_string(),
             path,
-            path_is_owners: path_known && owner_told && owner_id.to_lowercase() == reading.account.to_lowercase(),
+            path_is_owners: path_known
+                && owner_told
+                && owner_id.to_lowercase() == reading.account.to_lowercase(),
             kind: match wire.item_type.as_ref() {
                 "file" => ItemKind::File,
                 "folder" => ItemKind::Folder,
@@ -250,14 +265,20 @@ fn normalise(wire: Wire<'_>, reading: &Reading<'_>) -> Share {
         owner: account(owner_id, owner_name.as_deref()),
         shared_by: (!wire.uid_owner.is_empty())
             .then(|| account(&wire.uid_owner, wire.displayname_owner.as_deref())),
-        recipients: recipient(kind, &wire).into_iter().collect(),
-        access: access(&wire, anonymous),
+        recipients: recipient(kind, wire).into_iter().collect(),
+        access: access(wire, anonymous),
         password,
         expires,
-        created_at: (wire.stime > 0).then(|| Timestamp::from_second(wire.stime).ok()).flatten(),
+        created_at: (wire.stime > 0)
+            .then(|| Timestamp::from_second(wire.stime).ok())
+            .flatten(),
         inherited: false,
-        label: wire.label.as_deref().filter(|label| !label.is_empty()).map(|label| bounded(label, MAX_NAME)),
-        link: anonymous.then(|| masked_link(&wire, reading.base)),
+        label: wire
+            .label
+            .as_deref()
+            .filter(|label| !label.is_empty())
+            .map(|label| bounded(label, MAX_NAME)),
+        link: anonymous.then(|| masked_link(wire, reading.base)),
         unknown,
     }
 }
@@ -301,27 +322,43 @@ fn recipient(kind: ShareKind, wire: &Wire<'_>) -> Option<Principal> {
         ShareKind::FederatedGroup => PrincipalClass::FederatedGroup,
         ShareKind::Other => PrincipalClass::Unknown,
     };
-    let name = wire.share_with_displayname.as_deref().map(|name| bounded(name, MAX_NAME));
+    let name = wire
+        .share_with_displayname
+        .as_deref()
+        .map(|name| bounded(name, MAX_NAME));
     // Of a kind that is not known, this field might hold anything, a hash included.
     let id = match (class, wire.share_with.as_deref()) {
         (PrincipalClass::Unknown, _) => name.clone().unwrap_or_default(),
+        (_, Some(id)) if is_hash(id) => "?".to_owned(),
         (_, id) => bounded(id.unwrap_or_default(), MAX_NAME),
     };
     let mut recipient = Principal::new(class, id).named(name);
     recipient.email = match class {
         PrincipalClass::Address => Some(recipient.id.clone()),
-        PrincipalClass::Account => {
-            wire.share_with_displayname_unique.as_deref().filter(|unique| unique.contains('@')).map(str::to_owned)
-        }
+        PrincipalClass::Account => wire
+            .share_with_displayname_unique
+            .as_deref()
+            .filter(|unique| unique.contains('@'))
+            .map(str::to_owned),
         _ => None,
     };
     Some(recipient)
 }
 
+/// Whether a text is a password's hash as the server writes them: `3|$argon2id$…`, or a bare crypt string.
+fn is_hash(text: &str) -> bool {
+    let crypt = text.split_once('|').map_or(text, |(_, crypt)| crypt);
+    ["$argon2", "$2y$", "$2a$", "$2b$", "$5$", "$6$"]
+        .iter()
+        .any(|start| crypt.starts_with(start))
+}
+
 /// Permission bits: 1 read, 2 update, 4 create, 8 delete, 16 share. The server adds 16 to every readable link
 /// while federation is allowed; passing a link on needs no right, so it says nothing there.
 fn access(wire: &Wire<'_>, anonymous: bool) -> Access {
-    let Ok(bits) = u32::try_from(wire.permissions) else { return Access::NONE };
+    let Ok(bits) = u32::try_from(wire.permissions) else {
+        return Access::NONE;
+    };
     let mut access = Access::NONE;
     if bits & 1 != 0 {
         access = access.with(Right::View);
@@ -329,7 +366,12 @@ fn access(wire: &Wire<'_>, anonymous: bool) -> Access {
             access = access.with(Right::Download);
         }
     }
-    for (bit, right) in [(2, Right::Edit), (4, Right::Create), (8, Right::Delete), (16, Right::Reshare)] {
+    for (bit, right) in [
+        (2, Right::Edit),
+        (4, Right::Create),
+        (8, Right::Delete),
+        (16, Right::Reshare),
+    ] {
         if bits & bit != 0 && !(anonymous && right == Right::Reshare) {
             access = access.with(right);
         }
@@ -350,7 +392,9 @@ struct Attribute<'a> {
 /// Attributes are JSON in a string: `[{"scope":"permissions","key":"download","value":false}]`, before Nextcloud
 /// 30 with `enabled` for `value`.
 fn forbids_download(attributes: Option<&str>) -> bool {
-    let Some(attributes) = attributes else { return false };
+    let Some(attributes) = attributes else {
+        return false;
+    };
     serde_json::from_str::<Vec<Attribute<'_>>>(attributes).is_ok_and(|attributes| {
         attributes.iter().any(|attribute| {
             attribute.scope == "permissions"
@@ -364,7 +408,10 @@ fn forbids_download(attributes: Option<&str>) -> bool {
 fn expiry(stated: &str, zone: &TimeZone) -> Option<Expiry> {
     let date: Date = stated.get(..10)?.parse().ok()?;
     let instant = date.to_zoned(zone.clone()).ok()?.timestamp();
-    Some(Expiry::At { stated: date.to_string(), instant })
+    Some(Expiry::At {
+        stated: date.to_string(),
+        instant,
+    })
 }
 
 /// The link's address with its token masked. Mail shares come without an address, so it is made up.

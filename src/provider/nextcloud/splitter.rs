@@ -48,7 +48,9 @@ impl Splitter {
         let mut rest = bytes;
         while let Some(first) = rest.first() {
             let run = if self.in_string && !self.escaped && *first != b'"' && *first != b'\\' {
-                rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len())
+                rest.iter()
+                    .position(|byte| matches!(byte, b'"' | b'\\'))
+                    .unwrap_or(rest.len())
             } else {
                 1
             };
@@ -191,7 +193,10 @@ mod tests {
                 elements.push(String::from_utf8_lossy(&element).into_owned());
             }
         }
-        Ok((elements, String::from_utf8_lossy(&splitter.envelope()).into_owned()))
+        Ok((
+            elements,
+            String::from_utf8_lossy(&splitter.envelope()).into_owned(),
+        ))
     }
 
     #[test]
@@ -202,7 +207,10 @@ mod tests {
             assert_eq!(elements.len(), 2, "in steps of {step}");
             assert_eq!(elements[0], r#"{"a":"],}\\","b":[1,{"c":2}]}"#);
             assert_eq!(elements[1].trim(), r#"{"d":3}"#);
-            assert_eq!(envelope, r#"{"ocs":{"meta":{"data":[1,2],"x":"}]\""},"data":[],"z":1}}"#);
+            assert_eq!(
+                envelope,
+                r#"{"ocs":{"meta":{"data":[1,2],"x":"}]\""},"data":[],"z":1}}"#
+            );
         }
     }
 
@@ -219,7 +227,10 @@ mod tests {
         let mut text = br#"{"ocs":{"data":[""#.to_vec();
         text.extend(std::iter::repeat_n(b'a', MAX_ELEMENT + 1));
         assert_eq!(split(&text, 4096), Err(SplitError::ElementTooLarge));
-        assert_eq!(split(&b"x".repeat(MAX_ENVELOPE + 1), 4096), Err(SplitError::EnvelopeTooLarge));
+        assert_eq!(
+            split(&b"x".repeat(MAX_ENVELOPE + 1), 4096),
+            Err(SplitError::EnvelopeTooLarge)
+        );
         assert_eq!(split(b"]", 1), Err(SplitError::Unbalanced));
     }
 

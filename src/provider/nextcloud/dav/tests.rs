@@ -6,13 +6,16 @@ fn read(text: &[u8]) -> Result<Vec<Resource>, ReadError> {
     let mut capped = Capped::new(Source::Ended);
     capped.chunk = bytes::Bytes::copy_from_slice(text);
     let mut answer = Multistatus::over(capped);
-    futures::executor::block_on(async {
-        let mut found = Vec::new();
-        while let Some(resource) = answer.next().await? {
-            found.push(resource);
-        }
-        Ok(found)
-    })
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let mut found = Vec::new();
+            while let Some(resource) = answer.next().await? {
+                found.push(resource);
+            }
+            Ok(found)
+        })
 }
 
 fn code(result: Result<Vec<Resource>, ReadError>) -> ProblemCode {
@@ -48,18 +51,25 @@ fn half_an_answer_is_an_error() {
     for end in 40..ONE.len() {
         assert!(read(&ONE.as_bytes()[..end]).is_err(), "cut after {end} bytes");
     }
-    assert_eq!(code(read(&ONE.as_bytes()[..ONE.len() - 18])), ProblemCode::Truncated);
+    assert_eq!(
+        code(read(&ONE.as_bytes()[..ONE.len() - 18])),
+        ProblemCode::Truncated
+    );
 }
 
 #[test]
 fn hostile_documents_are_refused() {
     let bomb = r#"<!DOCTYPE lolz [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><d:multistatus xmlns:d="DAV:">&b;</d:multistatus>"#;
     assert_eq!(code(read(bomb.as_bytes())), ProblemCode::Malformed);
-    let own = r#"<d:multistatus xmlns:d="DAV:"><d:response><d:href>&b;</d:href></d:response></d:multistatus>"#;
+    let own =
+        r#"<d:multistatus xmlns:d="DAV:"><d:response><d:href>&b;</d:href></d:response></d:multistatus>"#;
     assert_eq!(code(read(own.as_bytes())), ProblemCode::Malformed);
     let deep = format!(r#"<d:multistatus xmlns:d="DAV:">{}"#, "<a>".repeat(200_000));
     assert_eq!(code(read(deep.as_bytes())), ProblemCode::Malformed);
-    assert_eq!(code(read(b"<html><body>Log in</body></html>")), ProblemCode::Malformed);
+    assert_eq!(
+        code(read(b"<html><body>Log in</body></html>")),
+        ProblemCode::Malformed
+    );
     assert_eq!(code(read(b"")), ProblemCode::Malformed);
     assert_eq!(code(read(b"{\"ocs\":{}}")), ProblemCode::Malformed);
 }

@@ -6,7 +6,12 @@ use super::*;
 fn decode_as(account: &str, zone: &TimeZone, value: &Value) -> Result<Share, String> {
     let source = SourceName::new("cloud");
     let base = Url::parse("https://cloud.example.org/").unwrap();
-    let reading = Reading { source: &source, base: &base, account, zone };
+    let reading = Reading {
+        source: &source,
+        base: &base,
+        account,
+        zone,
+    };
     decode(value.to_string().as_bytes(), &reading)
 }
 
@@ -36,8 +41,17 @@ fn a_link_is_read_in_full_and_leaks_nothing() {
     assert_eq!(share.password, Some(true));
     assert_eq!(share.access, Access::of(&[Right::View, Right::Download]));
     assert_eq!(share.expires.stated(), Some("2026-12-06"));
-    assert_eq!(share.link.as_deref(), Some("https://cloud.example.org/index.php/s/••••"));
-    assert_eq!((share.owner.id.as_str(), share.shared_by.as_ref().unwrap().id.as_str()), ("alice", "bob"));
+    assert_eq!(
+        share.link.as_deref(),
+        Some("https://cloud.example.org/index.php/s/••••")
+    );
+    assert_eq!(
+        (
+            share.owner.id.as_str(),
+            share.shared_by.as_ref().unwrap().id.as_str()
+        ),
+        ("alice", "bob")
+    );
     assert!(share.recipients.is_empty() && share.unknown.is_empty());
     let all = format!("{share:?}");
     assert!(!all.contains("argon2id") && !all.contains("SeCrEt"), "{all}");
@@ -49,22 +63,40 @@ fn a_date_is_local_to_the_reading_account() {
     let share = decode_as("alice", &zone, &link()).unwrap();
     assert_eq!(
         share.expires,
-        Expiry::At { stated: "2026-12-06".into(), instant: "2026-12-06T08:00:00Z".parse().unwrap() }
+        Expiry::At {
+            stated: "2026-12-06".into(),
+            instant: "2026-12-06T08:00:00Z".parse().unwrap()
+        }
     );
 }
 
 #[test]
 fn the_path_counts_only_as_its_owner_sees_it() {
-    assert!(!decode_as("bob", &TimeZone::UTC, &link()).unwrap().item.path_is_owners);
+    assert!(
+        !decode_as("bob", &TimeZone::UTC, &link())
+            .unwrap()
+            .item
+            .path_is_owners
+    );
 }
 
 #[test]
 fn access_follows_the_permission_bits() {
-    let access = |permissions: i64| decode_as("a", &TimeZone::UTC, &with("permissions", json!(permissions))).unwrap().access;
+    let access = |permissions: i64| {
+        decode_as("a", &TimeZone::UTC, &with("permissions", json!(permissions)))
+            .unwrap()
+            .access
+    };
     assert_eq!(access(4), Access::of(&[Right::Create]));
     assert_eq!(
         access(31),
-        Access::of(&[Right::View, Right::Download, Right::Edit, Right::Create, Right::Delete])
+        Access::of(&[
+            Right::View,
+            Right::Download,
+            Right::Edit,
+            Right::Create,
+            Right::Delete
+        ])
     );
     let hidden = decode_as("a", &TimeZone::UTC, &with("hide_download", json!(1))).unwrap();
     assert_eq!(hidden.access, Access::of(&[Right::View]));
@@ -73,8 +105,16 @@ fn access_follows_the_permission_bits() {
     assert_eq!(forbidden.access, Access::of(&[Right::View]));
     let user = json!({"share_type": 0, "share_with": "carol"});
     let mut share = link();
-    share.as_object_mut().unwrap().extend(user.as_object().unwrap().clone());
-    assert!(decode_as("a", &TimeZone::UTC, &share).unwrap().access.has(Right::Reshare));
+    share
+        .as_object_mut()
+        .unwrap()
+        .extend(user.as_object().unwrap().clone());
+    assert!(
+        decode_as("a", &TimeZone::UTC, &share)
+            .unwrap()
+            .access
+            .has(Right::Reshare)
+    );
 }
 
 #[test]
@@ -92,12 +132,20 @@ fn what_is_missing_or_mistyped_is_named_and_nothing_is_dropped() {
     ];
     for (field, value, unknown) in cases {
         let share = decode_as("alice", &TimeZone::UTC, &with(field, value.clone())).unwrap();
-        assert_eq!(share.unknown.iter().filter(|name| *name == unknown).count(), 1, "{field} = {value}");
+        assert_eq!(
+            share.unknown.iter().filter(|name| *name == unknown).count(),
+            1,
+            "{field} = {value}"
+        );
         assert_eq!(share.id, "17");
     }
     let mut bare = link();
     bare.as_object_mut().unwrap().remove("password");
-    assert_eq!(decode_as("a", &TimeZone::UTC, &bare).unwrap().password, None, "an absent password is not told");
+    assert_eq!(
+        decode_as("a", &TimeZone::UTC, &bare).unwrap().password,
+        None,
+        "an absent password is not told"
+    );
     let unknown_kind = decode_as("a", &TimeZone::UTC, &with("share_type", json!(99))).unwrap();
     assert_eq!(unknown_kind.kind, ShareKind::Other);
     assert!(!format!("{unknown_kind:?}").contains("argon2id"));
@@ -116,7 +164,13 @@ fn numbers_in_strings_and_strings_in_numbers_are_read() {
 
 #[test]
 fn only_an_entry_without_an_id_cannot_be_told_of() {
-    for value in [json!({}), json!([1]), json!("x"), with("id", json!("1; DROP")), with("id", json!(null))] {
+    for value in [
+        json!({}),
+        json!([1]),
+        json!("x"),
+        with("id", json!("1; DROP")),
+        with("id", json!(null)),
+    ] {
         assert!(decode_as("a", &TimeZone::UTC, &value).is_err(), "{value}");
     }
 }
@@ -141,7 +195,7 @@ proptest! {
     ) {
         let share = decode_as("alice", &TimeZone::UTC, &with(field, value)).unwrap();
         prop_assert_eq!(&share.id, "17");
-        prop_assert!(!format!("{share:?}").contains("SeCrEtToKeN"));
-        prop_assert!(!format!("{share:?}").contains("argon2id"));
+        let shown = format!("{share:?}");
+        prop_assert!(!shown.contains("SeCrEtToKeN") && !shown.contains("argon2id"), "{}", shown);
     }
 }

@@ -12,4 +12,5 @@ pub mod model;
 pub mod policy;
 pub mod provider;
 pub mod report;
+pub mod run;
 pub mod store;

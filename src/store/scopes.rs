@@ -149,4 +149,47 @@ impl Ledger {
             .and_then(|count| u64::try_from(count).ok())
             .unwrap_or_default())
     }
+
+    /// Whether the service told the details of every account that this run listed, and of every account that its
+    /// shares name.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn details_told(&self, run: &Run, source: &SourceName) -> Result<bool> {
+        let Some(row) = self.known_source(source)? else {
+            return Ok(false);
+        };
+        let bare = self
+            .connection
+            .prepare_cached(
+                "SELECT 1 FROM scope s JOIN principal p ON p.id = s.account
+                 WHERE s.source = ?1 AND s.listed_run = ?2 AND p.active IS NULL",
+            )?
+            .exists(params![row, run.id])?;
+        Ok(!bare && (run.scope.users.is_empty() || self.untold_accounts(run, source, 1)?.is_empty()))
+    }
+
+    /// Counts the members of each group by the groups that accounts say they are in; nothing is counted where an
+    /// account's details were not told.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn count_members(&mut self, run: &Run, source: &SourceName) -> Result<()> {
+        let Some(row) = self.known_source(source)? else {
+            return Ok(());
+        };
+        if !self.details_told(run, source)? {
+            return Ok(());
+        }
+        self.connection.execute(
+            "WITH size AS (
+                 SELECT g.value AS key, count(*) AS members FROM principal a, json_each(a.groups) g
+                 WHERE a.source = ?1 AND a.class = 'account' AND a.gone = 0 GROUP BY 1
+             )
+             UPDATE principal SET members = COALESCE((SELECT members FROM size WHERE size.key = principal.key), 0)
+             WHERE source = ?1 AND class = 'group'",
+            [row],
+        )?;
+        Ok(())
+    }
 }

@@ -5,6 +5,7 @@
 //! ```text
 //! Source --Reader--> readings --> Ledger --wants/enrich--> judge --> findings --> Report
 //! ```
+pub mod config;
 pub mod model;
 pub mod policy;
 pub mod report;

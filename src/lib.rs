@@ -5,7 +5,12 @@
 //! ```text
 //! Source --Reader--> readings --> Ledger --wants/enrich--> judge --> findings --> Report
 //! ```
+
 pub mod config;
+pub mod emulator;
+pub mod http;
 pub mod model;
 pub mod policy;
+pub mod provider;
 pub mod report;
+pub mod store;

@@ -1,1 +1,3 @@
+//! The command `sharewarden`.
+
 fn main() {}

@@ -81,6 +81,11 @@ impl Classes {
         !self.tags.is_empty()
     }
 
+    /// The tags that give a label, in lower case.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.keys().map(String::as_str)
+    }
+
     /// The labels that a path gives, through itself or a folder above it.
     #[must_use]
     pub fn of_path(&self, path: &str) -> BTreeSet<String> {

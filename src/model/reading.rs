@@ -1,6 +1,8 @@
 //! What adapters hand to the ledger, and what they are asked for.
 
-use super::{Item, Labels, Principal, Problem, ScopeOutcome, Share};
+use jiff::Timestamp;
+
+use super::{Item, Labels, Principal, Problem, ScopeOutcome, Share, SourceName};
 
 /// The unit of coverage: what is read, and can fail, as one. A Nextcloud account, a Microsoft drive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +11,26 @@ pub struct Scope {
     pub id: String,
     /// Whose it is, where that is an account.
     pub account: Option<Principal>,
+}
+
+/// A scope to read, with what is remembered of it.
+#[derive(Clone, Debug)]
+pub struct KnownScope {
+    /// The scope.
+    pub scope: Scope,
+    /// When its home was last searched for shared nodes.
+    pub searched_at: Option<Timestamp>,
+}
+
+/// Readings of one source, written together; those of one scope's listing name the scope.
+#[derive(Debug)]
+pub struct Batch {
+    /// The source.
+    pub source: SourceName,
+    /// The scope through which they were read.
+    pub scope: Option<String>,
+    /// The readings.
+    pub readings: Vec<Reading>,
 }
 
 /// One thing read from a source.
@@ -26,6 +48,8 @@ pub enum Reading {
         scope: String,
         /// What became of it.
         outcome: ScopeOutcome,
+        /// Whether its home was searched for shared nodes.
+        searched: bool,
     },
     /// Something that was not read, or is worth knowing.
     Problem(Problem),
@@ -33,6 +57,10 @@ pub enum Reading {
     Labels {
         /// The item's id.
         item: String,
+        /// The drive it lies in, where the service has drives.
+        drive: Option<String>,
+        /// The digest of the classes that were looked for.
+        classes: String,
         /// The labels.
         labels: Labels,
         /// How many files lie beneath, where that was counted.

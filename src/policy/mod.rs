@@ -2,10 +2,36 @@
 //!
 //! Pure: no I/O, no clock, no async. A rule sees one share, its own past, the facts of its source, and `now`.
 
+mod case;
+mod classification;
+mod defaults;
+mod domain;
+mod filter;
+#[cfg(test)]
+mod fixtures;
+mod gaps;
+mod guidance;
+mod judge;
+mod notices;
+mod people;
+mod posture;
+mod registry;
+mod rules;
+mod waivers;
+mod wants;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobSet;
 use jiff::{Span, Timestamp, civil::Date};
+
+pub use gaps::{effect, gap_in_force};
+pub use guidance::Guidance;
+pub use judge::{Judge, judge};
+pub use notices::{Notice, NoticeCode, notices};
+pub use posture::{Posture, posture};
+pub use registry::{RuleInfo, rule, rules};
+pub use wants::{Need, wants};
 
 use crate::model::{
     Audience, Classes, Finding, FindingId, Level, PrincipalKind, ProblemCode, RuleId, SourceName,
@@ -55,11 +81,15 @@ pub struct Filter {
     pub owner: Option<GlobSet>,
     /// A group that the owner is in (globs).
     pub group: Option<GlobSet>,
-    /// The item's path (globs as in classification).
+    /// The item's path or that of a folder above it (globs as in classification, without a leading
+    /// slash); matches only where the path is the owner's.
     pub path: Option<GlobSet>,
     /// A label that the item is classified with.
     pub label: Option<String>,
-    /// A recipient's mail domain, sub-domains included.
+    /// A recipient's mail domain (or server, for federated ones), sub-domains included.
+    ///
+    /// Where a finding is about several recipients it is weighed for each, and the strictest counts; a
+    /// waiver or an enforcement rule must match them all.
     pub recipient_domain: Option<String>,
     /// The rule.
     pub rule: Option<RuleId>,
@@ -116,7 +146,8 @@ pub struct Gap {
     pub until: Date,
 }
 
-/// What is known of a share's own past.
+/// What is known of a share's own past. Grows with the rules that need more: construct it with
+/// `..Past::default()`.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
     /// When it was first seen.
@@ -146,6 +177,8 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// The rules that lacked their input.
     pub not_judged: Vec<RuleId>,
+    /// The rules that fired and of which the owner is not told (an override's `mail = false`).
+    pub untold: Vec<RuleId>,
     /// The waivers (by their place in the policy) that matched a finding.
     pub waivers_used: Vec<usize>,
 }

@@ -1,9 +1,22 @@
 //! What people and programs read: one writer a format over one source of findings.
 //!
 //! Writers read a run through [`Pages`], one finding at a time; none holds them all. All text in a
-//! finding but `message` is remote: each writer makes it safe for its own format.
+//! finding but `message` is remote: each writer makes it safe for its own format, by [`text`].
 
+use std::io;
+
+use crate::model::names;
+
+pub mod csv;
+mod flat;
+pub mod json;
+pub mod ndjson;
+pub mod table;
+pub mod text;
 pub mod view;
+
+#[cfg(test)]
+mod tests;
 
 /// A stored run, read one finding at a time.
 pub trait Pages {
@@ -21,4 +34,40 @@ pub trait Pages {
     /// # Errors
     /// Whatever the visitor or the underlying store reports.
     fn shares(&self, visit: &mut dyn FnMut(view::Share) -> std::io::Result<()>) -> std::io::Result<()>;
+}
+
+names! {
+    /// How a report is written.
+    Format {
+        /// For people, on a terminal or in a file.
+        Table = "table",
+        /// The whole report as one document.
+        Json = "json",
+        /// One event a line.
+        Ndjson = "ndjson",
+        /// One finding a row.
+        Csv = "csv",
+    }
+}
+
+/// How the table looks; the other formats always look the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Whether to use colour and weight.
+    pub color: bool,
+    /// How many columns there are; `None` where there is no terminal.
+    pub width: Option<u16>,
+}
+
+/// Writes a run in a format.
+///
+/// # Errors
+/// Whatever `out` or the store behind `pages` reports; what was written until then is not complete.
+pub fn write(format: Format, style: Style, pages: &dyn Pages, out: &mut dyn io::Write) -> io::Result<()> {
+    match format {
+        Format::Table => table::write(style, pages, out),
+        Format::Json => json::write(pages, out),
+        Format::Ndjson => ndjson::write(pages, out),
+        Format::Csv => csv::write(pages, out),
+    }
 }

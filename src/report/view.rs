@@ -133,7 +133,7 @@ pub struct Inventory {
 }
 
 /// Sums over a report's findings.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, serde::Deserialize)]
 pub struct Totals {
     /// Shares in the report's scope.
     pub shares: u64,
@@ -147,6 +147,18 @@ pub struct Totals {
     pub by_rule: BTreeMap<RuleId, u64>,
     /// All findings of the report by status.
     pub by_status: BTreeMap<Status, u64>,
+}
+
+impl Totals {
+    /// The greatest level at which a finding stands.
+    #[must_use]
+    pub fn worst(&self) -> Option<Level> {
+        self.by_level
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(level, _)| *level)
+            .max()
+    }
 }
 
 /// Something the operator should know about the policy itself.

@@ -1,0 +1,438 @@
+//! WebDAV properties of files, and the multistatus answers that carry them.
+//!
+//! A property the server does not know, or that does not apply, goes into a second propstat with 404.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::xml::{DAV, Element, NC, OC, Xml, parse};
+use super::{error, not_found};
+use crate::emulator::http::{Answer, Request};
+use crate::emulator::nextcloud::Nextcloud;
+use crate::emulator::nextcloud::files::File;
+use crate::emulator::nextcloud::shares::{CREATE, DELETE, GROUP, SHARE, Share, UPDATE, USER};
+use crate::emulator::nextcloud::view::Mount;
+
+/// A property, by namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+/// What one account sees.
+#[derive(Debug)]
+pub(crate) struct Sight<'a> {
+    pub(crate) server: &'a Nextcloud,
+    pub(crate) account: String,
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) admin: bool,
+}
+
+/// A multistatus answer being written.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    out: String,
+}
+
+impl Reply {
+    pub(crate) fn new() -> Self {
+        Self { out: String::new() }
+    }
+
+    /// Adds a response: what was found, and what not.
+    pub(crate) fn add(&mut self, href: &str, found: Vec<Xml>, missing: Vec<Xml>) {
+        let mut parts = vec![Xml::text("d:href", href)];
+        for (props, status) in [(found, "HTTP/1.1 200 OK"), (missing, "HTTP/1.1 404 Not Found")] {
+            if !props.is_empty() {
+                let status = Xml::text("d:status", status);
+                parts.push(Xml::with("d:propstat", vec![Xml::with("d:prop", props), status]));
+            }
+        }
+        if parts.len() == 1 {
+            let status = Xml::text("d:status", "HTTP/1.1 200 OK");
+            parts.push(Xml::with("d:propstat", vec![Xml::empty("d:prop"), status]));
+        }
+        Xml::with("d:response", parts).write(&mut self.out);
+    }
+
+    pub(crate) fn answer(self, content_type: &str) -> Answer {
+        let mut body = String::from(
+            "<?xml version=\"1.0\"?>\n<d:multistatus xmlns:d=\"DAV:\" \
+             xmlns:s=\"http://sabredav.org/ns\" xmlns:oc=\"http://owncloud.org/ns\" xmlns:nc=\"http://nextcloud.org/ns\"",
+        );
+        if self.out.is_empty() {
+            body.push_str("/>\n");
+        } else {
+            _ = writeln!(body, ">{}</d:multistatus>", self.out);
+        }
+        Answer::new(207, content_type, body)
+    }
+
+    /// Another account's home: present, but nothing about it is told.
+    pub(crate) fn foreign_home(request: &Request, owner: &str) -> Answer {
+        let Some(wanted) = wanted(request) else {
+            return bad_body();
+        };
+        let mut reply = Self::new();
+        reply.add(
+            &format!("/remote.php/dav/files/{}/", encoded(owner)),
+            Vec::new(),
+            nameless(&wanted),
+        );
+        reply.answer(XML)
+    }
+
+    /// A shared file or folder as a stranger sees it.
+    pub(crate) fn public(server: &Nextcloud, request: &Request, share: &Share, file: u64) -> Answer {
+        let Some(wanted) = wanted(request) else {
+            return bad_body();
+        };
+        let sight = Sight {
+            server,
+            account: share.owner.to_string(),
+            mounts: Vec::new(),
+            admin: false,
+        };
+        let token = share.token.as_deref().unwrap_or_default();
+        let base = format!("/public.php/dav/files/{token}");
+        let top = share.file;
+        sight.tree(&wanted, file, depth(request), |id| {
+            let rest = if Some(id) == top {
+                "/".into()
+            } else {
+                server.files.path_from(id, top)
+            };
+            format!("{base}{}", encoded(&rest))
+        })
+    }
+}
+
+const XML: &str = "application/xml; charset=utf-8";
+
+impl<'a> Sight<'a> {
+    pub(crate) fn new(server: &'a Nextcloud, account: &str, now: i64) -> Self {
+        let mounts = server.mounts(account, now);
+        Self {
+            server,
+            account: account.to_owned(),
+            mounts,
+            admin: server.is_admin(account),
+        }
+    }
+
+    pub(crate) fn propfind(&self, request: &Request, file: u64) -> Answer {
+        let Some(wanted) = wanted(request) else {
+            return bad_body();
+        };
+        self.tree(&wanted, file, depth(request), |id| {
+            self.href(id).unwrap_or_default()
+        })
+    }
+
+    fn tree(&self, wanted: &[Wanted], file: u64, depth: Depth, href: impl Fn(u64) -> String) -> Answer {
+        let Some(top) = self.server.files.get(file) else {
+            return not_found("File not found");
+        };
+        let mut reply = Reply::new();
+        // Depth first, as the server walks.
+        let mut waiting = vec![(top, 0_u32)];
+        while let Some((node, level)) = waiting.pop() {
+            let mut address = href(node.id);
+            if node.folder && !address.ends_with('/') {
+                address.push('/');
+            }
+            let (found, missing) = self.props(node, wanted);
+            reply.add(&address, found, missing);
+            let deeper = match depth {
+                Depth::Zero => false,
+                Depth::One => level == 0,
+                Depth::Infinity => true,
+            };
+            if node.folder && deeper {
+                let children = self.server.inside(&self.account, node, &self.mounts);
+                waiting.extend(children.into_iter().rev().map(|child| (child, level + 1)));
+            }
+        }
+        reply.answer(XML)
+    }
+
+    /// Where the account finds a file; without a trailing slash.
+    pub(crate) fn href(&self, file: u64) -> Option<String> {
+        let seen = self.server.seen(&self.account, file, &self.mounts)?;
+        Some(format!(
+            "/remote.php/dav/files/{}{}",
+            encoded(&self.account),
+            encoded(&seen.path)
+        ))
+    }
+
+    /// The wanted properties of a file: found and missing.
+    pub(crate) fn props(&self, file: &File, wanted: &[Wanted]) -> (Vec<Xml>, Vec<Xml>) {
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        let usual;
+        let wanted = if wanted.is_empty() {
+            usual = usual_props(file.folder);
+            &usual
+        } else {
+            wanted
+        };
+        for prop in wanted {
+            match self.prop(file, prop) {
+                Some(value) => found.push(value),
+                None => missing.push(Xml::empty(tag_name(prop))),
+            }
+        }
+        (found, missing)
+    }
+
+    fn prop(&self, file: &File, wanted: &Wanted) -> Option<Xml> {
+        let tag = tag_name(wanted);
+        let text = |value: String| Some(Xml::text(tag.clone(), value));
+        match (wanted.namespace.as_str(), wanted.name.as_str()) {
+            (DAV, "resourcetype") => {
+                let kind = if file.folder {
+                    vec![Xml::empty("d:collection")]
+                } else {
+                    Vec::new()
+                };
+                Some(Xml::with(tag, kind))
+            }
+            (DAV, "getlastmodified") => text(http_date(file.mtime)),
+            (DAV, "getetag") => text(format!(
+                "\"{:013x}\"",
+                file.mtime.unsigned_abs() ^ (file.id << 20)
+            )),
+            (DAV, "displayname") => text(if file.parent.is_none() {
+                file.owner.to_string()
+            } else {
+                file.name.clone()
+            }),
+            (DAV, "getcontentlength") if !file.folder => text(file.size.to_string()),
+            (DAV, "getcontenttype") if !file.folder => text(file.mimetype().into()),
+            (DAV, "quota-used-bytes") if file.folder => text(self.server.files.size(file.id).to_string()),
+            (DAV, "quota-available-bytes") if file.folder => text("-3".into()),
+            (OC, "fileid") => text(file.id.to_string()),
+            (OC, "id") => text(format!("{:08}oc78iz4ae061", file.id)),
+            (OC, "size") => text(self.server.files.size(file.id).to_string()),
+            (OC, "permissions") => text(self.letters(file)),
+            (OC, "owner-id") => text(file.owner.to_string()),
+            (OC, "owner-display-name") => text(self.server.name_of(&file.owner)),
+            (OC, "favorite" | "comments-count") => text("0".into()),
+            (OC, "share-types") => Some(Xml::with(tag, self.share_types(file.id))),
+            (NC, "sharees") => Some(Xml::with(tag, self.sharees(file.id))),
+            (NC, "share-attributes") => text("[]".into()),
+            (NC, "contained-file-count") if file.folder => text(self.count(file, false).to_string()),
+            (NC, "contained-folder-count") if file.folder => text(self.count(file, true).to_string()),
+            (NC, "system-tags") => Some(Xml::with(tag, self.system_tags(file))),
+            (NC, "is-mount-root") => text(self.is_mount(file.id).to_string()),
+            (NC, "mount-type") => text(if &*file.owner == self.account {
+                String::new()
+            } else {
+                "shared".into()
+            }),
+            (NC, "creation_time") => text("0".into()),
+            (NC, "upload_time") if !file.folder => text(file.mtime.to_string()),
+            (NC, "hidden") => text("false".into()),
+            (NC, "has-preview") => text(file.previewable().to_string()),
+            _ => None,
+        }
+    }
+
+    fn is_mount(&self, file: u64) -> bool {
+        self.mounts.iter().any(|mount| mount.file == file)
+    }
+
+    fn letters(&self, file: &File) -> String {
+        let seen = self.server.seen(&self.account, file.id, &self.mounts);
+        let mount = seen.and_then(|seen| seen.mount);
+        let bits = mount.as_ref().map_or(31, |mount| mount.permissions);
+        let mut letters = String::new();
+        let mut add = |yes: bool, text: &str| {
+            if yes {
+                letters.push_str(text);
+            }
+        };
+        add(mount.is_some(), "S");
+        add(bits & SHARE != 0, "R");
+        add(true, "G");
+        add(
+            bits & DELETE != 0 || mount.as_ref().is_some_and(|mount| mount.file == file.id),
+            "D",
+        );
+        add(bits & UPDATE != 0, "NV");
+        add(!file.folder && bits & UPDATE != 0, "W");
+        add(file.folder && bits & CREATE != 0, "CK");
+        letters
+    }
+
+    /// Only what the account itself made: an owner is not shown what others share of his files.
+    fn own_shares(&self, file: u64) -> impl Iterator<Item = &Share> {
+        self.server
+            .shares
+            .on_file(file)
+            .filter(|share| *share.initiator == *self.account)
+    }
+
+    fn share_types(&self, file: u64) -> Vec<Xml> {
+        let kinds: std::collections::BTreeSet<i64> = self.own_shares(file).map(|share| share.kind).collect();
+        kinds
+            .iter()
+            .map(|kind| Xml::text("oc:share-type", kind.to_string()))
+            .collect()
+    }
+
+    fn sharees(&self, file: u64) -> Vec<Xml> {
+        let optional = |name: &str, text: &str| {
+            if text.is_empty() {
+                Xml::empty(name)
+            } else {
+                Xml::text(name, text)
+            }
+        };
+        let mut shares: Vec<&Share> = self.own_shares(file).collect();
+        shares.sort_by_key(|share| (share.kind, share.id));
+        shares
+            .iter()
+            .map(|share| {
+                let id = share.recipient.as_deref().unwrap_or_default();
+                let name = match share.kind {
+                    USER => self.server.name_of(id),
+                    GROUP => self.server.groups.get(id).cloned().unwrap_or_default(),
+                    _ => String::new(),
+                };
+                let kind = Xml::text("nc:type", share.kind.to_string());
+                Xml::with(
+                    "nc:sharee",
+                    vec![optional("nc:id", id), optional("nc:display-name", &name), kind],
+                )
+            })
+            .collect()
+    }
+
+    fn count(&self, folder: &File, folders: bool) -> usize {
+        self.server
+            .inside(&self.account, folder, &self.mounts)
+            .iter()
+            .filter(|file| file.folder == folders)
+            .count()
+    }
+
+    fn system_tags(&self, file: &File) -> Vec<Xml> {
+        let tags = file.tags.iter().filter_map(|id| self.server.tags.get(id));
+        tags.filter(|tag| tag.visible || self.admin)
+            .map(|tag| {
+                Xml::text("nc:system-tag", tag.name.clone())
+                    .attribute("oc:can-assign", (tag.assignable || self.admin).to_string())
+                    .attribute("oc:id", tag.id.to_string())
+                    .attribute("oc:user-assignable", tag.assignable.to_string())
+                    .attribute("oc:user-visible", tag.visible.to_string())
+                    .attribute("nc:color", "")
+            })
+            .collect()
+    }
+}
+
+/// How deep a PROPFIND looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    Zero,
+    One,
+    Infinity,
+}
+
+pub(crate) fn depth(request: &Request) -> Depth {
+    match request.header("depth") {
+        Some("0") => Depth::Zero,
+        Some("infinity") => Depth::Infinity,
+        _ => Depth::One,
+    }
+}
+
+/// The properties a body asks for; empty for the usual ones, none for a body that cannot be read.
+pub(crate) fn wanted(request: &Request) -> Option<Vec<Wanted>> {
+    if request.body.iter().all(u8::is_ascii_whitespace) {
+        return Some(Vec::new());
+    }
+    let body = parse(&request.body)?;
+    Some(body.child("prop").map(names).unwrap_or_default())
+}
+
+/// The properties named in a `prop` element.
+pub(crate) fn names(prop: &Element) -> Vec<Wanted> {
+    let wanted = |child: &Element| Wanted {
+        namespace: child.namespace.clone(),
+        name: child.name.clone(),
+    };
+    prop.children.iter().map(wanted).collect()
+}
+
+pub(crate) fn nameless(wanted: &[Wanted]) -> Vec<Xml> {
+    wanted.iter().map(|prop| Xml::empty(tag_name(prop))).collect()
+}
+
+pub(crate) fn bad_body() -> Answer {
+    error(
+        400,
+        "Sabre\\DAV\\Exception\\BadRequest",
+        "The request body could not be parsed as XML",
+    )
+}
+
+fn usual_props(folder: bool) -> Vec<Wanted> {
+    let file = [
+        "getlastmodified",
+        "getcontentlength",
+        "resourcetype",
+        "getetag",
+        "getcontenttype",
+    ];
+    let dir = [
+        "getlastmodified",
+        "resourcetype",
+        "quota-used-bytes",
+        "quota-available-bytes",
+        "getetag",
+    ];
+    let names = if folder { dir } else { file };
+    names
+        .iter()
+        .map(|name| Wanted {
+            namespace: DAV.into(),
+            name: (*name).into(),
+        })
+        .collect()
+}
+
+/// The element's name with a known prefix, or with its namespace declared in place.
+pub(crate) fn tag_name(prop: &Wanted) -> String {
+    match prop.namespace.as_str() {
+        DAV => format!("d:{}", prop.name),
+        OC => format!("oc:{}", prop.name),
+        NC => format!("nc:{}", prop.name),
+        other => {
+            let mut declared = String::new();
+            crate::emulator::nextcloud::tree::escaped(other, &mut declared);
+            format!("x1:{} xmlns:x1=\"{declared}\"", prop.name)
+        }
+    }
+}
+
+/// Percent-encodes as the server does: lower-case, leaving `-_.~()/:@`.
+pub(crate) fn encoded(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~()/:@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            _ = write!(out, "%{byte:02x}");
+        }
+    }
+    out
+}
+
+fn http_date(seconds: i64) -> String {
+    let at = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

@@ -1,0 +1,476 @@
+//! Listing shares: which ones an account gets to see, and how each looks to him.
+//!
+//! Listing deletes shares that are due, as the server does. Long listings are written in pieces while they are sent.
+
+use super::Nextcloud;
+use super::messages::Language;
+use super::ocs::{self, Call, Format, Found, Outcome, Refusal};
+use super::shares::{
+    CREATE, DECK, DELETE, FEDERATED, FEDERATED_GROUP, GROUP, LINK, MAIL, ROOM, Share, TEAM, UPDATE, USER,
+};
+use super::tree::{Tree, map};
+use super::view::Mount;
+
+/// A listing that is still to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Listing {
+    viewer: Viewer,
+    ids: Vec<u64>,
+    format: Format,
+    /// Whether a share was written already.
+    begun: bool,
+}
+
+/// Who looks at shares, and from where.
+#[derive(Debug, Clone)]
+pub(crate) struct Viewer {
+    pub(crate) account: String,
+    language: Language,
+    base: String,
+    pub(crate) mounts: Vec<Mount>,
+    zone: jiff::tz::TimeZone,
+    tags: bool,
+}
+
+const PIECE: usize = 500;
+
+impl Listing {
+    /// The number of pieces; at least one.
+    pub(crate) fn pieces(&self) -> usize {
+        self.ids.len().div_ceil(PIECE).max(1)
+    }
+
+    /// Writes one piece, the first with what comes before it, the last with what comes after.
+    pub(crate) fn piece(&mut self, server: &Nextcloud, number: usize) -> String {
+        let mut out = String::new();
+        if number == 0 {
+            out = ocs::head(self.format, 200, "OK");
+            out.push_str(match (self.format.json, self.ids.is_empty()) {
+                (true, _) => "[",
+                (false, true) => " <data/>\n",
+                (false, false) => " <data>\n",
+            });
+        }
+        for id in self.ids.iter().skip(number * PIECE).take(PIECE) {
+            // A share may vanish while the answer is on its way.
+            let Some(tree) = server
+                .shares
+                .get(*id)
+                .and_then(|share| server.share_tree(share, &self.viewer))
+            else {
+                continue;
+            };
+            if self.format.json {
+                if self.begun {
+                    out.push(',');
+                }
+                tree.json(&mut out);
+            } else {
+                tree.xml("element", 2, &mut out);
+            }
+            self.begun = true;
+        }
+        if number + 1 == self.pieces() {
+            out.push_str(match (self.format.json, self.ids.is_empty()) {
+                (true, _) => "]",
+                (false, true) => "",
+                (false, false) => " </data>\n",
+            });
+            out.push_str(ocs::tail(self.format));
+        }
+        out
+    }
+}
+
+/// `GET /shares`.
+pub(crate) fn list(server: &mut Nextcloud, call: &Call<'_>, account: &str) -> Outcome {
+    let viewer = server.viewer(call, account);
+    let folder = match call.request.query("path").filter(|path| !path.is_empty()) {
+        None => None,
+        Some(path) => Some(
+            server
+                .locate(account, &path, &viewer.mounts)
+                .ok_or_else(|| Refusal::new(404, call.say("Wrong path, file/folder does not exist")))?,
+        ),
+    };
+    let reshares = call.request.flag("reshares");
+    let ids: Vec<u64> = if call.request.flag("shared_with_me") {
+        let received = server.received(account, call.seconds());
+        let wanted = received
+            .into_iter()
+            .filter(|share| folder.is_none() || share.file == folder);
+        wanted.map(|share| share.id).collect()
+    } else if call.request.flag("subfiles") {
+        server.in_folder(folder, call, &viewer)?
+    } else if let Some(file) = folder {
+        let all = reshares && server.may_share(account, file, &viewer.mounts);
+        let on_file = server.shares.on_file(file);
+        on_file
+            .filter(|share| all || &*share.initiator == account)
+            .map(|share| share.id)
+            .collect()
+    } else {
+        let made = server.shares.made_by(account).map(|share| share.id);
+        let mut ids: Vec<u64> = made.collect();
+        if reshares {
+            ids.extend(
+                server
+                    .shares
+                    .owned_by(account)
+                    .filter(|share| &*share.initiator != account)
+                    .map(|s| s.id),
+            );
+        }
+        ids
+    };
+    let incoming = call.request.flag("shared_with_me");
+    let ids = server.presentable(ids, &viewer, call.seconds(), incoming);
+    Ok(Found::Shares(Box::new(Listing {
+        viewer,
+        ids,
+        format: call.format,
+        begun: false,
+    })))
+}
+
+/// `GET /shares/inherited`: shares on the folders above a path.
+pub(crate) fn inherited(server: &mut Nextcloud, call: &Call<'_>, account: &str) -> Outcome {
+    let viewer = server.viewer(call, account);
+    let path = call.request.query("path").unwrap_or_default();
+    let missing = || Refusal::new(404, call.say("Wrong path, file/folder does not exist"));
+    let file = server
+        .locate(account, &path, &viewer.mounts)
+        .ok_or_else(missing)?;
+    let above: Vec<u64> = server.files.upwards(file).skip(1).map(|file| file.id).collect();
+    let mut found = Vec::new();
+    for folder in above {
+        let on_file: Vec<u64> = server
+            .shares
+            .on_file(folder)
+            .filter(|s| s.belongs_to(account))
+            .map(|s| s.id)
+            .collect();
+        for id in server.presentable(on_file, &viewer, call.seconds(), false) {
+            if let Some(mut tree) = server
+                .shares
+                .get(id)
+                .and_then(|share| server.share_tree(share, &viewer))
+            {
+                tree.set("via_fileid", folder.into());
+                tree.set("via_path", server.files.path(folder).into());
+                found.push(tree);
+            }
+        }
+    }
+    Ok(Found::Data(Tree::List(found)))
+}
+
+/// `GET /shares/{id}`: a list of one.
+pub(crate) fn one(server: &mut Nextcloud, call: &Call<'_>, account: &str, id: &str) -> Outcome {
+    let missing = || Refusal::new(404, call.say("Wrong share ID, share does not exist"));
+    let share = server.existing(id, call.seconds()).ok_or_else(missing)?;
+    let viewer = server.viewer(call, account);
+    if !server.may_read(&share, &viewer) {
+        return Err(missing());
+    }
+    let tree = server.share_tree(&share, &viewer).ok_or_else(missing)?;
+    Ok(Found::Data(Tree::List(vec![tree])))
+}
+
+impl Nextcloud {
+    pub(crate) fn viewer(&self, call: &Call<'_>, account: &str) -> Viewer {
+        Viewer {
+            account: account.to_owned(),
+            language: call.language,
+            base: call.request.base(),
+            mounts: self.mounts(account, call.seconds()),
+            zone: self.zone(account),
+            tags: call.request.flag("include_tags"),
+        }
+    }
+
+    /// The share of this id, unless it is due: then it is deleted by being asked for.
+    pub(crate) fn existing(&mut self, id: &str, now: i64) -> Option<Share> {
+        let id: u64 = id.parse().ok()?;
+        if self.shares.get(id)?.is_due(now) {
+            self.shares.remove(id);
+            return None;
+        }
+        self.shares.get(id).cloned()
+    }
+
+    /// Deletes the due ones, drops those whose file the viewer cannot see, and sorts as the server does.
+    fn presentable(&mut self, ids: Vec<u64>, viewer: &Viewer, now: i64, incoming: bool) -> Vec<u64> {
+        let mut kept: Vec<(usize, u64)> = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(share) = self.shares.get(id) else {
+                continue;
+            };
+            if share.is_due(now) {
+                self.shares.remove(id);
+                continue;
+            }
+            let to_himself =
+                share.kind == USER && share.recipient.as_deref() == Some(viewer.account.as_str());
+            let visible = share
+                .file
+                .is_some_and(|file| self.seen(&viewer.account, file, &viewer.mounts).is_some());
+            if visible && (incoming || !to_himself) {
+                kept.push((rank(share.kind), id));
+            }
+        }
+        kept.sort_unstable();
+        kept.into_iter().map(|(_, id)| id).collect()
+    }
+
+    fn in_folder(&self, folder: Option<u64>, call: &Call<'_>, viewer: &Viewer) -> Result<Vec<u64>, Refusal> {
+        let Some(folder) = folder
+            .and_then(|id| self.files.get(id))
+            .filter(|file| file.folder)
+        else {
+            return Err(Refusal::new(400, call.say("Not a directory")));
+        };
+        let mine = |share: &&Share| share.belongs_to(&viewer.account);
+        let children = self.inside(&viewer.account, folder, &viewer.mounts);
+        Ok(children
+            .iter()
+            .flat_map(|file| self.shares.on_file(file.id).filter(mine))
+            .map(|share| share.id)
+            .collect())
+    }
+
+    /// Whether an account may read a share: his own, given to him, or on a file that he may share further.
+    pub(crate) fn may_read(&self, share: &Share, viewer: &Viewer) -> bool {
+        let account = viewer.account.as_str();
+        let given = match (share.kind, share.recipient.as_deref()) {
+            (USER, Some(recipient)) => recipient == account,
+            (GROUP, Some(recipient)) => self.in_group(account, recipient),
+            (ROOM, Some(recipient)) => self
+                .rooms
+                .get(recipient)
+                .is_some_and(|room| room.members.iter().any(|member| member == account)),
+            (TEAM, _) => true,
+            _ => false,
+        };
+        given
+            || share.belongs_to(account)
+            || share
+                .file
+                .is_some_and(|file| self.may_share(account, file, &viewer.mounts))
+    }
+
+    /// The share as the API shows it to the viewer; none where he does not see the file.
+    pub(crate) fn share_tree(&self, share: &Share, viewer: &Viewer) -> Option<Tree> {
+        let account = viewer.account.as_str();
+        let file = self.files.get(share.file?)?;
+        let seen = self.seen(account, file.id, &viewer.mounts)?;
+        let own = &*share.owner == account;
+        let mine = share.belongs_to(account);
+        let recipient = share.recipient.as_deref();
+        let to_me = share.kind == USER && recipient == Some(account);
+        let storage = self.files.home_of(&file.owner).unwrap_or(0);
+        let item_permissions = if own {
+            if file.folder { 31 } else { 31 & !CREATE }
+        } else {
+            let from_self =
+                share.kind == GROUP && recipient.is_some_and(|group| self.in_group(account, group));
+            let delete = if mine || to_me || from_self || share.kind == ROOM {
+                DELETE
+            } else {
+                0
+            };
+            share.permissions | delete | if mine { UPDATE } else { 0 }
+        };
+        let root = seen.mount.as_ref().is_some_and(|mount| mount.file == file.id);
+        let storage_id = seen.mount.as_ref().map_or_else(
+            || format!("home::{account}"),
+            |mount| format!("shared::{}", mount.target),
+        );
+        let expiration = share.expires.map(|at| self.shown_day(at, viewer));
+        let has_token = matches!(share.kind, LINK | MAIL | FEDERATED | FEDERATED_GROUP);
+        let target = match share.kind {
+            MAIL => Tree::Null,
+            FEDERATED | FEDERATED_GROUP => "".into(),
+            _ => share.target.as_str().into(),
+        };
+        let mut tree = map([
+            ("id", share.id.to_string().into()),
+            ("share_type", share.kind.into()),
+            ("uid_owner", (&*share.initiator).into()),
+            ("displayname_owner", self.name_of(&share.initiator).into()),
+            ("permissions", share.permissions.into()),
+            ("can_edit", mine.into()),
+            ("can_delete", (mine || to_me).into()),
+            ("stime", share.created.into()),
+            ("parent", Tree::Null),
+            ("expiration", expiration.into()),
+            ("token", share.token.as_deref().filter(|_| has_token).into()),
+            ("uid_file_owner", (&*share.owner).into()),
+            ("note", share.note.as_str().into()),
+            ("label", share.label.as_str().into()),
+            ("displayname_file_owner", self.name_of(&share.owner).into()),
+            ("path", seen.path.into()),
+            (
+                "item_type",
+                if file.folder {
+                    "folder".into()
+                } else {
+                    "file".into()
+                },
+            ),
+            ("item_permissions", item_permissions.into()),
+            ("is-mount-root", root.into()),
+            (
+                "mount-type",
+                if seen.mount.is_some() {
+                    "shared".into()
+                } else {
+                    "".into()
+                },
+            ),
+            ("mimetype", file.mimetype().into()),
+            ("has_preview", file.previewable().into()),
+            ("storage_id", storage_id.into()),
+            ("storage", storage.into()),
+            ("item_source", file.id.into()),
+            ("file_source", file.id.into()),
+            ("file_parent", file.parent.into()),
+            ("file_target", target),
+            ("item_size", self.files.size(file.id).into()),
+            ("item_mtime", file.mtime.into()),
+        ]);
+        self.add_recipient(share, viewer, &mut tree);
+        tree.set("mail_send", i64::from(share.mail_sent).into());
+        tree.set("hide_download", i64::from(share.hide_download).into());
+        tree.set("attributes", share.attributes.as_deref().into());
+        if viewer.tags {
+            tree.set("tags", Tree::List(Vec::new()));
+        }
+        for (key, value) in &share.raw {
+            tree.set(key.clone(), value.into());
+        }
+        Some(tree)
+    }
+
+    fn add_recipient(&self, share: &Share, viewer: &Viewer, tree: &mut Tree) {
+        let with = share.recipient.as_deref();
+        let name = share.recipient_name.as_deref().or(with).unwrap_or_default();
+        match share.kind {
+            USER => {
+                let known = with.and_then(|id| self.accounts.get(id));
+                let unique = known.and_then(|account| account.email.as_deref()).or(with);
+                tree.set("share_with", with.into());
+                tree.set(
+                    "share_with_displayname",
+                    known.map_or(name, |account| &account.name).into(),
+                );
+                tree.set("share_with_displayname_unique", unique.into());
+            }
+            GROUP => {
+                tree.set("share_with", with.into());
+                let group = with.and_then(|id| self.groups.get(id)).map(String::as_str);
+                tree.set("share_with_displayname", group.unwrap_or(name).into());
+            }
+            LINK => {
+                let token = share.token.as_deref().unwrap_or_default();
+                tree.set("share_with", share.password.as_deref().into());
+                tree.set(
+                    "share_with_displayname",
+                    format!("({})", viewer.language.say("Shared link")).into(),
+                );
+                tree.set("password", share.password.as_deref().into());
+                tree.set("send_password_by_talk", false.into());
+                tree.set("url", format!("{}/index.php/s/{token}", viewer.base).into());
+            }
+            MAIL => {
+                let known = with
+                    .and_then(|address| self.addresses.get(address))
+                    .and_then(|id| self.accounts.get(id));
+                tree.set("share_with", with.into());
+                tree.set("password", share.password.as_deref().into());
+                tree.set("password_expiration_time", Tree::Null);
+                tree.set("send_password_by_talk", false.into());
+                tree.set(
+                    "share_with_displayname",
+                    known.map_or(name, |account| &account.name).into(),
+                );
+            }
+            TEAM => {
+                let team = with.and_then(|id| self.teams.get(id));
+                let shown = team.map(|team| {
+                    let owner = team
+                        .owner
+                        .as_deref()
+                        .map(|owner| self.name_of(owner))
+                        .unwrap_or_default();
+                    format!("{} (Team owned by {owner})", team.name)
+                });
+                tree.set(
+                    "share_with_displayname",
+                    shown.unwrap_or_else(|| name.to_owned()).into(),
+                );
+                tree.set(
+                    "share_with_avatar",
+                    format!("{}/apps/circles/img/circles.svg", viewer.base).into(),
+                );
+                tree.set("share_with", with.into());
+            }
+            FEDERATED | FEDERATED_GROUP => {
+                tree.set("is_trusted_server", false.into());
+                tree.set("share_with", with.into());
+                tree.set("share_with_displayname", name.into());
+            }
+            ROOM => {
+                let room = with
+                    .and_then(|id| self.rooms.get(id))
+                    .map(|room| room.name.as_str());
+                tree.set("share_with", with.into());
+                tree.set("share_with_displayname", room.unwrap_or(name).into());
+                tree.set(
+                    "share_with_link",
+                    with.map(|id| format!("{}/index.php/call/{id}", viewer.base))
+                        .into(),
+                );
+            }
+            DECK => {
+                tree.set("share_with", with.into());
+                tree.set("share_with_displayname", name.into());
+                tree.set(
+                    "share_with_link",
+                    with.map(|id| format!("{}/index.php/apps/deck/card/{id}", viewer.base))
+                        .into(),
+                );
+            }
+            _ => {
+                tree.set("share_with", with.into());
+                tree.set("share_with_displayname", name.into());
+            }
+        }
+    }
+
+    /// The day of an end as the viewer's zone shows it, always with midnight's clock time.
+    fn shown_day(&self, at: i64, viewer: &Viewer) -> String {
+        let at = jiff::Timestamp::from_second(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        format!("{} 00:00:00", at.to_zoned(viewer.zone.clone()).date())
+    }
+}
+
+/// The place of a kind in a listing.
+fn rank(kind: i64) -> usize {
+    let order = [
+        USER,
+        GROUP,
+        LINK,
+        MAIL,
+        TEAM,
+        ROOM,
+        DECK,
+        15,
+        FEDERATED,
+        FEDERATED_GROUP,
+    ];
+    order
+        .iter()
+        .position(|known| *known == kind)
+        .unwrap_or(order.len())
+}

@@ -1,0 +1,174 @@
+//! A request as an adapter describes it, and the credentials it carries.
+//!
+//! Nothing here sends. Credentials are a type of their own, so that none can be logged by mistake.
+
+use std::{fmt, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use reqwest::{
+    Method,
+    header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION},
+};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::Place;
+
+/// What an adapter asks of its source.
+#[derive(Clone)]
+pub struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+    pub(super) effect: Effect,
+    pub(super) max_body: u64,
+    pub(super) within: Duration,
+}
+
+/// Whether doing a request twice is the same as doing it once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It is: the request may be sent again although it may have been received.
+    Safe,
+    /// It is not: the request is sent again only if it certainly was not sent.
+    Unsafe,
+}
+
+impl Effect {
+    /// What HTTP and `WebDAV` promise of a method; what they do not name is unsafe.
+    fn of(method: &Method) -> Self {
+        match method.as_str() {
+            "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "REPORT" | "SEARCH" => Self::Safe,
+            _ => Self::Unsafe,
+        }
+    }
+}
+
+impl Request {
+    /// A request with an answer of up to 16 MiB within five minutes; its effect is what the method promises.
+    #[must_use]
+    pub fn new(method: Method, url: Url) -> Self {
+        Self {
+            effect: Effect::of(&method),
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            max_body: 16 * 1024 * 1024,
+            within: Duration::from_mins(5),
+        }
+    }
+
+    /// A `GET`.
+    #[must_use]
+    pub fn get(url: Url) -> Self {
+        Self::new(Method::GET, url)
+    }
+
+    /// Sets a header that is no secret.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
+        // A second fence, for a credential that did not come as one.
+        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(&name) {
+            value.set_sensitive(true);
+        }
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Sets a header that is a secret.
+    #[must_use]
+    pub fn credential(mut self, name: HeaderName, credential: &Credential) -> Self {
+        self.headers.insert(name, credential.0.clone());
+        self
+    }
+
+    /// Sets the body and what it is.
+    #[must_use]
+    pub fn body(mut self, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
+        self.headers.insert(CONTENT_TYPE, content_type);
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Says whether the request may be done twice, where the method alone does not tell.
+    #[must_use]
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
+    }
+
+    /// Sets how many bytes the answer may have, unpacked.
+    #[must_use]
+    pub fn max_body(mut self, bytes: u64) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Sets how long one try may take, from sending to the answer's last byte.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = time;
+        self
+    }
+
+    /// What may be shown of the request.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::new(&self.method, &self.url)
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("place", &self.place().to_string())
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("body", &self.body.as_ref().map(Bytes::len))
+            .field("effect", &self.effect)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A header's value that nobody may read.
+#[derive(Clone)]
+pub struct Credential(HeaderValue);
+
+/// A credential holds characters that a header cannot carry. Says nothing of the credential itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the credential holds a line break or another character that a header cannot carry")]
+pub struct InvalidCredential;
+
+impl Credential {
+    /// `Basic`: a name and a password.
+    pub fn basic(name: &str, password: &SecretString) -> Result<Self, InvalidCredential> {
+        let pair = STANDARD.encode(format!("{name}:{}", password.expose_secret()));
+        Self::prefixed("Basic ", &pair)
+    }
+
+    /// `Bearer`: a token.
+    pub fn bearer(token: &SecretString) -> Result<Self, InvalidCredential> {
+        Self::prefixed("Bearer ", token.expose_secret())
+    }
+
+    /// Any other form: the header's value as it is.
+    pub fn verbatim(value: &SecretString) -> Result<Self, InvalidCredential> {
+        Self::prefixed("", value.expose_secret())
+    }
+
+    fn prefixed(scheme: &str, secret: &str) -> Result<Self, InvalidCredential> {
+        // The cause would quote nothing today; it is dropped so that it never will.
+        let mut value =
+            HeaderValue::try_from(format!("{scheme}{secret}")).map_err(|_invalid| InvalidCredential)?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(***)")
+    }
+}

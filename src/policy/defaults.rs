@@ -1,0 +1,63 @@
+//! The policy of an organisation that configured nothing: the documented thresholds, and nobody inside.
+
+use std::collections::BTreeMap;
+
+use globset::GlobSet;
+use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
+
+use crate::model::{Classes, RuleId};
+
+use super::Policy;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            internal_domains: Vec::new(),
+            partner_domains: Vec::new(),
+            internal_servers: Vec::new(),
+            max_expiry: Span::new().days(90),
+            review_after: Span::new().days(365),
+            max_waiver: Span::new().days(365),
+            mailing_lists: GlobSet::empty(),
+            wide_groups: GlobSet::empty(),
+            wide_group_size: None,
+            levels: BTreeMap::new(),
+            overrides: Vec::new(),
+            classes: Classes::default(),
+            waivers: Vec::new(),
+            gaps: Vec::new(),
+            digest: String::new(),
+        }
+    }
+}
+
+impl Policy {
+    /// The rules that are switched off for the whole policy.
+    #[must_use]
+    pub fn rules_off(&self) -> Vec<RuleId> {
+        self.levels
+            .iter()
+            .filter(|(_, level)| level.is_none())
+            .map(|(rule, _)| *rule)
+            .collect()
+    }
+}
+
+/// The day of an instant, in UTC: the day by which waivers and gaps end.
+pub(super) fn day(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
+
+/// An instant moved by a span of days; the end of time where it would lie beyond.
+pub(super) fn later(now: Timestamp, span: Span) -> Timestamp {
+    now.to_zoned(TimeZone::UTC)
+        .checked_add(span)
+        .map_or(Timestamp::MAX, |moved| moved.timestamp())
+}
+
+/// An instant moved back by a span of days; the beginning of time where it would lie before.
+pub(super) fn earlier(now: Timestamp, span: Span) -> Timestamp {
+    now.to_zoned(TimeZone::UTC)
+        .checked_sub(span)
+        .map_or(Timestamp::MIN, |moved| moved.timestamp())
+}

@@ -1,0 +1,146 @@
+//! What the operator should know about the policy itself: exceptions that lapse, lapsed, or match nothing.
+
+use std::collections::BTreeSet;
+
+use jiff::{ToSpan, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use crate::model::names;
+
+use super::{Gap, Policy};
+
+names! {
+    /// What a notice is about.
+    NoticeCode {
+        /// A waiver in force matched no finding.
+        WaiverUnused = "waiver-unused",
+        /// A waiver's last day is over.
+        WaiverLapsed = "waiver-lapsed",
+        /// A waiver ends within two weeks.
+        WaiverLapsing = "waiver-lapsing",
+        /// An accepted gap's last day is over.
+        GapLapsed = "gap-lapsed",
+        /// An accepted gap ends within two weeks.
+        GapLapsing = "gap-lapsing",
+    }
+}
+
+/// Something the operator should know about the policy itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What it is about.
+    pub code: NoticeCode,
+    /// The same, in words; only the operator's own text.
+    pub message: String,
+}
+
+/// The notices of a day. `used` holds the places of the waivers that matched a finding; it is `None` after
+/// a run that did not judge everything, since nothing is then known of what matches nothing.
+#[must_use]
+pub fn notices(policy: &Policy, used: Option<&BTreeSet<usize>>, today: Date) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let mut say = |code, message| notices.push(Notice { code, message });
+    for (place, waiver) in policy.waivers.iter().enumerate() {
+        let title = &waiver.title;
+        if let Some((standing, words)) = standing(waiver.until, today) {
+            say(standing.of_waiver(), format!("{title} {words}"));
+        }
+        if waiver.until >= today && used.is_some_and(|used| !used.contains(&place)) {
+            say(NoticeCode::WaiverUnused, format!("{title} matches no finding"));
+        }
+    }
+    for gap in &policy.gaps {
+        if let Some((standing, words)) = standing(gap.until, today) {
+            say(standing.of_gap(), format!("{} {words}", title(gap)));
+        }
+    }
+    notices
+}
+
+fn title(gap: &Gap) -> String {
+    let code = gap.code.map_or("every problem", |code| code.as_str());
+    format!("gap in {} ({code}, {})", gap.source, gap.reason)
+}
+
+#[derive(Clone, Copy)]
+enum Standing {
+    Lapsed,
+    Lapsing,
+}
+
+impl Standing {
+    fn of_waiver(self) -> NoticeCode {
+        match self {
+            Self::Lapsed => NoticeCode::WaiverLapsed,
+            Self::Lapsing => NoticeCode::WaiverLapsing,
+        }
+    }
+
+    fn of_gap(self) -> NoticeCode {
+        match self {
+            Self::Lapsed => NoticeCode::GapLapsed,
+            Self::Lapsing => NoticeCode::GapLapsing,
+        }
+    }
+}
+
+fn standing(until: Date, today: Date) -> Option<(Standing, String)> {
+    if until < today {
+        Some((Standing::Lapsed, format!("ended on {until} and no longer holds")))
+    } else if until <= today.saturating_add(14.days()) {
+        Some((Standing::Lapsing, format!("ends on {until}")))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Waiver;
+    use crate::policy::fixtures::{date, gap, policy, waiver};
+
+    fn codes(policy: &Policy, used: Option<&[usize]>) -> Vec<&'static str> {
+        let used = used.map(|used| used.iter().copied().collect());
+        let found = notices(policy, used.as_ref(), date(2026, 11, 22));
+        found.iter().map(|notice| notice.code.as_str()).collect()
+    }
+
+    #[test]
+    fn what_lapses_lapsed_or_matches_nothing_is_said() {
+        for (until, used, expected) in [
+            (date(2026, 11, 21), Some(&[][..]), vec!["waiver-lapsed"]),
+            (date(2026, 11, 22), Some(&[0][..]), vec!["waiver-lapsing"]),
+            (date(2026, 12, 6), Some(&[0][..]), vec!["waiver-lapsing"]),
+            (date(2026, 12, 7), Some(&[0][..]), vec![]),
+            (date(2026, 12, 7), Some(&[][..]), vec!["waiver-unused"]),
+            (date(2026, 12, 7), None, vec![]),
+            (
+                date(2026, 12, 1),
+                Some(&[][..]),
+                vec!["waiver-lapsing", "waiver-unused"],
+            ),
+        ] {
+            let policy = Policy {
+                waivers: vec![Waiver { until, ..waiver() }],
+                ..policy()
+            };
+            assert_eq!(codes(&policy, used), expected, "{until}");
+        }
+    }
+
+    #[test]
+    fn gaps_lapse_as_waivers_do() {
+        for (until, expected) in [
+            (date(2026, 11, 21), vec!["gap-lapsed"]),
+            (date(2026, 12, 6), vec!["gap-lapsing"]),
+            (date(2027, 12, 7), vec![]),
+        ] {
+            let policy = Policy {
+                gaps: vec![Gap { until, ..gap() }],
+                ..policy()
+            };
+            assert_eq!(codes(&policy, None), expected, "{until}");
+        }
+    }
+}

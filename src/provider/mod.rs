@@ -1,0 +1,194 @@
+//! What an adapter of one API offers, and the adapters.
+//!
+//! Only adapters know wire formats. They hand readings to a [`Sink`] in batches and never hold a whole
+//! source; they know nothing of policy and ledger. No link token, password or credential leaves them.
+
+pub mod nextcloud;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use crate::model::{
+    Batch, Classes, KnownScope, Problem, ProblemCode, Reading, RequestTotals, ShareKind, SourceFacts,
+    SourceName, Want,
+};
+
+/// The longest batch of readings that a sink passes on at once.
+const BATCH: usize = 512;
+
+/// Where readings go: a bounded channel, so that reading waits for writing.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    source: SourceName,
+    batches: mpsc::Sender<Batch>,
+}
+
+/// Nobody takes readings any more: the ledger failed, or the run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody takes readings any more")]
+pub struct Closed;
+
+impl Sink {
+    /// A sink for a source's readings.
+    #[must_use]
+    pub fn new(source: SourceName, batches: mpsc::Sender<Batch>) -> Self {
+        Self { source, batches }
+    }
+
+    /// Collects readings of one scope, or of none.
+    #[must_use]
+    pub fn of(&self, scope: Option<&str>) -> Collector<'_> {
+        Collector {
+            sink: self,
+            scope: scope.map(str::to_owned),
+            readings: Vec::new(),
+        }
+    }
+}
+
+/// Collects readings and passes them on in batches; what is left must be passed on by [`Collector::flush`].
+#[derive(Debug)]
+pub struct Collector<'a> {
+    sink: &'a Sink,
+    scope: Option<String>,
+    readings: Vec<Reading>,
+}
+
+impl Collector<'_> {
+    /// Takes a reading.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn push(&mut self, reading: Reading) -> Result<(), Closed> {
+        self.readings.push(reading);
+        if self.readings.len() < BATCH {
+            Ok(())
+        } else {
+            self.flush().await
+        }
+    }
+
+    /// Passes on what was collected.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn flush(&mut self) -> Result<(), Closed> {
+        if self.readings.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch {
+            source: self.sink.source.clone(),
+            scope: self.scope.clone(),
+            readings: std::mem::take(&mut self.readings),
+        };
+        self.sink.batches.send(batch).await.map_err(|_returned| Closed)
+    }
+}
+
+/// Why an adapter could not do what it was asked: a problem for the report, or nobody to report to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The service did not answer as needed.
+    #[error("{message}")]
+    Service {
+        /// Why, as the report calls it.
+        code: ProblemCode,
+        /// What happened and what to do.
+        message: String,
+    },
+    /// Nobody takes readings any more.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+impl ReadError {
+    /// A failure of the service.
+    pub fn service(code: ProblemCode, message: impl Into<String>) -> Self {
+        Self::Service {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// The problem to report for a scope; `None` when nobody listens, or the run was interrupted anyway.
+    #[must_use]
+    pub fn problem(&self, scope: &str) -> Option<Problem> {
+        match self {
+            Self::Service {
+                code: ProblemCode::Interrupted,
+                ..
+            }
+            | Self::Closed(_) => None,
+            Self::Service { code, message } => Some(Problem::new(scope, *code, message)),
+        }
+    }
+
+    /// Whether the whole source is out of reach, rather than one scope.
+    #[must_use]
+    pub fn concerns_source(&self) -> bool {
+        match self {
+            Self::Closed(_) => true,
+            Self::Service { code, .. } => matches!(
+                code,
+                ProblemCode::AddressBlocked
+                    | ProblemCode::Maintenance
+                    | ProblemCode::TlsFailed
+                    | ProblemCode::SharingDisabled
+                    | ProblemCode::Interrupted
+            ),
+        }
+    }
+}
+
+impl From<crate::http::HttpError> for ReadError {
+    fn from(error: crate::http::HttpError) -> Self {
+        Self::service(error.problem_code(), error.to_string())
+    }
+}
+
+/// How a scope's reading went, for the run's decision to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// It was read, or skipped as it should be.
+    Read,
+    /// It failed; others may not.
+    Failed,
+    /// Nothing more can be read from this source.
+    Stop,
+}
+
+/// Reads a source. Sends nothing that changes anything.
+pub trait Reader: Send + Sync {
+    /// Checks the credential with one request, then reads the settings.
+    fn open(&self) -> BoxFuture<'_, Result<SourceFacts, ReadError>>;
+
+    /// The service's own counts of shares by kind; `None` where this credential cannot ask.
+    fn control(&self) -> BoxFuture<'_, Result<Option<BTreeMap<ShareKind, u64>>, ReadError>>;
+
+    /// Lists the accounts (or of `users`, only those) as principals and scopes; `true` where the list is complete.
+    fn discover<'a>(&'a self, users: &'a [String], sink: &'a Sink) -> BoxFuture<'a, Result<bool, ReadError>>;
+
+    /// Reads one scope into the sink, its outcome and its problems included.
+    fn read<'a>(&'a self, scope: &'a KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace>;
+
+    /// Asks for the details of accounts that a scan of one account met.
+    fn look_up<'a>(&'a self, accounts: &'a [String], sink: &'a Sink) -> BoxFuture<'a, Result<(), ReadError>>;
+
+    /// Looks for labels on, above and beneath items of one account.
+    fn enrich<'a>(
+        &'a self,
+        owner: &'a str,
+        wants: Vec<Want>,
+        classes: &'a Arc<Classes>,
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>>;
+
+    /// What the requests came to so far.
+    fn totals(&self) -> RequestTotals;
+
+    /// What this version does not look at in such a source.
+    fn not_covered(&self) -> &'static [&'static str];
+}

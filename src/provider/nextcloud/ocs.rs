@@ -1,0 +1,351 @@
+//! Asks a Nextcloud server in the name of an account and understands its refusals.
+//!
+//! The Open Collaboration Services interface, version 2, in JSON: `{"ocs": {"meta": …, "data": …}}`. Language is
+//! forced to English, since error texts are translated otherwise. One place knows how requests are signed
+//! and what a refusal means; nothing here decodes shares.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::http::{
+    Answer, Body, Client, Credential, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
+};
+use crate::model::ProblemCode;
+use crate::provider::ReadError;
+
+const OCS_API_REQUEST: HeaderName = HeaderName::from_static("ocs-apirequest");
+const EX_APP_ID: HeaderName = HeaderName::from_static("ex-app-id");
+const EX_APP_VERSION: HeaderName = HeaderName::from_static("ex-app-version");
+const APP_API: HeaderName = HeaderName::from_static("authorization-app-api");
+const NC_TOKEN: HeaderName = HeaderName::from_static("nc-token");
+
+/// The lowest version that can be: a higher one than was registered would raise the stored version.
+const APP_VERSION: HeaderValue = HeaderValue::from_static("0.0.1");
+
+/// How requests are signed.
+#[derive(Clone)]
+pub(super) enum Auth {
+    /// One secret acts as every account (the bundled AppAPI).
+    AppApi {
+        app_id: HeaderValue,
+        secret: SecretString,
+    },
+    /// Each account's own app password.
+    Passwords(BTreeMap<String, SecretString>),
+}
+
+/// Where to ask, and how.
+#[derive(Clone)]
+pub(super) struct Ocs {
+    pub(super) http: Client,
+    pub(super) base: Url,
+    pub(super) auth: Auth,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    ocs: Inner<T>,
+}
+
+#[derive(Deserialize)]
+struct Inner<T> {
+    data: T,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    ocs: RefusalInner,
+}
+
+#[derive(Deserialize)]
+struct RefusalInner {
+    meta: Meta,
+}
+
+#[derive(Default, Deserialize)]
+struct Meta {
+    #[serde(default)]
+    statuscode: i64,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+impl Ocs {
+    /// The address of an interface path; segments are percent-encoded.
+    pub(super) fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Url, ReadError> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| {
+                ReadError::service(ProblemCode::Malformed, "the source's address cannot have a path")
+            })?
+            .pop_if_empty()
+            .extend(segments);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    /// A request of the OCS interface; the query of every one asks for JSON in English.
+    pub(super) fn ocs(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Request, ReadError> {
+        let segments: Vec<&str> = ["ocs", "v2.php"]
+            .into_iter()
+            .chain(path.iter().copied())
+            .collect();
+        let query: Vec<(&str, &str)> = query
+            .iter()
+            .copied()
+            .chain([("format", "json"), ("forceLanguage", "en")])
+            .collect();
+        Ok(Request::get(self.url(&segments, &query)?)
+            .header(OCS_API_REQUEST, HeaderValue::from_static("true")))
+    }
+
+    /// A WebDAV request on a path under `remote.php/dav`.
+    pub(super) fn dav(
+        &self,
+        method: Method,
+        path: &[&str],
+        depth: Depth,
+        body: &str,
+    ) -> Result<Request, ReadError> {
+        let segments: Vec<&str> = ["remote.php", "dav"]
+            .into_iter()
+            .chain(path.iter().copied())
+            .collect();
+        Ok(Request::new(method, self.url(&segments, &[])?)
+            .header(HeaderName::from_static("depth"), depth.value())
+            .body(
+                HeaderValue::from_static("application/xml; charset=utf-8"),
+                body.to_owned(),
+            )
+            .effect(crate::http::Effect::Safe))
+    }
+
+    /// The same request in the name of an account.
+    pub(super) fn signed(&self, request: Request, account: &str) -> Result<Request, ReadError> {
+        let (name, credential) = match &self.auth {
+            Auth::AppApi { secret, .. } => {
+                let pair = SecretString::from(format!("{account}:{}", secret.expose_secret()));
+                let encoded = base64::engine::general_purpose::STANDARD.encode(pair.expose_secret());
+                (APP_API, Credential::verbatim(&SecretString::from(encoded)))
+            }
+            Auth::Passwords(passwords) => {
+                let password = passwords.get(account).ok_or_else(|| {
+                    ReadError::service(
+                        ProblemCode::Forbidden,
+                        "no password is configured for this account",
+                    )
+                })?;
+                (
+                    HeaderName::from_static("authorization"),
+                    Credential::basic(account, password),
+                )
+            }
+        };
+        let credential =
+            credential.map_err(|error| ReadError::service(ProblemCode::Unauthorized, error.to_string()))?;
+        let request = match &self.auth {
+            Auth::AppApi { app_id, .. } => request
+                .header(EX_APP_ID, app_id.clone())
+                .header(EX_APP_VERSION, APP_VERSION),
+            Auth::Passwords(_) => request,
+        };
+        Ok(request.credential(name, &credential))
+    }
+
+    /// The request with the statistics token instead of an account.
+    pub(super) fn with_token(request: Request, token: &SecretString) -> Result<Request, ReadError> {
+        let credential = Credential::verbatim(token)
+            .map_err(|error| ReadError::service(ProblemCode::Unauthorized, error.to_string()))?;
+        Ok(request.credential(NC_TOKEN, &credential))
+    }
+
+    /// Sends a request and decodes the `data` of its answer.
+    pub(super) async fn data<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ReadError> {
+        let answer = self.http.send(request).await?;
+        if answer.status != StatusCode::OK {
+            return Err(refusal(request, &answer));
+        }
+        decode(request, &answer.headers, &answer.body)
+    }
+
+    /// Opens an answer that is read piece by piece, after its status was found good.
+    pub(super) async fn open(&self, request: &Request, good: StatusCode) -> Result<Body, ReadError> {
+        let body = self.http.open(request).await?;
+        if body.status() == good {
+            return Ok(body);
+        }
+        Err(refusal(request, &body.whole().await?))
+    }
+}
+
+/// How far below a resource a WebDAV request reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// The resource and its children.
+    One,
+    /// All that lies beneath.
+    Infinity,
+}
+
+impl Depth {
+    fn value(self) -> HeaderValue {
+        match self {
+            Self::One => HeaderValue::from_static("1"),
+            Self::Infinity => HeaderValue::from_static("infinity"),
+        }
+    }
+}
+
+/// Decodes the `data` of an answer that was good.
+pub(super) fn decode<T: DeserializeOwned>(
+    request: &Request,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<T, ReadError> {
+    serde_json::from_slice::<Envelope<T>>(body)
+        .map(|envelope| envelope.ocs.data)
+        .map_err(|error| {
+            let place = request.place();
+            if looks_like_html(headers, body) {
+                return web_page(&place.to_string());
+            }
+            if error.is_eof() {
+                return ReadError::service(
+                    ProblemCode::Truncated,
+                    format!(
+                        "{place}: the answer ended before its end, after {} bytes",
+                        body.len()
+                    ),
+                );
+            }
+            ReadError::service(
+                ProblemCode::Malformed,
+                format!("{place}: the answer is not as documented ({error})"),
+            )
+        })
+}
+
+/// Whom the server took the request for, where it says so.
+pub(super) fn answered_as(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-user-id")?.to_str().ok()
+}
+
+fn looks_like_html(headers: &HeaderMap, body: &[u8]) -> bool {
+    let typed = headers
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("text/html"));
+    let start = body.trim_ascii_start();
+    typed
+        || start
+            .get(..9)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype"))
+        || start
+            .get(..5)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"<html"))
+}
+
+fn web_page(place: &str) -> ReadError {
+    ReadError::service(
+        ProblemCode::Malformed,
+        format!(
+            "{place}: the server answered with a web page where data was expected; check that the source's address is \
+             Nextcloud's own and that no login page or proxy stands before it"
+        ),
+    )
+}
+
+/// Whether asking again cannot help: maintenance, a blocked address, a disabled account.
+pub(super) fn is_final(answer: &Answer) -> bool {
+    is_maintenance(answer) || is_blocked(answer) || contains(&answer.body, b"Account disabled")
+}
+
+fn is_maintenance(answer: &Answer) -> bool {
+    answer.status == StatusCode::SERVICE_UNAVAILABLE
+        && (answer
+            .header("x-nextcloud-maintenance-mode")
+            .is_some_and(|value| value == "1")
+            || contains(&answer.body, b"MaintenanceMode")
+            || contains(&answer.body, b"maintenance mode"))
+}
+
+fn is_blocked(answer: &Answer) -> bool {
+    contains(&answer.body, b"Reached maximum delay") || contains(&answer.body, b"MaxDelayReached")
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).take(65_536).any(|window| window == part)
+}
+
+/// What an answer with another status than the good one means, in words.
+pub(super) fn refusal(request: &Request, answer: &Answer) -> ReadError {
+    let place = request.place().to_string();
+    let status = answer.status.as_u16();
+    let meta = serde_json::from_slice::<Refusal>(&answer.body)
+        .map(|refusal| refusal.ocs.meta)
+        .unwrap_or_default();
+    let said = meta
+        .message
+        .filter(|message| !message.trim().is_empty())
+        .map_or_else(String::new, |message| {
+            format!(
+                " (it says: {})",
+                message
+                    .trim()
+                    .chars()
+                    .take(200)
+                    .flat_map(char::escape_debug)
+                    .collect::<String>()
+            )
+        });
+    let (code, words) = match status {
+        _ if is_maintenance(answer) => (
+            ProblemCode::Maintenance,
+            "the server is in maintenance mode; scan again when `occ maintenance:mode` says it is off".to_owned(),
+        ),
+        _ if is_blocked(answer) => (
+            ProblemCode::AddressBlocked,
+            "the server blocks this address after failed sign-ins; wait 30 minutes, or run `occ \
+             security:bruteforce:reset ADDRESS` there, and check the credential before the next scan"
+                .to_owned(),
+        ),
+        401 => (
+            ProblemCode::Unauthorized,
+            format!("the server does not accept the credential, or the account is disabled or unknown{said}"),
+        ),
+        403 => (ProblemCode::Forbidden, format!("the server accepts the credential but refuses this{said}")),
+        404 if said.contains("Share API is disabled") => (
+            ProblemCode::SharingDisabled,
+            "sharing is switched off on this server: it lists no shares, those that exist included".to_owned(),
+        ),
+        404 if meta.statuscode == 998 => (
+            ProblemCode::Forbidden,
+            format!("the server has no such interface, or this account has no right to it{said}"),
+        ),
+        404 | 410 => (ProblemCode::Forbidden, format!("not found, or not for this account{said}")),
+        429 => (
+            ProblemCode::Throttled,
+            "the server asks to slow down; lower `limits.requests_per_second` of this source".to_owned(),
+        ),
+        400 if looks_like_html(&answer.headers, &answer.body) => (
+            ProblemCode::Forbidden,
+            "the server refuses this host name; add it to `trusted_domains` in Nextcloud's config.php, or use the \
+             name that is there"
+                .to_owned(),
+        ),
+        412 => (
+            ProblemCode::Malformed,
+            "the server did not see the header OCS-APIRequest; a proxy may have removed it".to_owned(),
+        ),
+        500..=599 => (ProblemCode::ServerError, format!("the server failed with status {status}{said}")),
+        _ => (ProblemCode::Malformed, format!("the server answered with the unexpected status {status}{said}")),
+    };
+    ReadError::service(code, format!("{place}: {words}"))
+}

@@ -1,0 +1,190 @@
+//! A run as events, one flat JSON object a line, for a SIEM.
+//!
+//! The first fields say which event it is and of what; fields that do not apply are `null`. A line holds
+//! no line end of any alphabet: what could not be seen is written as `\uXXXX`.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{Pages, flat, json, view};
+use crate::model::{Level, Status, Verdict, names};
+
+names! {
+    /// What happened: the closed list of `event`.
+    Event {
+        /// A finding was seen for the first time.
+        Opened = "opened",
+        /// A finding was seen before and still stands; only in reports, never in exports.
+        StillOpen = "still_open",
+        /// A finding's level, remedy or message changed.
+        Changed = "changed",
+        /// The share was read again and the finding is no longer there.
+        Resolved = "resolved",
+        /// A finding that had ended is back.
+        Reopened = "reopened",
+        /// A finding is accepted for a time.
+        Waived = "waived",
+        /// A finding was ended by a change of the policy.
+        ClosedByPolicy = "closed_by_policy",
+        /// The share was not read again; nothing is known since.
+        NotChecked = "not_checked",
+        /// A share changed.
+        ShareChanged = "share_changed",
+        /// A share was acted upon.
+        Action = "action",
+        /// A letter was sent to an owner.
+        Letter = "letter",
+        /// A run ended.
+        RunFinished = "run_finished",
+    }
+}
+
+impl Event {
+    /// The event that tells of a finding's status.
+    #[must_use]
+    pub fn of(status: Status) -> Self {
+        match status {
+            Status::New => Self::Opened,
+            Status::Open => Self::StillOpen,
+            Status::Waived => Self::Waived,
+            Status::Resolved => Self::Resolved,
+            Status::NotChecked => Self::NotChecked,
+            Status::ClosedByPolicy => Self::ClosedByPolicy,
+        }
+    }
+}
+
+/// What every event begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp<'a> {
+    /// The run's id.
+    pub run: &'a str,
+    /// The event's number in the run, from 1; with the run it names the event.
+    pub sequence: u64,
+    /// What happened.
+    pub event: Event,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// Writes a run as events: one a finding, and one for the run itself as the last line.
+///
+/// # Errors
+/// Whatever `out` or the store behind `pages` reports.
+pub fn write(pages: &dyn Pages, out: &mut dyn Write) -> io::Result<()> {
+    let header = pages.header();
+    let mut sequence = 0;
+    let mut stamp = |event, time| {
+        sequence += 1;
+        Stamp {
+            run: &header.run.id,
+            sequence,
+            event,
+            time,
+        }
+    };
+    pages.findings(&mut |finding| {
+        let time = match finding.status {
+            Status::NotChecked | Status::ClosedByPolicy => header.run.finished_at,
+            Status::New | Status::Open | Status::Waived | Status::Resolved => finding.checked_at,
+        };
+        write_finding(&stamp(Event::of(finding.status), time), &finding, out)
+    })?;
+    write_run(
+        &stamp(Event::RunFinished, header.run.finished_at),
+        header,
+        None,
+        out,
+    )
+}
+
+/// Writes an event about a finding.
+///
+/// # Errors
+/// Whatever `out` reports.
+pub fn write_finding(stamp: &Stamp<'_>, finding: &view::Finding, out: &mut dyn Write) -> io::Result<()> {
+    json::compact(&FindingLine { stamp, finding }, out)?;
+    out.write_all(b"\n")
+}
+
+/// Writes the event of a run that ended; `journal_head` is the digest of the journal's last entry.
+///
+/// # Errors
+/// Whatever `out` reports.
+pub fn write_run(
+    stamp: &Stamp<'_>,
+    header: &view::Header,
+    journal_head: Option<&str>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    json::compact(
+        &RunLine {
+            stamp,
+            header,
+            journal_head,
+        },
+        out,
+    )?;
+    out.write_all(b"\n")
+}
+
+impl Stamp<'_> {
+    fn serialize_into<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
+        line.serialize_entry("event_id", &format!("{}-{}", self.run, self.sequence))?;
+        line.serialize_entry("event", &self.event)?;
+        line.serialize_entry("time", &self.time)?;
+        line.serialize_entry("run", self.run)
+    }
+}
+
+struct FindingLine<'a> {
+    stamp: &'a Stamp<'a>,
+    finding: &'a view::Finding,
+}
+
+impl Serialize for FindingLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        self.stamp.serialize_into(&mut line)?;
+        for (name, value) in flat::FIELDS {
+            line.serialize_entry(name, &value(self.finding))?;
+        }
+        line.end()
+    }
+}
+
+struct RunLine<'a> {
+    stamp: &'a Stamp<'a>,
+    header: &'a view::Header,
+    journal_head: Option<&'a str>,
+}
+
+impl Serialize for RunLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view::Header {
+            run, sources, totals, ..
+        } = self.header;
+        let incomplete: Vec<&str> = sources
+            .iter()
+            .filter(|source| source.verdict == Verdict::Incomplete)
+            .map(|source| source.name.as_str())
+            .collect();
+        let mut line = serializer.serialize_map(None)?;
+        self.stamp.serialize_into(&mut line)?;
+        line.serialize_entry("verdict", &run.verdict)?;
+        line.serialize_entry("incomplete_sources", &incomplete.join("; "))?;
+        line.serialize_entry("baseline", &run.baseline)?;
+        line.serialize_entry("started_at", &run.started_at)?;
+        line.serialize_entry("shares", &totals.shares)?;
+        line.serialize_entry("findings", &totals.findings)?;
+        line.serialize_entry("waived", &totals.waived)?;
+        for level in Level::ALL.iter().rev() {
+            line.serialize_entry(level, totals.by_level.get(level).unwrap_or(&0))?;
+        }
+        line.serialize_entry("policy_digest", &run.policy.digest)?;
+        line.serialize_entry("journal_head", &self.journal_head)?;
+        line.end()
+    }
+}

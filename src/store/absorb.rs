@@ -1,0 +1,358 @@
+//! Takes readings in, a batch at a time: each batch is one transaction, so a killed run leaves whole batches.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::sharing::{self, VersionRow};
+use super::{Ledger, REMEMBERED_PRINCIPALS, Result, Run, storable, within};
+use crate::model::{Batch, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share};
+
+impl Ledger {
+    /// Writes a batch of readings.
+    ///
+    /// A share that two accounts see is one share: the reading of the item's owner counts for its path and
+    /// expiry. Two different shares under one id in one listing are told as a problem.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file; nothing of the batch is kept then.
+    pub fn absorb(&mut self, run: &Run, batch: &Batch) -> Result<()> {
+        let Some(source) = self.known_source(&batch.source)? else {
+            return Ok(());
+        };
+        let remembered = &mut self.principals;
+        if remembered.len() > REMEMBERED_PRINCIPALS {
+            remembered.clear();
+        }
+        let outcome = within(&self.connection, |connection| {
+            let mut writer = Writer {
+                connection,
+                source,
+                run,
+                scope: batch.scope.as_deref(),
+                remembered,
+            };
+            batch
+                .readings
+                .iter()
+                .try_for_each(|reading| writer.write(reading))
+        });
+        if outcome.is_err() {
+            self.principals.clear();
+        }
+        outcome
+    }
+
+    /// Marks every account that the service's complete list no longer held as gone.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn mark_gone_accounts(&mut self, run: &Run, source: &crate::model::SourceName) -> Result<()> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(());
+        };
+        self.connection.execute(
+            "UPDATE principal SET gone = 1, active = 0
+             WHERE source = ?1 AND class = 'account' AND gone = 0 AND (told_run IS NULL OR told_run < ?2)",
+            params![source, run.id],
+        )?;
+        Ok(())
+    }
+}
+
+struct Writer<'a> {
+    connection: &'a Connection,
+    source: i64,
+    run: &'a Run,
+    scope: Option<&'a str>,
+    remembered: &'a mut std::collections::HashMap<(i64, crate::model::PrincipalClass, String), i64>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, reading: &Reading) -> Result<()> {
+        match reading {
+            Reading::Principal(told) => {
+                sharing::tell_principal(self.connection, self.source, self.run.id, told)?;
+                Ok(())
+            }
+            Reading::Scope(scope) => self.scope(scope),
+            Reading::Share(share) => self.share(share),
+            Reading::Outcome {
+                scope,
+                outcome,
+                searched,
+            } => self.outcome(scope, *outcome, *searched),
+            Reading::Problem(problem) => self.problem(problem),
+            Reading::Labels {
+                item,
+                drive,
+                labels,
+                files_beneath,
+                classes,
+            } => self.labels(item, drive.as_deref(), labels, *files_beneath, classes),
+        }
+    }
+
+    fn scope(&mut self, scope: &Scope) -> Result<()> {
+        let account = match &scope.account {
+            Some(account) => Some(sharing::mention_principal(self.connection, self.source, account)?),
+            None => None,
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO scope (source, key, account, listed_run) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (source, key) DO UPDATE SET account = excluded.account, listed_run = excluded.listed_run",
+            )?
+            .execute(params![self.source, scope.id, account, self.run.id])?;
+        Ok(())
+    }
+
+    fn outcome(&mut self, scope: &str, outcome: ScopeOutcome, searched: bool) -> Result<()> {
+        let read = (outcome == ScopeOutcome::Scanned).then(|| self.run.now.as_second());
+        let searched = searched.then(|| self.run.now.as_second());
+        self.connection
+            .prepare_cached(
+                "INSERT INTO coverage (scope, run, outcome, read_at, searched_at)
+                 SELECT id, ?3, ?4, ?5, ?6 FROM scope WHERE source = ?1 AND key = ?2
+                 ON CONFLICT (scope) DO UPDATE SET run = excluded.run, outcome = excluded.outcome,
+                     read_at = COALESCE(excluded.read_at, read_at),
+                     searched_at = COALESCE(excluded.searched_at, searched_at)",
+            )?
+            .execute(params![
+                self.source,
+                scope,
+                self.run.id,
+                outcome.as_str(),
+                read,
+                searched
+            ])?;
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: &Problem) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO problem (run, source, scope, code, message) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                self.run.id,
+                self.source,
+                problem.scope,
+                problem.code.as_str(),
+                problem.message
+            ])?;
+        Ok(())
+    }
+
+    fn labels(
+        &mut self,
+        item: &str,
+        drive: Option<&str>,
+        labels: &Labels,
+        files_beneath: Option<u64>,
+        classes: &str,
+    ) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE item SET labels = ?4, labels_complete = ?5, labels_policy = ?6,
+                     files_beneath = COALESCE(?7, files_beneath)
+                 WHERE source = ?1 AND drive = ?2 AND key = ?3",
+            )?
+            .execute(params![
+                self.source,
+                drive.unwrap_or_default(),
+                item,
+                storable("labels", &labels.found)?,
+                labels.complete,
+                classes,
+                files_beneath.and_then(|count| i64::try_from(count).ok())
+            ])?;
+        Ok(())
+    }
+
+    fn principal(&mut self, principal: &Principal) -> Result<i64> {
+        let key = (self.source, principal.class, principal.id.clone());
+        if let Some(row) = self.remembered.get(&key) {
+            return Ok(*row);
+        }
+        let row = sharing::mention_principal(self.connection, self.source, principal)?;
+        self.remembered.insert(key, row);
+        Ok(row)
+    }
+
+    fn item(&mut self, share: &Share) -> Result<i64> {
+        let size = share.item.size.and_then(|size| i64::try_from(size).ok());
+        let drive = share.item.drive.as_deref().unwrap_or_default();
+        let known: Option<(i64, Option<i64>)> = self
+            .connection
+            .prepare_cached("SELECT id, size FROM item WHERE source = ?1 AND drive = ?2 AND key = ?3")?
+            .query_row(params![self.source, drive, share.item.id], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        match known {
+            Some((row, known)) => {
+                if size.is_some() && known != size {
+                    self.connection
+                        .prepare_cached("UPDATE item SET size = ?2 WHERE id = ?1")?
+                        .execute(params![row, size])?;
+                }
+                Ok(row)
+            }
+            None => Ok(self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO item (source, drive, key, size) VALUES (?1, ?2, ?3, ?4) RETURNING id",
+                )?
+                .query_row(params![self.source, drive, share.item.id, size], |row| row.get(0))?),
+        }
+    }
+
+    fn share(&mut self, share: &Share) -> Result<()> {
+        let owner = self.principal(&share.owner)?;
+        let shared_by = share
+            .shared_by
+            .as_ref()
+            .map(|sharer| self.principal(sharer))
+            .transpose()?;
+        let recipients = share
+            .recipients
+            .iter()
+            .map(|each| self.principal(each))
+            .collect::<Result<Vec<_>>>()?;
+        let item = self.item(share)?;
+        let version = VersionRow::of(share, owner, shared_by, item, recipients)?;
+        let known: Option<(i64, i64, Option<String>)> = self
+            .connection
+            .prepare_cached("SELECT id, read_run, read_scope FROM share WHERE source = ?1 AND key = ?2")?
+            .query_row(params![self.source, share.id], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let now = self.run.now.as_second();
+        let Some((row, read_run, read_scope)) = known else {
+            let row = self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO share (source, key, first_at, read_run, read_at, read_scope)
+                     VALUES (?1, ?2, ?3, ?4, ?3, ?5) RETURNING id",
+                )?
+                .query_row(
+                    params![self.source, share.id, now, self.run.id, self.scope],
+                    |row| row.get(0),
+                )?;
+            return self.insert_version(row, &version);
+        };
+        if read_run == self.run.id {
+            if read_scope.as_deref() == self.scope {
+                return self.repeated(share, row, &version);
+            }
+            if !share.item.path_is_owners {
+                return Ok(());
+            }
+        }
+        self.touch(row, self.scope)?;
+        self.replace_version(row, &version)
+    }
+
+    /// The same id twice in one listing: harmless where both say the same.
+    fn repeated(&mut self, share: &Share, row: i64, version: &VersionRow) -> Result<()> {
+        let current: Option<String> = self
+            .connection
+            .prepare_cached("SELECT digest FROM share_version WHERE share = ?1 AND to_run IS NULL")?
+            .query_row([row], |row| row.get(0))
+            .optional()?;
+        if current.as_deref() == Some(&version.digest) {
+            return Ok(());
+        }
+        self.problem(&Problem::new(
+            self.scope.unwrap_or("*"),
+            ProblemCode::MalformedShare,
+            format!(
+                "the service listed two different shares under the id {}; the first one is reported",
+                share.id.escape_debug()
+            ),
+        ))
+    }
+
+    fn touch(&mut self, row: i64, scope: Option<&str>) -> Result<()> {
+        self.connection
+            .prepare_cached("UPDATE share SET read_run = ?2, read_at = ?3, read_scope = ?4 WHERE id = ?1")?
+            .execute(params![row, self.run.id, self.run.now.as_second(), scope])?;
+        Ok(())
+    }
+
+    /// Makes a reading the current version, unless it says what the current one says.
+    ///
+    /// Where a resharer's reading came before the owner's in this run, and the owner's says what stood
+    /// before, that older version goes on as if nothing had happened.
+    fn replace_version(&mut self, row: i64, version: &VersionRow) -> Result<()> {
+        let current: Option<(String, bool, i64)> = self
+            .connection
+            .prepare_cached(
+                "SELECT digest, body IS NULL, from_run FROM share_version WHERE share = ?1 AND to_run IS NULL",
+            )?
+            .query_row([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        match current {
+            Some((digest, bare, _)) if digest == version.digest => {
+                if bare {
+                    self.fill_body(row, version)?;
+                }
+                Ok(())
+            }
+            Some((_, _, from)) if from == self.run.id => {
+                let reopened = self
+                    .connection
+                    .prepare_cached(
+                        "UPDATE share_version SET to_run = NULL WHERE share = ?1 AND to_run = ?2 AND digest = ?3",
+                    )?
+                    .execute(params![row, self.run.id, version.digest])?;
+                if reopened == 0 {
+                    return self.insert_version(row, version);
+                }
+                self.connection
+                    .prepare_cached("DELETE FROM share_version WHERE share = ?1 AND from_run = ?2")?
+                    .execute(params![row, self.run.id])?;
+                self.fill_body(row, version)
+            }
+            Some(_) => {
+                self.connection
+                    .prepare_cached(
+                        "UPDATE share_version SET to_run = ?2 WHERE share = ?1 AND to_run IS NULL",
+                    )?
+                    .execute(params![row, self.run.id])?;
+                self.insert_version(row, version)
+            }
+            None => self.insert_version(row, version),
+        }
+    }
+
+    fn fill_body(&mut self, row: i64, version: &VersionRow) -> Result<()> {
+        self.connection
+            .prepare_cached("UPDATE share_version SET body = ?2 WHERE share = ?1 AND to_run IS NULL")?
+            .execute(params![row, version.body])?;
+        Ok(())
+    }
+
+    fn insert_version(&mut self, row: i64, version: &VersionRow) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO share_version (share, from_run, digest, kind, anonymous, owner, shared_by, item, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (share, from_run) DO UPDATE SET to_run = NULL, digest = excluded.digest,
+                     kind = excluded.kind, anonymous = excluded.anonymous, owner = excluded.owner,
+                     shared_by = excluded.shared_by, item = excluded.item, body = excluded.body, judged = NULL",
+            )?
+            .execute(params![
+                row,
+                self.run.id,
+                version.digest,
+                version.kind.as_str(),
+                version.anonymous,
+                version.owner,
+                version.shared_by,
+                version.item,
+                version.body
+            ])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,353 @@
+//! Judges the whole known picture of a source, page by page, and keeps where each finding stands.
+//!
+//! Absence is knowledge only where coverage is complete: what was not read resolves nothing.
+
+use std::collections::BTreeSet;
+
+use jiff::{SpanRelativeTo, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::findings::{self, JudgedNote};
+use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
+use super::{Ledger, Result, Run, storable, within};
+use crate::model::{Audience, Finding, RuleId, ScopeOutcome, Share, SourceName, Status};
+use crate::policy::{Judged, Past};
+
+const PAGE: i64 = 500;
+
+/// What judging a source came to, beside the findings themselves.
+#[derive(Clone, Debug, Default)]
+pub struct JudgedSource {
+    /// Rules that lacked their input for some share.
+    pub not_judged: BTreeSet<RuleId>,
+    /// Shares to `anyone` of which is not known whether they are classified.
+    pub undetermined: u64,
+    /// The waivers that matched a finding, by their place in the policy.
+    pub waivers_used: BTreeSet<usize>,
+}
+
+/// How a source is to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Judging<'a> {
+    /// The source.
+    pub source: &'a SourceName,
+    /// The digest of the classes that labels must have been looked up under.
+    pub classes: &'a str,
+    /// How long a share that was not read again still counts as checked.
+    pub relist_every: jiff::Span,
+}
+
+/// A share of a page: its rows, when it was last read, and what it says.
+struct Row {
+    share: i64,
+    from_run: i64,
+    read_run: i64,
+    read_at: i64,
+    past: Past,
+    owner: i64,
+    shared_by: Option<i64>,
+    judged: Option<String>,
+    raw: RawShare,
+}
+
+impl Ledger {
+    /// Judges every share of a source that is in the run's scope and keeps the findings.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn judge_source(
+        &mut self,
+        run: &Run,
+        judging: Judging<'_>,
+        judge: &mut dyn FnMut(&Share, &Past) -> Judged,
+    ) -> Result<JudgedSource> {
+        let mut sums = JudgedSource::default();
+        let Some(source) = self.known_source(judging.source)? else {
+            return Ok(sums);
+        };
+        let users = storable("accounts", &run.scope.users)?;
+        let policy_changed = self
+            .earlier_policy(run)?
+            .is_some_and(|digest| digest != run.policy.digest);
+        let stale_before = stale_before(run.now, judging.relist_every);
+        let mut after = 0;
+        loop {
+            let rows = page(&self.connection, source, &users, after)?;
+            let Some(last) = rows.last() else { return Ok(sums) };
+            after = last.share;
+            within(&self.connection, |connection| {
+                let mut loader = Loader::new(connection, judging.source.clone(), judging.classes);
+                for row in rows {
+                    if row.read_run != run.id {
+                        let fate = fate(connection, run, &row, stale_before)?;
+                        if fate != Fate::Known {
+                            end(connection, run, source, row.share, fate)?;
+                            continue;
+                        }
+                    }
+                    let Some(share) = loader.share(row.raw)? else {
+                        continue;
+                    };
+                    let judged = judge(&share, &row.past);
+                    let closed = if policy_changed && row.from_run < run.id {
+                        Status::ClosedByPolicy
+                    } else {
+                        Status::Resolved
+                    };
+                    keep(
+                        connection,
+                        run,
+                        (source, row.share),
+                        row.judged.as_deref(),
+                        &judged,
+                        closed,
+                    )?;
+                    sums.not_judged.extend(&judged.not_judged);
+                    sums.waivers_used.extend(&judged.waivers_used);
+                    if judged.audience == Audience::Anyone && !judged.expired && judged.classified.is_none() {
+                        sums.undetermined += 1;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+    }
+
+    /// Keeps the findings about a source's settings.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn keep_posture(
+        &mut self,
+        run: &Run,
+        source: &SourceName,
+        found: &[Finding],
+        not_judged: &[RuleId],
+    ) -> Result<()> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(());
+        };
+        within(&self.connection, |connection| {
+            for finding in found.iter().filter(|finding| in_scope(run, finding.rule)) {
+                findings::seen(connection, run, (source, None), finding, None)?;
+            }
+            for live in findings::live(connection, source, None)? {
+                if in_scope(run, live.rule) && !findings::is_among(&live, found) {
+                    let unknown = not_judged.contains(&live.rule);
+                    let status = if unknown {
+                        Status::NotChecked
+                    } else {
+                        Status::Resolved
+                    };
+                    findings::ended(connection, run, &live, status)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Marks all that is known of a source as not checked: nothing of it could be read in this run.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn keep_posture_unchecked(&mut self, run: &Run, source: &SourceName) -> Result<()> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(());
+        };
+        within(&self.connection, |connection| {
+            for live in findings::live(connection, source, None)? {
+                if in_scope(run, live.rule) {
+                    findings::ended(connection, run, &live, Status::NotChecked)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets the particulars of shares that never had a finding; their ids and digests stay.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn forget_details(&mut self) -> Result<()> {
+        self.connection.execute(
+            "UPDATE share_version SET body = NULL, judged = NULL WHERE body IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.share = share_version.share)",
+            [],
+        )?;
+        Ok(())
+    }
+}
+
+fn in_scope(run: &Run, rule: RuleId) -> bool {
+    run.scope.rules.is_empty() || run.scope.rules.contains(&rule)
+}
+
+fn stale_before(now: Timestamp, relist_every: jiff::Span) -> i64 {
+    let seconds = relist_every
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_or(0, |duration| duration.as_secs());
+    now.as_second().saturating_sub(seconds)
+}
+
+fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT s.id, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, v.judged, {SHARE_COLUMNS}
+         FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL JOIN item i ON i.id = v.item
+         WHERE s.source = ?1 AND s.id > ?2 AND (?3 = '[]' OR {})
+         ORDER BY s.id LIMIT {PAGE}",
+        super::pages::of_users("v", "?3")
+    ))?;
+    let second = |at: Option<i64>| at.and_then(|second| Timestamp::from_second(second).ok());
+    let rows = statement
+        .query_map(params![source, after, users], |row| {
+            Ok(Row {
+                share: row.get(0)?,
+                from_run: row.get(1)?,
+                read_run: row.get(2)?,
+                read_at: row.get(3)?,
+                past: Past {
+                    first_seen: second(row.get(4)?),
+                    confirmed_at: second(row.get(5)?),
+                },
+                judged: row.get(6)?,
+                owner: row.get(10)?,
+                shared_by: row.get(11)?,
+                raw: RawShare::read(row, 7)?,
+            })
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(rows)
+}
+
+/// What is known of a share that was not read in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It still counts as read: its place is searched less often, and was not long ago.
+    Known,
+    /// It is gone: everybody who could show it was read without it, or its owner no longer exists.
+    Gone,
+    /// Nothing is known.
+    NotChecked,
+}
+
+fn fate(connection: &Connection, run: &Run, row: &Row, stale_before: i64) -> Result<Fate> {
+    let gone: bool = connection
+        .prepare_cached("SELECT gone FROM principal WHERE id = ?1 AND class = 'account'")?
+        .query_row([row.owner], |row| row.get(0))
+        .optional()?
+        .unwrap_or(false);
+    if gone {
+        return Ok(Fate::Gone);
+    }
+    let owner = coverage(connection, run, row.owner)?;
+    let node = row.raw.is_shared_node();
+    match owner {
+        Some(Coverage {
+            outcome: ScopeOutcome::Gone,
+            ..
+        }) => Ok(Fate::Gone),
+        Some(Coverage {
+            outcome: ScopeOutcome::Scanned,
+            ..
+        }) => {
+            // A node of a disabled account that is enabled again: its list tells its shares themselves.
+            let sharer = match row.shared_by.filter(|sharer| *sharer != row.owner && !node) {
+                Some(sharer) => coverage(connection, run, sharer)?,
+                None => None,
+            };
+            let unread = sharer.is_some_and(|sharer| sharer.outcome == ScopeOutcome::Failed);
+            Ok(if unread { Fate::NotChecked } else { Fate::Gone })
+        }
+        Some(Coverage {
+            outcome: ScopeOutcome::Skipped,
+            searched: true,
+        }) if node => Ok(Fate::Gone),
+        Some(Coverage {
+            outcome: ScopeOutcome::Skipped,
+            searched: false,
+        }) if node && row.read_at >= stale_before => Ok(Fate::Known),
+        _ => Ok(Fate::NotChecked),
+    }
+}
+
+struct Coverage {
+    outcome: ScopeOutcome,
+    searched: bool,
+}
+
+/// How the scope of an account fared in this run; `None` where it was not in the run's scope.
+fn coverage(connection: &Connection, run: &Run, account: i64) -> Result<Option<Coverage>> {
+    let found: Option<(String, bool)> = connection
+        .prepare_cached(
+            "SELECT c.outcome, COALESCE(c.searched_at = ?3, 0) FROM scope s JOIN coverage c ON c.scope = s.id
+             WHERE s.account = ?1 AND c.run = ?2",
+        )?
+        .query_row(params![account, run.id, run.now.as_second()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    found
+        .map(|(outcome, searched)| {
+            Ok(Coverage {
+                outcome: super::named("an outcome", &outcome)?,
+                searched,
+            })
+        })
+        .transpose()
+}
+
+fn end(connection: &Connection, run: &Run, source: i64, share: i64, fate: Fate) -> Result<()> {
+    let status = if fate == Fate::Gone {
+        Status::Resolved
+    } else {
+        Status::NotChecked
+    };
+    for live in findings::live(connection, source, Some(share))? {
+        if in_scope(run, live.rule) {
+            findings::ended(connection, run, &live, status)?;
+        }
+    }
+    if fate == Fate::Gone {
+        connection
+            .prepare_cached("UPDATE share_version SET to_run = ?2 WHERE share = ?1 AND to_run IS NULL")?
+            .execute(params![share, run.id])?;
+    }
+    Ok(())
+}
+
+fn keep(
+    connection: &Connection,
+    run: &Run,
+    place: (i64, i64),
+    known: Option<&str>,
+    judged: &Judged,
+    closed: Status,
+) -> Result<()> {
+    let (source, share) = place;
+    let note = JudgedNote::of(judged);
+    let text = storable("a judgement", &note)?;
+    if known != Some(&text) {
+        connection
+            .prepare_cached("UPDATE share_version SET judged = ?2 WHERE share = ?1 AND to_run IS NULL")?
+            .execute(params![share, text])?;
+    }
+    for finding in judged
+        .findings
+        .iter()
+        .filter(|finding| in_scope(run, finding.rule))
+    {
+        findings::seen(connection, run, (source, Some(share)), finding, Some(&note))?;
+    }
+    for live in findings::live(connection, source, Some(share))? {
+        if in_scope(run, live.rule) && !findings::is_among(&live, &judged.findings) {
+            let unknown = judged.not_judged.contains(&live.rule);
+            findings::ended(
+                connection,
+                run,
+                &live,
+                if unknown { Status::NotChecked } else { closed },
+            )?;
+        }
+    }
+    Ok(())
+}

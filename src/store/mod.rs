@@ -1,0 +1,220 @@
+//! The ledger: the SQLite store of what was read and found, run by run. No SQL leaves this module.
+//!
+//! Shares and findings are kept as versions valid from run to run: an unchanged share costs a comparison
+//! and no row, and any stored run can be reported again. Nothing here holds all shares at once: readings
+//! come in batches, judging and reports go over pages. No link token, password or credential is stored.
+
+mod absorb;
+mod findings;
+mod judging;
+mod pages;
+mod runs;
+mod scopes;
+mod sharing;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::model::{PrincipalClass, SourceKind, SourceName};
+
+pub use judging::{JudgedSource, Judging};
+pub use pages::{RunFilter, StoredRun};
+pub use runs::{Run, RunStart};
+
+/// The migrations, oldest first; the file's `user_version` counts those it has seen.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+
+/// How many principals the ledger remembers the row of; beyond, it forgets all and asks again.
+const REMEMBERED_PRINCIPALS: usize = 20_000;
+
+/// Why the ledger could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file or its folder could not be made or opened.
+    #[error("cannot open the state file {}: {source}; check the folder and its rights, or name another with [state] path", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file was written by a newer version.
+    #[error("the state file {} was written by a newer sharewarden (its version is {found}, this one reads up to {known}): use that version, or name another file with [state] path", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: usize,
+        /// The newest version this program knows.
+        known: usize,
+    },
+    /// SQLite refused.
+    #[error("the state file failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A stored value is not what this program writes.
+    #[error("the state file holds {what} that this version cannot read: {source}")]
+    Stored {
+        /// What it was read as.
+        what: &'static str,
+        /// Why it could not be read.
+        source: serde_json::Error,
+    },
+    /// No run has the id asked for.
+    #[error("no stored run has the id {0:?}; `sharewarden report` without --run prints the latest")]
+    NoSuchRun(String),
+    /// Nothing was stored yet.
+    #[error("no run is stored yet: make one with `sharewarden scan`")]
+    NoRun,
+}
+
+/// The result of asking the ledger.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The store. One thread owns it.
+#[derive(Debug)]
+pub struct Ledger {
+    connection: Connection,
+    principals: HashMap<(i64, PrincipalClass, String), i64>,
+    /// Keeps the folder of a temporary ledger until it is dropped.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Ledger {
+    /// Opens the ledger in a file, making it and its folder, readable by their owner only, if need be.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], [`StoreError::Newer`], [`StoreError::Sqlite`] where the file is none.
+    pub fn open(path: &Path) -> Result<Self> {
+        private_file(path).map_err(|source| StoreError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::prepare(Connection::open(path)?, path, None)
+    }
+
+    /// Opens a private ledger that vanishes when it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] where no temporary folder can be made.
+    pub fn temporary() -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("sharewarden-")
+            .tempdir()
+            .map_err(|source| StoreError::Open {
+                path: std::env::temp_dir(),
+                source,
+            })?;
+        let path = folder.path().join("state.db");
+        private_file(&path).map_err(|source| StoreError::Open {
+            path: path.clone(),
+            source,
+        })?;
+        let connection = Connection::open(&path)?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        Self::prepare(connection, &path, Some(folder))
+    }
+
+    fn prepare(mut connection: Connection, path: &Path, folder: Option<tempfile::TempDir>) -> Result<Self> {
+        connection.busy_timeout(std::time::Duration::from_secs(30))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        if folder.is_none() {
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+        }
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        migrate(&mut connection, path)?;
+        Ok(Self {
+            connection,
+            principals: HashMap::new(),
+            _folder: folder,
+        })
+    }
+
+    /// The row of a source, made if need be.
+    fn source(&self, name: &SourceName, kind: SourceKind) -> Result<i64> {
+        self.connection.execute(
+            "INSERT INTO source (name, kind) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET kind = excluded.kind
+             WHERE kind <> excluded.kind",
+            params![name.as_str(), kind.as_str()],
+        )?;
+        self.known_source(name)?
+            .ok_or(StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows))
+    }
+
+    fn known_source(&self, name: &SourceName) -> Result<Option<i64>> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT id FROM source WHERE name = ?1")?
+            .query_row([name.as_str()], |row| row.get(0))
+            .optional()?)
+    }
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let version = version as usize;
+    let pending = MIGRATIONS.get(version..).ok_or_else(|| StoreError::Newer {
+        path: path.to_owned(),
+        found: version,
+        known: MIGRATIONS.len(),
+    })?;
+    for migration in pending {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(
+        None,
+        "user_version",
+        u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX),
+    )?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Makes the file and its folder for their owner only; an existing file keeps its rights.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+    {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// Reads a stored JSON value.
+fn stored<'a, T: serde::Deserialize<'a>>(what: &'static str, text: &'a str) -> Result<T> {
+    serde_json::from_str(text).map_err(|source| StoreError::Stored { what, source })
+}
+
+/// Writes a value as the JSON that [`stored`] reads.
+fn storable<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|source| StoreError::Stored { what, source })
+}
+
+/// A name that the ledger wrote, as the value of a closed set.
+fn named<T: std::str::FromStr<Err = crate::model::UnknownName>>(what: &'static str, text: &str) -> Result<T> {
+    text.parse()
+        .map_err(|error: crate::model::UnknownName| StoreError::Stored {
+            what,
+            source: serde::de::Error::custom(error),
+        })
+}
+
+/// Runs a change as one transaction.
+fn within<T>(connection: &Connection, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    let transaction = Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+    let value = change(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}

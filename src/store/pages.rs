@@ -1,0 +1,401 @@
+//! A stored run as a report reads it: its header at once, its findings and shares one by one.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::findings::{FindingBody, JudgedNote};
+use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
+use super::{Ledger, Result, Run, StoreError, named, storable, stored};
+use crate::model::{
+    Audience, Level, Principal, PrincipalClass, PrincipalKind, Problem, RuleId, Share, SourceName, Status,
+};
+use crate::report::{Pages, view};
+
+/// Whose shares: the condition that a version's owner or sharer is one of the accounts in a JSON list of
+/// account ids and mail addresses.
+pub(super) fn of_users(version: &str, list: &str) -> String {
+    let named = format!(
+        "(SELECT p.id FROM principal p JOIN json_each({list}) u
+          ON p.class = 'account' AND (p.key = u.value OR lower(p.email) = lower(u.value)))"
+    );
+    format!("({version}.owner IN {named} OR {version}.shared_by IN {named})")
+}
+
+/// The findings that a run's report holds: those that stood at it, and those that ended in it.
+fn finding_set() -> String {
+    format!(
+        "FROM finding f
+         JOIN finding_version v ON v.finding = f.id AND v.from_run <= :run AND (v.to_run IS NULL OR v.to_run > :run)
+         JOIN source o ON o.id = f.source
+         LEFT JOIN share s ON s.id = f.share
+         LEFT JOIN share_version w ON w.share = f.share AND w.from_run =
+             (SELECT max(from_run) FROM share_version WHERE share = f.share AND from_run <= :run)
+         LEFT JOIN item i ON i.id = w.item
+         WHERE f.source IN (SELECT source FROM run_source WHERE run = :run)
+           AND (v.status NOT IN ('resolved', 'closed-by-policy') OR v.from_run = :run)
+           AND (:rules = '[]' OR f.rule IN (SELECT value FROM json_each(:rules)))
+           AND (:users = '[]' OR {})",
+        of_users("w", ":users")
+    )
+}
+
+/// What narrows a run's report.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Whether shares without findings are reported too.
+    pub all_shares: bool,
+}
+
+/// A stored run.
+#[derive(Debug)]
+pub struct StoredRun<'a> {
+    ledger: &'a Ledger,
+    id: i64,
+    started: i64,
+    users: String,
+    rules: String,
+    filter: RunFilter,
+    header: view::Header,
+}
+
+impl Ledger {
+    /// A stored run for a report, by its id, or the latest that was finished.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`], [`StoreError::NoRun`], or any other of the file.
+    pub fn stored_run(&self, key: Option<&str>, filter: RunFilter) -> Result<StoredRun<'_>> {
+        type Columns = (
+            i64,
+            String,
+            i64,
+            i64,
+            String,
+            String,
+            String,
+            bool,
+            String,
+            String,
+        );
+        let found: Option<Columns> = self
+            .connection
+            .query_row(
+                "SELECT id, key, started_at, finished_at, verdict, scope, policy, baseline, totals, notices FROM run
+                 WHERE finished_at IS NOT NULL AND (?1 IS NULL OR key = ?1) ORDER BY id DESC LIMIT 1",
+                [key],
+                |row| {
+                    Ok((
+                        row.get(0)?,
+                        row.get(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get(4)?,
+                        row.get(5)?,
+                        row.get(6)?,
+                        row.get(7)?,
+                        row.get(8)?,
+                        row.get(9)?,
+                    ))
+                },
+            )
+            .optional()?;
+        let Some((id, key, started, finished, verdict, scope, policy, baseline, totals, notices)) = found
+        else {
+            return Err(key.map_or(StoreError::NoRun, |key| StoreError::NoSuchRun(key.to_owned())));
+        };
+        let scope: view::RunScope = stored("a run's scope", &scope)?;
+        let users = storable("accounts", &scope.users)?;
+        let rules = storable("rules", &scope.rules)?;
+        let header = view::Header {
+            schema: view::SCHEMA,
+            tool: view::Tool {
+                name: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+            },
+            run: view::Run {
+                id: key,
+                started_at: instant(started),
+                finished_at: instant(finished),
+                baseline,
+                scope,
+                verdict: named("a verdict", &verdict)?,
+                policy: stored("a run's policy", &policy)?,
+            },
+            sources: self.summaries(id)?,
+            totals: stored("totals", &totals)?,
+            notices: stored("notices", &notices)?,
+        };
+        Ok(StoredRun {
+            ledger: self,
+            id,
+            started,
+            users,
+            rules,
+            filter,
+            header,
+        })
+    }
+
+    fn summaries(&self, run: i64) -> Result<Vec<view::Source>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT source, summary FROM run_source WHERE run = ?1 AND summary IS NOT NULL ORDER BY source",
+        )?;
+        let rows = statement
+            .query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        rows.into_iter()
+            .map(|(source, summary)| {
+                let summary: view::Source = stored("a source's summary", &summary)?;
+                Ok(view::Source {
+                    problems: problems(&self.connection, run, source)?,
+                    ..summary
+                })
+            })
+            .collect()
+    }
+
+    /// The sums over a run's findings.
+    pub(super) fn totals(&self, run: &Run) -> Result<view::Totals> {
+        let users = storable("accounts", &run.scope.users)?;
+        let rules = storable("rules", &run.scope.rules)?;
+        let mut totals = view::Totals::default();
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT v.status, v.level, f.rule, f.first_run = :run, count(*) {} GROUP BY 1, 2, 3, 4",
+            finding_set()
+        ))?;
+        let mut rows = statement.query(named_params! {":run": run.id, ":rules": rules, ":users": users})?;
+        while let Some(row) = rows.next()? {
+            let status = status(&row.get::<_, String>(0)?, row.get(3)?)?;
+            let level: Level = named("a level", &row.get::<_, String>(1)?)?;
+            let rule: RuleId = named("a rule", &row.get::<_, String>(2)?)?;
+            let count = u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default();
+            *totals.by_status.entry(status).or_default() += count;
+            match status {
+                Status::Waived => totals.waived += count,
+                Status::Resolved | Status::ClosedByPolicy => {}
+                Status::New | Status::Open | Status::NotChecked => {
+                    totals.findings += count;
+                    *totals.by_level.entry(level).or_default() += count;
+                    *totals.by_rule.entry(rule).or_default() += count;
+                }
+            }
+        }
+        let shares: i64 = self.connection.query_row(
+            &format!(
+                "SELECT count(*) FROM share s JOIN share_version w ON w.share = s.id AND w.to_run IS NULL
+                 WHERE s.source IN (SELECT source FROM run_source WHERE run = :run) AND (:users = '[]' OR {})",
+                of_users("w", ":users")
+            ),
+            named_params! {":run": run.id, ":users": users},
+            |row| row.get(0),
+        )?;
+        totals.shares = u64::try_from(shares).unwrap_or_default();
+        Ok(totals)
+    }
+}
+
+/// `new` is what stands in the run that saw it first.
+fn status(stored: &str, first: bool) -> Result<Status> {
+    let status = named("a status", stored)?;
+    Ok(if status == Status::Open && first {
+        Status::New
+    } else {
+        status
+    })
+}
+
+fn instant(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or_default()
+}
+
+pub(super) fn problems(connection: &Connection, run: i64, source: i64) -> Result<Vec<Problem>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT scope, code, message FROM problem WHERE run = ?1 AND source = ?2 ORDER BY id",
+    )?;
+    let rows = statement
+        .query_map([run, source], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
+        })?
+        .collect::<rusqlite::Result<Vec<(String, String, String)>>>()?;
+    rows.into_iter()
+        .map(|(scope, code, message)| {
+            Ok(Problem {
+                scope,
+                code: named("a problem's code", &code)?,
+                message,
+            })
+        })
+        .collect()
+}
+
+impl Pages for StoredRun<'_> {
+    fn header(&self) -> &view::Header {
+        &self.header
+    }
+
+    fn findings(&self, visit: &mut dyn FnMut(view::Finding) -> io::Result<()>) -> io::Result<()> {
+        self.walk_findings(visit).map_err(io::Error::other)?
+    }
+
+    fn shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> io::Result<()> {
+        if !self.filter.all_shares {
+            return Ok(());
+        }
+        self.walk_shares(visit).map_err(io::Error::other)?
+    }
+}
+
+impl StoredRun<'_> {
+    fn walk_findings(
+        &self,
+        visit: &mut dyn FnMut(view::Finding) -> io::Result<()>,
+    ) -> Result<io::Result<()>> {
+        let connection = &self.ledger.connection;
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT o.name, f.key, f.rule, f.first_run = :run, f.first_at, f.last_at, f.checked_at, v.status, v.level,
+                 v.body, f.share IS NULL, {SHARE_COLUMNS} {}
+             ORDER BY CASE v.level WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3
+                 ELSE 4 END, o.name, f.rule, s.id",
+            finding_set().replace("v.kind", "w.kind")
+        )
+        .replace(SHARE_COLUMNS, &SHARE_COLUMNS.replace("v.", "w.")))?;
+        let mut rows =
+            statement.query(named_params! {":run": self.id, ":rules": self.rules, ":users": self.users})?;
+        let mut loaders: BTreeMap<String, Loader<'_>> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let finding = self.finding(row, &mut loaders)?;
+            if let Err(error) = visit(finding) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn finding<'a>(
+        &'a self,
+        row: &Row<'_>,
+        loaders: &mut BTreeMap<String, Loader<'a>>,
+    ) -> Result<view::Finding> {
+        let source: String = row.get(0)?;
+        let body: FindingBody = stored("a finding", &row.get::<_, String>(9)?)?;
+        let share = if row.get(10)? {
+            None
+        } else {
+            let loader = loaders
+                .entry(source.clone())
+                .or_insert_with(|| Loader::new(&self.ledger.connection, SourceName::new(&source), ""));
+            loader
+                .share(RawShare::read(row, 11)?)?
+                .map(|share| share_view(share, body.judged.as_ref()))
+        };
+        let last_seen = instant(row.get(5)?);
+        let checked_at = instant(row.get(6)?);
+        let at_run = instant(self.started);
+        Ok(view::Finding {
+            id: row.get(1)?,
+            rule: named("a rule", &row.get::<_, String>(2)?)?,
+            level: named("a level", &row.get::<_, String>(8)?)?,
+            status: status(&row.get::<_, String>(7)?, row.get(3)?)?,
+            first_seen: instant(row.get(4)?),
+            last_seen: last_seen.min(at_run),
+            checked_at: checked_at.min(at_run),
+            source,
+            due: None,
+            waiver: body.waiver,
+            message: body.message,
+            remedy: view::RemedyView { action: body.remedy },
+            share,
+        })
+    }
+
+    fn walk_shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> Result<io::Result<()>> {
+        let connection = &self.ledger.connection;
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT o.name, v.judged, {SHARE_COLUMNS} FROM share s
+             JOIN share_version v ON v.share = s.id AND v.from_run <= :run AND (v.to_run IS NULL OR v.to_run > :run)
+             JOIN item i ON i.id = v.item JOIN source o ON o.id = s.source
+             WHERE s.source IN (SELECT source FROM run_source WHERE run = :run) AND (:users = '[]' OR {})
+             ORDER BY o.name, s.id",
+            of_users("v", ":users")
+        ))?;
+        let mut rows = statement.query(named_params! {":run": self.id, ":users": self.users})?;
+        let mut loaders: BTreeMap<String, Loader<'_>> = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let source: String = row.get(0)?;
+            let judged: Option<String> = row.get(1)?;
+            let judged: Option<JudgedNote> = judged.map(|text| stored("a judgement", &text)).transpose()?;
+            let loader = loaders
+                .entry(source.clone())
+                .or_insert_with(|| Loader::new(connection, SourceName::new(&source), ""));
+            if let Some(share) = loader.share(RawShare::read(row, 2)?)?
+                && let Err(error) = visit(share_view(share, judged.as_ref()))
+            {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// A share as reports show it. One that was never judged has an unknown audience: it is not called safe.
+fn share_view(share: Share, judged: Option<&JudgedNote>) -> view::Share {
+    let kinds = judged
+        .map(|judged| judged.recipients.as_slice())
+        .unwrap_or_default();
+    let name = share.item.name().to_owned();
+    view::Share {
+        id: share.id,
+        kind: share.kind,
+        audience: judged.map_or(Audience::Unknown, |judged| judged.audience),
+        access: share.access,
+        password: share.password,
+        expires: share.expires.stated().map(str::to_owned),
+        expired: judged.is_some_and(|judged| judged.expired),
+        created_at: share.created_at,
+        inherited: share.inherited,
+        label: share.label,
+        link: share.link,
+        item: view::Item {
+            id: share.item.id,
+            path: share.item.path,
+            name,
+            kind: share.item.kind,
+            size: share.item.size,
+            files_beneath: share.item.files_beneath,
+            classified: judged.and_then(|judged| judged.classified),
+            labels: judged.map(|judged| judged.labels.clone()).unwrap_or_default(),
+            drive: share.item.drive,
+        },
+        owner: principal_view(share.owner, judged.map(|judged| judged.owner)),
+        shared_by: share
+            .shared_by
+            .map(|sharer| principal_view(sharer, judged.and_then(|judged| judged.shared_by))),
+        recipients: share
+            .recipients
+            .into_iter()
+            .enumerate()
+            .map(|(at, recipient)| principal_view(recipient, kinds.get(at).copied()))
+            .collect(),
+        unknown: share.unknown,
+    }
+}
+
+fn principal_view(principal: Principal, kind: Option<PrincipalKind>) -> view::Principal {
+    let kind = kind.unwrap_or(match principal.class {
+        PrincipalClass::Account => PrincipalKind::Member,
+        PrincipalClass::Group | PrincipalClass::Team | PrincipalClass::Room => PrincipalKind::Group,
+        PrincipalClass::Federated | PrincipalClass::FederatedGroup => PrincipalKind::Federated,
+        PrincipalClass::Everyone => PrincipalKind::Everyone,
+        PrincipalClass::Site => PrincipalKind::Site,
+        PrincipalClass::Address | PrincipalClass::Unknown => PrincipalKind::Unknown,
+    });
+    view::Principal {
+        id: principal.id,
+        name: principal.name,
+        email: principal.email,
+        kind,
+        active: principal.active,
+    }
+}

@@ -1,0 +1,274 @@
+//! Runs: begun before anything is sent, finished with what they came to.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::{Ledger, Result, StoreError, storable, stored, within};
+use crate::model::{AccountTotals, Problem, ScopeOutcome, SourceKind, SourceName, Verdict, short_digest};
+use crate::report::view;
+
+/// A run that was begun.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub(super) id: i64,
+    /// The id in reports.
+    pub key: String,
+    /// The time that it judges at.
+    pub now: Timestamp,
+    /// What it was asked to read.
+    pub scope: view::RunScope,
+    /// The policy it judges by.
+    pub policy: view::PolicyNote,
+}
+
+/// What a run begins with.
+#[derive(Clone, Debug)]
+pub struct RunStart {
+    /// The time that it judges at.
+    pub now: Timestamp,
+    /// What it is asked to read.
+    pub scope: view::RunScope,
+    /// The policy it judges by.
+    pub policy: view::PolicyNote,
+    /// The sources it reads.
+    pub sources: Vec<(SourceName, SourceKind)>,
+}
+
+impl Ledger {
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn begin(&mut self, start: RunStart) -> Result<Run> {
+        let sources = start
+            .sources
+            .iter()
+            .map(|(name, kind)| self.source(name, *kind))
+            .collect::<Result<Vec<_>>>()?;
+        let scope = storable("a run's scope", &start.scope)?;
+        let policy = storable("a run's policy", &start.policy)?;
+        let started = start.now.as_second();
+        let (id, key) = within(&self.connection, |connection| {
+            let last: i64 =
+                connection.query_row("SELECT COALESCE(max(id), 0) FROM run", [], |row| row.get(0))?;
+            let stamp = start.now.strftime("%Y%m%dT%H%M%SZ").to_string();
+            let salt = short_digest([
+                scope.as_str(),
+                policy.as_str(),
+                &last.to_string(),
+                &fastrand::u64(..).to_string(),
+            ]);
+            let key = format!("{stamp}-{}", salt.get(..6).unwrap_or_default());
+            let baseline = sources.iter().try_fold(false, |any, source| {
+                Ok::<bool, StoreError>(any || !was_read_whole(connection, *source)?)
+            })?;
+            let id: i64 = connection.query_row(
+                "INSERT INTO run (key, started_at, scope, policy, baseline) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+                params![key, started, scope, policy, baseline],
+                |row| row.get(0),
+            )?;
+            for source in &sources {
+                connection.execute(
+                    "INSERT INTO run_source (run, source) VALUES (?1, ?2)",
+                    params![id, source],
+                )?;
+            }
+            Ok((id, key))
+        })?;
+        Ok(Run {
+            id,
+            key,
+            now: start.now,
+            scope: start.scope,
+            policy: start.policy,
+        })
+    }
+
+    /// Records a problem of a source.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn problem(&mut self, run: &Run, source: &SourceName, problem: &Problem) -> Result<()> {
+        if let Some(source) = self.known_source(source)? {
+            self.connection.execute(
+                "INSERT INTO problem (run, source, scope, code, message) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    run.id,
+                    source,
+                    problem.scope,
+                    problem.code.as_str(),
+                    problem.message
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The problems of a source in a run, in the order in which they arose.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn problems(&self, run: &Run, source: &SourceName) -> Result<Vec<Problem>> {
+        match self.known_source(source)? {
+            Some(source) => super::pages::problems(&self.connection, run.id, source),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// How many of the scopes listed in this run became what; those that were not tried count as failed.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn account_totals(&self, run: &Run, source: &SourceName) -> Result<AccountTotals> {
+        let mut totals = AccountTotals::default();
+        let Some(source) = self.known_source(source)? else {
+            return Ok(totals);
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT CASE WHEN c.run = ?2 THEN c.outcome END, count(*)
+             FROM scope s LEFT JOIN coverage c ON c.scope = s.id
+             WHERE s.source = ?1 AND s.listed_run = ?2 GROUP BY 1",
+        )?;
+        let mut rows = statement.query(params![source, run.id])?;
+        while let Some(row) = rows.next()? {
+            let outcome: Option<String> = row.get(0)?;
+            let count = u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default();
+            totals.found += count;
+            let outcome: Option<ScopeOutcome> = outcome
+                .map(|name| super::named("an outcome", &name))
+                .transpose()?;
+            match outcome {
+                Some(ScopeOutcome::Scanned) => totals.scanned += count,
+                Some(ScopeOutcome::Skipped) => totals.skipped += count,
+                Some(ScopeOutcome::Gone) => totals.gone += count,
+                Some(ScopeOutcome::Failed) | None => totals.failed += count,
+            }
+        }
+        Ok(totals)
+    }
+
+    /// How many items and shares this run saw in a source, and how much of its inventory is known.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn seen(&self, run: &Run, source: &SourceName) -> Result<(u64, u64, view::Inventory)> {
+        let unknown = view::Inventory {
+            known_percent: 0.0,
+            oldest_check: None,
+        };
+        let Some(source) = self.known_source(source)? else {
+            return Ok((0, 0, unknown));
+        };
+        let (items, shares): (i64, i64) = self.connection.query_row(
+            "SELECT count(DISTINCT v.item), count(*) FROM share s
+             JOIN share_version v ON v.share = s.id AND v.to_run IS NULL WHERE s.source = ?1 AND s.read_run = ?2",
+            params![source, run.id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let (known, all, oldest): (i64, i64, Option<i64>) = self.connection.query_row(
+            "SELECT count(c.read_at), count(*), min(c.read_at) FROM scope s
+             LEFT JOIN coverage c ON c.scope = s.id
+             WHERE s.source = ?1 AND s.listed_run = (SELECT max(listed_run) FROM scope WHERE source = ?1)
+               AND COALESCE(c.outcome, '') NOT IN ('skipped', 'gone')",
+            [source],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        #[expect(clippy::cast_precision_loss, reason = "a percentage of counts far below 2^52")]
+        let known_percent = if all == 0 {
+            100.0
+        } else {
+            (known as f64 * 1000.0 / all as f64).floor() / 10.0
+        };
+        let oldest_check = oldest.and_then(|second| Timestamp::from_second(second).ok());
+        let inventory = view::Inventory {
+            known_percent,
+            oldest_check,
+        };
+        Ok((
+            u64::try_from(items).unwrap_or_default(),
+            u64::try_from(shares).unwrap_or_default(),
+            inventory,
+        ))
+    }
+
+    /// Whether the source was ever read whole.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn was_read_whole(&self, source: &SourceName) -> Result<bool> {
+        match self.known_source(source)? {
+            Some(source) => was_read_whole(&self.connection, source),
+            None => Ok(false),
+        }
+    }
+
+    /// Keeps what a source came to in a run; `whole` where all of it was read.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn finish_source(&mut self, run: &Run, summary: &view::Source, whole: bool) -> Result<()> {
+        let Some(source) = self.known_source(&SourceName::new(&summary.name))? else {
+            return Ok(());
+        };
+        let without_problems = view::Source {
+            problems: Vec::new(),
+            ..summary.clone()
+        };
+        self.connection.execute(
+            "UPDATE run_source SET complete = ?3, summary = ?4 WHERE run = ?1 AND source = ?2",
+            params![
+                run.id,
+                source,
+                whole,
+                storable("a source's summary", &without_problems)?
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Ends a run with its verdict and sums.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn finish(
+        &mut self,
+        run: &Run,
+        finished: Timestamp,
+        verdict: Verdict,
+        notices: &[view::Notice],
+    ) -> Result<()> {
+        let totals = self.totals(run)?;
+        self.connection.execute(
+            "UPDATE run SET finished_at = ?2, verdict = ?3, totals = ?4, notices = ?5 WHERE id = ?1",
+            params![
+                run.id,
+                finished.as_second(),
+                verdict.as_str(),
+                storable("totals", &totals)?,
+                storable("notices", &notices)?
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The digest of the policy that the run before this one judged by.
+    pub(super) fn earlier_policy(&self, run: &Run) -> Result<Option<String>> {
+        let policy: Option<String> = self
+            .connection
+            .query_row(
+                "SELECT policy FROM run WHERE id < ?1 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
+                [run.id],
+                |row| row.get(0),
+            )
+            .optional()?;
+        policy
+            .map(|policy| Ok(stored::<view::PolicyNote>("a run's policy", &policy)?.digest))
+            .transpose()
+    }
+}
+
+fn was_read_whole(connection: &rusqlite::Connection, source: i64) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM run_source WHERE source = ?1 AND complete = 1")?
+        .exists([source])?)
+}

@@ -1,0 +1,152 @@
+//! Scopes and what is wanted of them, a page at a time.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row};
+use super::{Ledger, Result, Run};
+use crate::model::{KnownScope, PrincipalClass, Scope, Share, SourceName};
+
+impl Ledger {
+    /// The scopes that this run listed and whose id comes after `after`, in the order of their ids.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn scopes_after(
+        &self,
+        run: &Run,
+        source: &SourceName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<KnownScope>> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(Vec::new());
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT s.key, s.account, c.searched_at FROM scope s LEFT JOIN coverage c ON c.scope = s.id
+             WHERE s.source = ?1 AND s.listed_run = ?2 AND (?3 IS NULL OR s.key > ?3) ORDER BY s.key LIMIT ?4",
+        )?;
+        let rows = statement
+            .query_map(
+                params![source, run.id, after, i64::try_from(limit).unwrap_or(i64::MAX)],
+                |row| {
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get::<_, Option<i64>>(1)?,
+                        row.get::<_, Option<i64>>(2)?,
+                    ))
+                },
+            )?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        rows.into_iter()
+            .map(|(id, account, searched)| {
+                let account = match account {
+                    Some(row) => principal_by_row(&self.connection, row)?,
+                    None => None,
+                };
+                let searched_at = searched.and_then(|second| Timestamp::from_second(second).ok());
+                Ok(KnownScope {
+                    scope: Scope { id, account },
+                    searched_at,
+                })
+            })
+            .collect()
+    }
+
+    /// The accounts that shares read in this run name and of which the service itself has not told in this
+    /// run, after `after`: whose details a scan of one account has to ask for.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn untold_accounts(&self, run: &Run, source: &SourceName, limit: usize) -> Result<Vec<String>> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(Vec::new());
+        };
+        let mut statement = self.connection.prepare_cached(
+            "WITH seen AS (
+                 SELECT v.owner, v.shared_by, v.body FROM share s JOIN share_version v ON v.share = s.id
+                 WHERE s.source = ?1 AND s.read_run = ?2 AND v.to_run IS NULL
+             )
+             SELECT key FROM principal WHERE class = ?3 AND (told_run IS NULL OR told_run < ?2) AND id IN (
+                 SELECT owner FROM seen UNION SELECT shared_by FROM seen
+                 UNION SELECT r.value FROM seen, json_each(seen.body, '$.r') r
+             ) ORDER BY key LIMIT ?4",
+        )?;
+        let rows = statement.query_map(
+            params![
+                source,
+                run.id,
+                PrincipalClass::Account.as_str(),
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ],
+            |row| row.get(0),
+        )?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Shares read in this run, ordered by the account that owns their item and then by id, after
+    /// `(owner's row, share's row)`; each comes with that place.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn shares_by_owner(
+        &self,
+        run: &Run,
+        source: &SourceName,
+        classes: &str,
+        after: (i64, i64),
+        limit: usize,
+    ) -> Result<Vec<((i64, i64), Share)>> {
+        let Some(row) = self.known_source(source)? else {
+            return Ok(Vec::new());
+        };
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT v.owner, s.id, {SHARE_COLUMNS} FROM share_version v
+             JOIN share s ON s.id = v.share JOIN item i ON i.id = v.item
+             WHERE s.source = ?1 AND s.read_run = ?2 AND v.to_run IS NULL AND (v.owner, s.id) > (?3, ?4)
+             ORDER BY v.owner, s.id LIMIT ?5"
+        ))?;
+        let rows = statement
+            .query_map(
+                params![
+                    row,
+                    run.id,
+                    after.0,
+                    after.1,
+                    i64::try_from(limit).unwrap_or(i64::MAX)
+                ],
+                |row| Ok(((row.get(0)?, row.get(1)?), RawShare::read(row, 2)?)),
+            )?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut loader = Loader::new(&self.connection, source.clone(), classes);
+        rows.into_iter()
+            .filter_map(|(place, raw)| {
+                loader
+                    .share(raw)
+                    .map(|share| share.map(|share| (place, share)))
+                    .transpose()
+            })
+            .collect()
+    }
+
+    /// How many shares of a kind this run saw.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn seen_by_kind(&self, run: &Run, source: &SourceName, kind: crate::model::ShareKind) -> Result<u64> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(0);
+        };
+        let count: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT count(*) FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
+                 WHERE s.source = ?1 AND s.read_run = ?2 AND v.kind = ?3 AND s.key NOT LIKE 'file/%'",
+            )?
+            .query_row(params![source, run.id, kind.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(count
+            .and_then(|count| u64::try_from(count).ok())
+            .unwrap_or_default())
+    }
+}

@@ -1,0 +1,368 @@
+//! How shares and principals lie in rows, and how they come back as the model's types.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::{Result, StoreError, named, storable, stored};
+use crate::model::{
+    Access, Expiry, Item, ItemKind, Labels, Principal, PrincipalClass, Share, ShareKind, SourceName,
+    short_digest,
+};
+
+/// Everything of a share that is neither a column nor a row of its own.
+#[derive(Debug, Serialize, Deserialize)]
+struct Body {
+    #[serde(rename = "a")]
+    access: u8,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    password: Option<bool>,
+    #[serde(rename = "e")]
+    expires: Expiry,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    created_at: Option<i64>,
+    #[serde(rename = "i", default, skip_serializing_if = "std::ops::Not::not")]
+    inherited: bool,
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    #[serde(rename = "n", default, skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<String>,
+    #[serde(rename = "t")]
+    path: String,
+    #[serde(rename = "o")]
+    path_is_owners: bool,
+    #[serde(rename = "k")]
+    item_kind: ItemKind,
+    #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
+    recipients: Vec<i64>,
+}
+
+/// A share as the rows of one version.
+#[derive(Debug)]
+pub(super) struct VersionRow {
+    pub(super) digest: String,
+    pub(super) kind: ShareKind,
+    pub(super) anonymous: bool,
+    pub(super) owner: i64,
+    pub(super) shared_by: Option<i64>,
+    pub(super) item: i64,
+    pub(super) body: String,
+}
+
+impl VersionRow {
+    /// The row of a share whose principals and item have these rows.
+    pub(super) fn of(
+        share: &Share,
+        owner: i64,
+        shared_by: Option<i64>,
+        item: i64,
+        recipients: Vec<i64>,
+    ) -> Result<Self> {
+        let body = storable(
+            "a share",
+            &Body {
+                access: share.access.bits(),
+                password: share.password,
+                expires: share.expires.clone(),
+                created_at: share.created_at.map(Timestamp::as_second),
+                inherited: share.inherited,
+                label: share.label.clone(),
+                link: share.link.clone(),
+                unknown: share.unknown.clone(),
+                path: share.item.path.clone(),
+                path_is_owners: share.item.path_is_owners,
+                item_kind: share.item.kind,
+                recipients,
+            },
+        )?;
+        let columns = format!(
+            "{} {} {owner} {} {item}",
+            share.kind,
+            share.anonymous,
+            shared_by.unwrap_or_default()
+        );
+        let digest = short_digest([columns.as_str(), body.as_str()]);
+        Ok(Self {
+            digest,
+            kind: share.kind,
+            anonymous: share.anonymous,
+            owner,
+            shared_by,
+            item,
+            body,
+        })
+    }
+}
+
+/// The columns that [`Loader::share`] reads, from `share s`, `share_version v` and `item i`.
+pub(super) const SHARE_COLUMNS: &str = "s.key, v.kind, v.anonymous, v.owner, v.shared_by, v.body, i.key, i.drive, \
+     i.size, i.labels, i.labels_complete, i.labels_policy, i.files_beneath";
+
+/// Turns rows back into shares; remembers the principals of one page.
+#[derive(Debug)]
+pub(super) struct Loader<'a> {
+    connection: &'a Connection,
+    source: SourceName,
+    /// Labels looked up under other classes than these do not count.
+    classes: String,
+    principals: HashMap<i64, Principal>,
+}
+
+/// A share's columns before the principals are looked up.
+#[derive(Debug)]
+pub(super) struct RawShare {
+    key: String,
+    kind: String,
+    anonymous: bool,
+    owner: i64,
+    shared_by: Option<i64>,
+    body: Option<String>,
+    item: String,
+    drive: String,
+    size: Option<i64>,
+    labels: Option<String>,
+    labels_complete: bool,
+    labels_policy: Option<String>,
+    files_beneath: Option<i64>,
+}
+
+impl RawShare {
+    /// Whether it stands for a node of which is known only that it is shared.
+    pub(super) fn is_shared_node(&self) -> bool {
+        self.key.starts_with("file/")
+    }
+
+    /// Reads [`SHARE_COLUMNS`], the first of which is at `at`.
+    pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            key: row.get(at)?,
+            kind: row.get(at + 1)?,
+            anonymous: row.get(at + 2)?,
+            owner: row.get(at + 3)?,
+            shared_by: row.get(at + 4)?,
+            body: row.get(at + 5)?,
+            item: row.get(at + 6)?,
+            drive: row.get(at + 7)?,
+            size: row.get(at + 8)?,
+            labels: row.get(at + 9)?,
+            labels_complete: row.get(at + 10)?,
+            labels_policy: row.get(at + 11)?,
+            files_beneath: row.get(at + 12)?,
+        })
+    }
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(connection: &'a Connection, source: SourceName, classes: &str) -> Self {
+        Self {
+            connection,
+            source,
+            classes: classes.to_owned(),
+            principals: HashMap::new(),
+        }
+    }
+
+    /// The share of a row; `None` where only its digest was kept.
+    pub(super) fn share(&mut self, raw: RawShare) -> Result<Option<Share>> {
+        let Some(body) = raw.body else { return Ok(None) };
+        let body: Body = stored("a share", &body)?;
+        let labels = match raw.labels {
+            Some(found) if raw.labels_policy.as_deref() == Some(&self.classes) => {
+                let found: BTreeSet<String> = stored("labels", &found)?;
+                Some(Labels {
+                    found,
+                    complete: raw.labels_complete,
+                })
+            }
+            _ => None,
+        };
+        let recipients = body
+            .recipients
+            .iter()
+            .map(|row| self.principal(*row))
+            .collect::<Result<_>>()?;
+        Ok(Some(Share {
+            source: self.source.clone(),
+            id: raw.key,
+            kind: named("a kind of share", &raw.kind)?,
+            anonymous: raw.anonymous,
+            item: Item {
+                id: raw.item,
+                path: body.path,
+                path_is_owners: body.path_is_owners,
+                kind: body.item_kind,
+                size: raw.size.and_then(|size| u64::try_from(size).ok()),
+                files_beneath: raw.files_beneath.and_then(|count| u64::try_from(count).ok()),
+                drive: (!raw.drive.is_empty()).then_some(raw.drive),
+                labels,
+            },
+            owner: self.principal(raw.owner)?,
+            shared_by: raw.shared_by.map(|row| self.principal(row)).transpose()?,
+            recipients,
+            access: Access::from_bits(body.access),
+            password: body.password,
+            expires: body.expires,
+            created_at: body
+                .created_at
+                .and_then(|second| Timestamp::from_second(second).ok()),
+            inherited: body.inherited,
+            label: body.label,
+            link: body.link,
+            unknown: body.unknown,
+        }))
+    }
+
+    fn principal(&mut self, row: i64) -> Result<Principal> {
+        if let Some(known) = self.principals.get(&row) {
+            return Ok(known.clone());
+        }
+        let found = principal_by_row(self.connection, row)?
+            .ok_or(StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows))?;
+        if self.principals.len() >= 4096 {
+            self.principals.clear();
+        }
+        self.principals.insert(row, found.clone());
+        Ok(found)
+    }
+}
+
+/// The principal in a row.
+pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Option<Principal>> {
+    type Columns = (
+        String,
+        String,
+        Option<String>,
+        Option<String>,
+        [Option<bool>; 3],
+        bool,
+    );
+    type More = (Option<String>, Option<i64>, Option<String>, Option<String>);
+    let found: Option<(Columns, More)> = connection
+        .prepare_cached(
+            "SELECT class, key, name, email, guest, active, signed_in, gone, groups, members, zone, language
+             FROM principal WHERE id = ?1",
+        )?
+        .query_row([row], |row| {
+            Ok((
+                (
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    [row.get(4)?, row.get(5)?, row.get(6)?],
+                    row.get(7)?,
+                ),
+                (row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?),
+            ))
+        })
+        .optional()?;
+    let Some(((class, id, name, email, [guest, active, signed_in], gone), (groups, members, zone, language))) =
+        found
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Principal {
+        class: named("a class of principal", &class)?,
+        id,
+        name,
+        email,
+        guest,
+        active,
+        gone,
+        signed_in,
+        groups: groups.map_or_else(|| Ok(Vec::new()), |groups| stored("groups", &groups))?,
+        members: members.and_then(|count| u64::try_from(count).ok()),
+        zone,
+        language,
+    }))
+}
+
+/// Writes what the service itself told of a principal; everything told before is replaced.
+pub(super) fn tell_principal(
+    connection: &Connection,
+    source: i64,
+    run: i64,
+    told: &Principal,
+) -> Result<i64> {
+    let groups = if told.groups.is_empty() {
+        None
+    } else {
+        Some(storable("groups", &told.groups)?)
+    };
+    Ok(connection
+        .prepare_cached(
+            "INSERT INTO principal (source, class, key, name, email, guest, active, gone, signed_in, groups, members,
+                                    zone, language, told_run)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT (source, class, key) DO UPDATE SET name = excluded.name, email = excluded.email,
+                 guest = excluded.guest, active = excluded.active, gone = excluded.gone,
+                 signed_in = excluded.signed_in, groups = excluded.groups,
+                 members = COALESCE(excluded.members, members), zone = excluded.zone, language = excluded.language,
+                 told_run = excluded.told_run
+             RETURNING id",
+        )?
+        .query_row(
+            params![
+                source,
+                told.class.as_str(),
+                told.id,
+                told.name,
+                told.email,
+                told.guest,
+                told.active,
+                told.gone,
+                told.signed_in,
+                groups,
+                told.members.and_then(|count| i64::try_from(count).ok()),
+                told.zone,
+                told.language,
+                run
+            ],
+            |row| row.get(0),
+        )?)
+}
+
+/// The row of a principal that a share names; fills in a name or address that was not known.
+pub(super) fn mention_principal(connection: &Connection, source: i64, named: &Principal) -> Result<i64> {
+    let class: PrincipalClass = named.class;
+    let known: Option<(i64, bool, bool)> = connection
+        .prepare_cached(
+            "SELECT id, name IS NULL, email IS NULL FROM principal WHERE source = ?1 AND class = ?2 AND key = ?3",
+        )?
+        .query_row(params![source, class.as_str(), named.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    match known {
+        Some((row, nameless, addressless)) => {
+            if (nameless && named.name.is_some()) || (addressless && named.email.is_some()) {
+                connection
+                    .prepare_cached(
+                        "UPDATE principal SET name = COALESCE(name, ?2), email = COALESCE(email, ?3) WHERE id = ?1",
+                    )?
+                    .execute(params![row, named.name, named.email])?;
+            }
+            Ok(row)
+        }
+        None => Ok(connection
+            .prepare_cached(
+                "INSERT INTO principal (source, class, key, name, email, guest, active, gone)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+            )?
+            .query_row(
+                params![
+                    source,
+                    class.as_str(),
+                    named.id,
+                    named.name,
+                    named.email,
+                    named.guest,
+                    named.active,
+                    named.gone
+                ],
+                |row| row.get(0),
+            )?),
+    }
+}

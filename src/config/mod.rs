@@ -1,0 +1,41 @@
+//! The configuration: found, read, checked, and turned into settings.
+//!
+//! A file is parsed into a tree of values with their places, checked against the schema (`shape`), laid over
+//! the files before it and completed with defaults (`tree`), read into what it says (`written`), and from
+//! there into what it means ([`Settings`]). All that is wrong in all files is collected in one [`Report`].
+//!
+//! This is the only part of the program that reads the environment. Secrets are references ([`SecretRef`])
+//! until somebody needs one.
+
+mod computed;
+mod diagnostic;
+mod environment;
+mod load;
+mod locate;
+mod nearest;
+mod schema;
+mod secret;
+mod settings;
+mod shape;
+mod show;
+mod text;
+mod tree;
+mod users;
+mod validate;
+mod values;
+mod written;
+
+pub use diagnostic::{Diagnostic, Report, Severity, Style};
+pub use environment::variable;
+pub use load::{Loaded, load, parse};
+pub use locate::Locations;
+pub use schema::schema;
+pub use secret::{FileRef, SecretRef};
+pub use settings::{
+    Attachment, Change, Cloud, Details, DisabledAccounts, EnforceRule, EnforceSettings, ExportSettings,
+    Freeze, IdentitySettings, Include, MailMode, MailOwner, MailSettings, Mailbox, MicrosoftAuth,
+    MicrosoftExclude, MicrosoftLimits, MicrosoftSettings, NameDisplay, Network, NextcloudAuth,
+    NextcloudExclude, NextcloudLimits, NextcloudSettings, OwnerDisplay, Patterns, ScheduleSettings,
+    SecureRoute, Settings, SmtpLogin, SourceDetails, SourceSettings, StateSettings, Tls, Transport,
+    UsersFile,
+};

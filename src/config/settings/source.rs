@@ -1,0 +1,134 @@
+//! A source: what all kinds have in common.
+
+use globset::GlobSet;
+
+use super::{MicrosoftAuth, MicrosoftSettings, NextcloudAuth, NextcloudSettings};
+use crate::{
+    config::{FileRef, Report, SecretRef},
+    model::{SourceKind, SourceName},
+};
+
+/// A system that is audited.
+#[derive(Clone, Debug)]
+pub struct SourceSettings {
+    /// Its name; part of every finding's identity.
+    pub name: SourceName,
+    /// Which system it is, and what that kind has to be told.
+    pub kind: SourceDetails,
+}
+
+/// What a source has to be told, by its kind.
+#[derive(Clone, Debug)]
+pub enum SourceDetails {
+    /// A Nextcloud server.
+    Nextcloud(Box<NextcloudSettings>),
+    /// A Microsoft 365 tenant.
+    Microsoft365(Box<MicrosoftSettings>),
+}
+
+impl SourceSettings {
+    /// The model's name of its kind.
+    #[must_use]
+    pub fn source_kind(&self) -> SourceKind {
+        match self.kind {
+            SourceDetails::Nextcloud(_) => SourceKind::Nextcloud,
+            SourceDetails::Microsoft365(_) => SourceKind::Microsoft365,
+        }
+    }
+
+    /// How many patterns leave something out.
+    #[must_use]
+    pub fn exclusions(&self) -> usize {
+        match &self.kind {
+            SourceDetails::Nextcloud(it) => it.exclude.users.len() + it.exclude.groups.len(),
+            SourceDetails::Microsoft365(it) => {
+                it.exclude.users.len() + it.exclude.groups.len() + it.exclude.sites.len()
+            }
+        }
+    }
+
+    /// Whether changes may be made here at all: there are credentials for them, or those for reading may be
+    /// used.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        match &self.kind {
+            SourceDetails::Nextcloud(it) => it.change_auth().is_some(),
+            SourceDetails::Microsoft365(it) => it.change_auth().is_some(),
+        }
+    }
+
+    /// Reads what a scan needs, and forgets it.
+    pub(super) fn check_reading(&self) -> Vec<Result<(), Report>> {
+        let mut results = Vec::new();
+        let secret = |it: &SecretRef| it.resolve().map(drop).map_err(Report::from);
+        let file = |it: &FileRef| it.read().map(drop).map_err(Report::from);
+        match &self.kind {
+            SourceDetails::Nextcloud(it) => {
+                match &it.auth {
+                    NextcloudAuth::AppApi { secret: it, .. }
+                    | NextcloudAuth::AppPassword { password: it, .. } => {
+                        results.push(secret(it));
+                    }
+                    NextcloudAuth::AppPasswords(users) => match users.read() {
+                        Ok(users) => results.extend(users.values().map(secret)),
+                        Err(report) => results.push(Err(report)),
+                    },
+                    NextcloudAuth::Login => {}
+                }
+                results.extend(it.statistics_token.as_ref().map(secret));
+                results.extend(it.ca_file.as_ref().map(file));
+            }
+            SourceDetails::Microsoft365(it) => {
+                match &it.auth {
+                    MicrosoftAuth::Certificate { pem: it } | MicrosoftAuth::ClientSecret { secret: it } => {
+                        results.push(secret(it));
+                    }
+                    MicrosoftAuth::DeviceCode
+                    | MicrosoftAuth::ManagedIdentity
+                    | MicrosoftAuth::WorkloadIdentity => {}
+                }
+                results.extend(it.ca_file.as_ref().map(file));
+            }
+        }
+        results
+    }
+}
+
+/// Patterns over names, compared without regard to case, and how they were written.
+#[derive(Clone, Default)]
+pub struct Patterns {
+    pub(in crate::config) written: Vec<String>,
+    pub(in crate::config) set: GlobSet,
+}
+
+impl Patterns {
+    /// Whether a name matches one of them.
+    #[must_use]
+    pub fn is_match(&self, name: &str) -> bool {
+        self.set.is_match(name)
+    }
+
+    /// As they were written.
+    #[must_use]
+    pub fn written(&self) -> &[String] {
+        &self.written
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.written.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Patterns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.written).finish()
+    }
+}

@@ -113,11 +113,13 @@ fn body(shared: &Shared, body: Body, action: Option<Action>) -> (AxumBody, Optio
             if part.len() == length {
                 return (AxumBody::from(whole), None);
             }
-            let torn = Err(io::Error::from(io::ErrorKind::ConnectionAborted));
-            (
-                AxumBody::from_stream(stream::iter([Ok(part), torn])),
-                Some(length),
-            )
+            // What was sent has to be on its way before the connection ends, or nothing of it would arrive.
+            let torn = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+            });
+            let sent = stream::iter([Ok(part)]);
+            (AxumBody::from_stream(sent.chain(torn)), Some(length))
         }
         Some(Action::Slow { bytes, ms }) => (
             AxumBody::from_stream(slowly(whole(shared, body), bytes, ms)),

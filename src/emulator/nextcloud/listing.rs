@@ -403,7 +403,7 @@ impl Nextcloud {
                         .as_deref()
                         .map(|owner| self.name_of(owner))
                         .unwrap_or_default();
-                    format!("{} (Team owned by {owner})", team.name)
+                    format!("{} ({} {owner})", team.name, viewer.language.say("Team owned by"))
                 });
                 tree.set(
                     "share_with_displayname",

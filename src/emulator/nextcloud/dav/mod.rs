@@ -62,7 +62,7 @@ pub(crate) fn handle(server: &mut Nextcloud, request: &Request, now: Timestamp) 
             error(501, "Sabre\\DAV\\Exception\\NotImplemented", &message)
         }
     };
-    if answer.status == 207 {
+    if request.method == "PROPFIND" {
         answer.with("DAV", FEATURES)
     } else {
         answer

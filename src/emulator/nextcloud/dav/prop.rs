@@ -2,6 +2,7 @@
 //!
 //! A property the server does not know, or that does not apply, goes into a second propstat with 404.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -28,6 +29,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) account: String,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) admin: bool,
+    /// Ids of the shares given to the account.
+    received: BTreeSet<u64>,
 }
 
 /// A multistatus answer being written.
@@ -94,18 +97,21 @@ impl Reply {
             account: share.owner.to_string(),
             mounts: Vec::new(),
             admin: false,
+            received: BTreeSet::new(),
         };
         let token = share.token.as_deref().unwrap_or_default();
         let base = format!("/public.php/dav/files/{token}");
         let top = share.file;
-        sight.tree(&wanted, file, depth(request), |id| {
-            let rest = if Some(id) == top {
-                "/".into()
-            } else {
-                server.files.path_from(id, top)
-            };
-            format!("{base}{}", encoded(&rest))
-        })
+        sight
+            .tree(&wanted, file, depth(request), |id| {
+                let rest = if Some(id) == top {
+                    "/".into()
+                } else {
+                    server.files.path_from(id, top)
+                };
+                format!("{base}{}", encoded(&rest))
+            })
+            .with("DAV", "1, 3, extended-mkcol, nextcloud-checksum-update")
     }
 }
 
@@ -114,11 +120,17 @@ const XML: &str = "application/xml; charset=utf-8";
 impl<'a> Sight<'a> {
     pub(crate) fn new(server: &'a Nextcloud, account: &str, now: i64) -> Self {
         let mounts = server.mounts(account, now);
+        let received = server
+            .received(account, now)
+            .iter()
+            .map(|share| share.id)
+            .collect();
         Self {
             server,
             account: account.to_owned(),
             mounts,
             admin: server.is_admin(account),
+            received,
         }
     }
 
@@ -143,7 +155,8 @@ impl<'a> Sight<'a> {
             if node.folder && !address.ends_with('/') {
                 address.push('/');
             }
-            let (found, missing) = self.props(node, wanted);
+            let way = if level == 0 { Way::Alone } else { Way::InFolder };
+            let (found, missing) = self.props(node, wanted, way);
             reply.add(&address, found, missing);
             let deeper = match depth {
                 Depth::Zero => false,
@@ -169,7 +182,7 @@ impl<'a> Sight<'a> {
     }
 
     /// The wanted properties of a file: found and missing.
-    pub(crate) fn props(&self, file: &File, wanted: &[Wanted]) -> (Vec<Xml>, Vec<Xml>) {
+    pub(crate) fn props(&self, file: &File, wanted: &[Wanted], way: Way) -> (Vec<Xml>, Vec<Xml>) {
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         let usual;
         let wanted = if wanted.is_empty() {
@@ -179,7 +192,7 @@ impl<'a> Sight<'a> {
             wanted
         };
         for prop in wanted {
-            match self.prop(file, prop) {
+            match self.prop(file, prop, way) {
                 Some(value) => found.push(value),
                 None => missing.push(Xml::empty(tag_name(prop))),
             }
@@ -187,7 +200,7 @@ impl<'a> Sight<'a> {
         (found, missing)
     }
 
-    fn prop(&self, file: &File, wanted: &Wanted) -> Option<Xml> {
+    fn prop(&self, file: &File, wanted: &Wanted, way: Way) -> Option<Xml> {
         let tag = tag_name(wanted);
         let text = |value: String| Some(Xml::text(tag.clone(), value));
         match (wanted.namespace.as_str(), wanted.name.as_str()) {
@@ -220,8 +233,8 @@ impl<'a> Sight<'a> {
             (OC, "owner-id") => text(file.owner.to_string()),
             (OC, "owner-display-name") => text(self.server.name_of(&file.owner)),
             (OC, "favorite" | "comments-count") => text("0".into()),
-            (OC, "share-types") => Some(Xml::with(tag, self.share_types(file.id))),
-            (NC, "sharees") => Some(Xml::with(tag, self.sharees(file.id))),
+            (OC, "share-types") => Some(Xml::with(tag, self.share_types(file.id, way))),
+            (NC, "sharees") => Some(Xml::with(tag, self.sharees(file.id, way))),
             (NC, "share-attributes") => text("[]".into()),
             (NC, "contained-file-count") if file.folder => text(self.count(file, false).to_string()),
             (NC, "contained-folder-count") if file.folder => text(self.count(file, true).to_string()),
@@ -267,23 +280,29 @@ impl<'a> Sight<'a> {
         letters
     }
 
-    /// Only what the account itself made: an owner is not shown what others share of his files.
-    fn own_shares(&self, file: u64) -> impl Iterator<Item = &Share> {
-        self.server
-            .shares
-            .on_file(file)
-            .filter(|share| *share.initiator == *self.account)
+    /// The shares that the share properties tell of. The server looks in two ways, and finds different ones: a single
+    /// node shows what the account itself made or received, a node met while listing its folder what the account made
+    /// or owns, so there the owner sees what others made.
+    fn told_shares(&self, file: u64, way: Way) -> Vec<&Share> {
+        let told = |share: &&Share| match way {
+            Way::InFolder => share.belongs_to(&self.account),
+            Way::Alone => *share.initiator == *self.account || self.received.contains(&share.id),
+        };
+        let mut shares: Vec<&Share> = self.server.shares.on_file(file).filter(told).collect();
+        shares.sort_by_key(|share| (share.kind, share.id));
+        shares
     }
 
-    fn share_types(&self, file: u64) -> Vec<Xml> {
-        let kinds: std::collections::BTreeSet<i64> = self.own_shares(file).map(|share| share.kind).collect();
+    fn share_types(&self, file: u64, way: Way) -> Vec<Xml> {
+        let told = self.told_shares(file, way);
+        let kinds: BTreeSet<i64> = told.iter().map(|share| share.kind).collect();
         kinds
             .iter()
             .map(|kind| Xml::text("oc:share-type", kind.to_string()))
             .collect()
     }
 
-    fn sharees(&self, file: u64) -> Vec<Xml> {
+    fn sharees(&self, file: u64, way: Way) -> Vec<Xml> {
         let optional = |name: &str, text: &str| {
             if text.is_empty() {
                 Xml::empty(name)
@@ -291,9 +310,7 @@ impl<'a> Sight<'a> {
                 Xml::text(name, text)
             }
         };
-        let mut shares: Vec<&Share> = self.own_shares(file).collect();
-        shares.sort_by_key(|share| (share.kind, share.id));
-        shares
+        self.told_shares(file, way)
             .iter()
             .map(|share| {
                 let id = share.recipient.as_deref().unwrap_or_default();
@@ -332,6 +349,13 @@ impl<'a> Sight<'a> {
             })
             .collect()
     }
+}
+
+/// How the server came to a node: asked for alone, or met in its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Alone,
+    InFolder,
 }
 
 /// How deep a PROPFIND looks.

@@ -6,6 +6,7 @@
 //! Source --Reader--> readings --> Ledger --wants/enrich--> judge --> findings --> Report
 //! ```
 
+pub mod cli;
 pub mod config;
 pub mod emulator;
 pub mod http;

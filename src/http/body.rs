@@ -61,27 +61,36 @@ impl Body {
         mut response: reqwest::Response,
         bounds: Bounds,
         permit: OwnedSemaphorePermit,
-    ) -> Result<Self, HttpError> {
-        // Declared beyond the cap: refused before a byte of it is read.
-        if response
-            .content_length()
-            .is_some_and(|declared| declared > bounds.bytes)
-        {
-            return Err(HttpError::TooLarge {
-                at,
-                allowed: bounds.bytes,
-            });
-        }
-        Ok(Self {
+    ) -> Self {
+        Self {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
-            at,
             bounds,
             kept: Vec::new(),
             received: 0,
-            rest: Rest::Coming(response),
+            // Declared beyond the cap: not a byte of it is read.
+            rest: if response
+                .content_length()
+                .is_some_and(|declared| declared > bounds.bytes)
+            {
+                Rest::Failed(HttpError::TooLarge {
+                    at: at.clone(),
+                    allowed: bounds.bytes,
+                })
+            } else {
+                Rest::Coming(response)
+            },
+            at,
             _permit: permit,
-        })
+        }
+    }
+
+    /// Fails if the answer says that it is larger than allowed.
+    pub(super) fn refuse_oversize(&self) -> Result<(), HttpError> {
+        match &self.rest {
+            Rest::Failed(error) => Err(error.clone()),
+            Rest::Coming(_) | Rest::Ended => Ok(()),
+        }
     }
 
     /// The status, whatever it says.

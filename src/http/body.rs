@@ -36,14 +36,27 @@ enum Rest {
 /// What an answer may take.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
-    pub(super) bytes: u64,
-    pub(super) idle: Duration,
+    bytes: u64,
+    idle: Duration,
     /// The time for all of it, and when that ends.
-    pub(super) within: Duration,
-    pub(super) deadline: Instant,
+    within: Duration,
+    deadline: Instant,
 }
 
 impl Bounds {
+    /// Bounds of an answer that is asked for now.
+    pub(super) fn new(bytes: u64, idle: Duration, within: Duration) -> Self {
+        // More than a day is no bound, and might be more than a clock can hold.
+        let within = within.min(Duration::from_hours(24));
+        let deadline = Instant::now() + within;
+        Self {
+            bytes,
+            idle,
+            within,
+            deadline,
+        }
+    }
+
     /// When to stop waiting for what comes next, and how to say so.
     pub(super) fn next(&self) -> (Instant, Duration) {
         let idle = Instant::now().checked_add(self.idle).unwrap_or(self.deadline);

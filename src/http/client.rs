@@ -209,13 +209,7 @@ impl Inner {
         wire.headers_mut().clone_from(&request.headers);
         *wire.body_mut() = request.body.clone().map(Into::into);
 
-        let now = Instant::now();
-        let bounds = Bounds {
-            bytes: request.max_body,
-            idle: self.settings.timeouts.idle,
-            within: request.within,
-            deadline: now.checked_add(request.within).unwrap_or(now),
-        };
+        let bounds = Bounds::new(request.max_body, self.settings.timeouts.idle, request.within);
         let (until, after) = bounds.next();
         let response = match timeout_at(until, self.http.execute(wire)).await {
             Ok(Ok(response)) => response,

@@ -8,6 +8,9 @@ use governor::{DefaultDirectRateLimiter, Quota};
 
 use super::{Limits, SetupError};
 
+/// The longest time from one request to the next.
+const LONGEST_PERIOD: Duration = Duration::from_hours(24);
+
 /// The limiter for a rate; none for a rate that no clock could tell from none.
 pub(super) fn limiter(limits: Limits) -> Result<Option<DefaultDirectRateLimiter>, SetupError> {
     let rate = limits.requests_per_second;
@@ -15,10 +18,11 @@ pub(super) fn limiter(limits: Limits) -> Result<Option<DefaultDirectRateLimiter>
         return Ok(None);
     }
     let refused = || SetupError::Rate(rate.to_string());
-    if rate.is_nan() || rate <= 0.0 {
+    // Less than one a day is a slip; the limiter could not even count its period.
+    let period = Duration::try_from_secs_f64(rate.recip()).unwrap_or(Duration::MAX);
+    if rate.is_nan() || rate <= 0.0 || period > LONGEST_PERIOD {
         return Err(refused());
     }
-    let period = Duration::try_from_secs_f64(rate.recip()).map_err(|_too_long| refused())?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

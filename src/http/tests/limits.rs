@@ -145,7 +145,7 @@ async fn an_answer_on_its_way_is_read_after_an_interruption() {
 #[test]
 fn limits_that_allow_nothing_are_refused() {
     let url = "https://cloud.example".parse().unwrap();
-    for rate in [0.0, -1.0, f64::NAN, 1e-300] {
+    for rate in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY, 1e-300, 1e-12] {
         let mut settings = settings(&url);
         settings.limits = limits(rate, 1);
         let error = Client::new(settings, CancellationToken::new()).unwrap_err();

@@ -103,7 +103,13 @@ async fn those_who_wait_for_a_pause_hold_no_place_in_flight() {
     let request = get(&server, "/");
     let answers = join_all((0..4).map(|_| client.send(&request))).await;
     assert!(answers.iter().all(Result::is_ok));
-    assert_eq!((server.most_open(), server.seen().len()), (1, 5));
+    let seen = server.seen();
+    assert_eq!((server.most_open(), seen.len()), (1, 5));
+    // Nor do those go on who waited for a place when the pause began.
+    assert!(
+        seen[1..].iter().all(|later| later.at - seen[0].at >= ms(28)),
+        "{seen:?}"
+    );
 }
 
 #[tokio::test]
@@ -126,6 +132,21 @@ async fn nothing_is_sent_after_an_interruption() {
         HttpError::Interrupted { .. }
     ));
     assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_interrupted_client_sends_nothing_even_if_nothing_holds_it_up() {
+    let server = Server::script([Reply::ok("")]).await;
+    let cancel = CancellationToken::new();
+    let client = Client::new(settings(&server.url), cancel.clone()).unwrap();
+    cancel.cancel();
+    for _ in 0..20 {
+        assert!(matches!(
+            failure(&client, &get(&server, "/")).await,
+            HttpError::Interrupted { .. }
+        ));
+    }
+    assert!(server.seen().is_empty());
 }
 
 #[tokio::test]

@@ -101,17 +101,17 @@ async fn an_answer_that_cannot_be_unpacked_is_garbled() {
 async fn an_answer_that_stalls_is_timed_out() {
     let head = "HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n";
     for (reply, missing) in [
-        (Reply::ok("").after(ms(200)), "no answer"),
-        (Reply::raw(head).then_wait(ms(200)), "no further part"),
+        (Reply::ok("").after(ms(1500)), "no answer"),
+        (Reply::raw(head).then_wait(ms(1500)), "no further part"),
     ] {
         let server = Server::script([reply]).await;
         let client = client_with(&server, |settings| {
-            settings.timeouts.idle = ms(30);
+            settings.timeouts.idle = ms(150);
             settings.patience.retries = 1;
         });
         let error = failure(&client, &get(&server, "/")).await;
         assert!(
-            matches!(error, HttpError::Timeout { after, .. } if after == ms(30)),
+            matches!(error, HttpError::Timeout { after, .. } if after == ms(150)),
             "{error:?}"
         );
         assert!(error.to_string().contains(missing), "{error}");

@@ -71,10 +71,10 @@ async fn what_is_unsafe_is_not_repeated_once_it_may_have_been_received() {
         (failing(503), Some(503)),
         (Reply::nothing(), None),
         (failing(429), None),
-        (Reply::ok("").after(ms(80)), None),
+        (Reply::ok("").after(ms(1500)), None),
     ] {
         let server = Server::script([reply]).await;
-        let client = client_with(&server, |settings| settings.timeouts.idle = ms(40));
+        let client = client_with(&server, |settings| settings.timeouts.idle = ms(300));
         let answer = client.send(&post(&server, "/")).await;
         assert_eq!(answer.ok().map(|answer| answer.status.as_u16()), code);
         assert_eq!(server.seen().len(), 1);

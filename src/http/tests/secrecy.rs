@@ -84,11 +84,11 @@ async fn no_log_error_or_debug_holds_a_secret() {
         Reply::raw("HTTP/1.1 200 X\r\ncontent-length: 90\r\n\r\nBODY"),
         Reply::raw("SECRET"),
         Reply::nothing(),
-        Reply::ok("BODY").after(ms(60)),
+        Reply::ok("BODY").after(ms(1500)),
     ] {
         let server = Server::script([reply]).await;
         let client = client_with(&server, |settings| {
-            settings.timeouts.idle = ms(30);
+            settings.timeouts.idle = ms(150);
             settings.patience.retries = 1;
         });
         for request in [

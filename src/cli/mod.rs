@@ -104,7 +104,7 @@ impl Global {
 
     /// When the run ended: the clock's time, or the one that was given.
     fn finished(&self) -> Timestamp {
-        self.now.map_or_else(clock, |given| given)
+        self.now.unwrap_or_else(clock)
     }
 
     fn level(&self) -> LevelFilter {

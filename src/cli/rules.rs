@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Exit, Exit> 
 fn list(width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table
-        .load_style(comfy_table::TableStyle::empty())
+        .load_style(comfy_table::TableStyle::new())
         .set_content_arrangement(ContentArrangement::Dynamic);
     if let Some(width) = width {
         table.set_width(width);

@@ -16,7 +16,7 @@ type Done = Result<(), Failure>;
 
 const SHARES: &str = "ocs/v2.php/apps/files_sharing/api/v1/shares";
 
-/// An emulator, and a client that acts for its accounts through AppAPI.
+/// An emulator, and a client that acts for its accounts through `AppAPI`.
 struct Stage {
     _emulator: Emulator,
     client: reqwest::Client,
@@ -628,6 +628,36 @@ fn a_broken_world_says_where_and_what_to_do() {
     assert!(
         told(&share.replace("\"link\"", "\"lnk\"")).contains("is no kind of share: write one of user, group")
     );
+}
+
+#[tokio::test]
+async fn the_examples_of_the_documentation_work() -> Done {
+    let text = include_str!("../docs/emulator.md");
+    let blocks: Vec<&str> = text
+        .split("```json")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    let [world, changes, fault] = blocks.as_slice() else {
+        return Err("three examples".into());
+    };
+    World::from_json(world.as_bytes())?;
+    let stage = Stage::small().await?;
+    stage.steer("fault", serde_json::from_str(fault)?).await?;
+    // The examples are alternatives, not a story: each has to be understood, and only names may be unknown.
+    for change in serde_json::from_str::<Vec<Value>>(changes)? {
+        let told = stage
+            .steer("change", change.clone())
+            .await
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(
+            told.is_empty() || told.contains(" no ") || told.contains(" has "),
+            "{change}: {told}"
+        );
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -405,13 +405,9 @@ fn outline(xml: &str) -> Result<Vec<String>, Failure> {
                 lines.push(format!("{href} {}", path.join("/")));
             }
             Event::Empty(empty) => {
-                lines.push(format!("{href} {}/{}/", path.join("/"), empty.name().as_ref()))
+                lines.push(format!("{href} {}/{}/", path.join("/"), empty.name().as_ref()));
             }
-            Event::End(_) => {
-                if path.pop().as_deref() == Some("d:response") {
-                    href.clear();
-                }
-            }
+            Event::End(_) if path.pop().as_deref() == Some("d:response") => href.clear(),
             Event::Text(text) => {
                 let name = path.last().map(String::as_str).unwrap_or_default();
                 if name == "d:href" {

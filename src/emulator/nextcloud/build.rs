@@ -316,5 +316,5 @@ impl Nextcloud {
 /// Seconds of the time so many days ago.
 pub(super) fn days_before(now: Timestamp, days: i64) -> i64 {
     now.checked_sub((days * 24).hours())
-        .map_or(0, |at| at.as_second())
+        .map_or(0, Timestamp::as_second)
 }

@@ -45,6 +45,13 @@ impl Tree {
         }
     }
 
+    /// Adds to a map a key that it does not have.
+    pub(crate) fn push(&mut self, key: &'static str, value: Tree) {
+        if let Self::Map(entries) = self {
+            entries.push((Cow::Borrowed(key), value));
+        }
+    }
+
     pub(crate) fn json(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("null"),

@@ -1,16 +1,18 @@
-//! The emulated WebDAV: who may ask for what, and which part answers.
+//! The emulated `WebDAV`: who may ask for what, and which part answers.
 //!
 //! Unlike OCS it serves disabled accounts and disabled applications, as the server does.
 
 mod prop;
+mod reply;
 mod search;
 mod tag;
 mod xml;
 
 use jiff::Timestamp;
 
-pub(crate) use self::prop::Reply;
 use self::prop::Sight;
+pub(crate) use self::prop::public;
+use self::reply::Reply;
 use super::Nextcloud;
 use super::auth::Refused;
 use crate::emulator::http::{Answer, Request};

@@ -1,26 +1,19 @@
-//! WebDAV properties of files, and the multistatus answers that carry them.
+//! `WebDAV` properties of files, and the multistatus answers that carry them.
 //!
 //! A property the server does not know, or that does not apply, goes into a second propstat with 404.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::xml::{DAV, Element, NC, OC, Xml, parse};
-use super::{error, not_found};
+use super::not_found;
+use super::reply::{Depth, Reply, Wanted, bad_body, depth, encoded, tag_name, wanted};
+use super::xml::{DAV, NC, OC, Xml};
 use crate::emulator::http::{Answer, Request};
 use crate::emulator::nextcloud::Nextcloud;
 use crate::emulator::nextcloud::files::File;
 use crate::emulator::nextcloud::shares::{CREATE, DELETE, GROUP, SHARE, Share, UPDATE, USER};
 use crate::emulator::nextcloud::view::Mount;
-
-/// A property, by namespace and name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-}
 
 /// What one account sees.
 #[derive(Debug)]
@@ -31,88 +24,6 @@ pub(crate) struct Sight<'a> {
     pub(crate) admin: bool,
     /// Ids of the shares given to the account.
     received: BTreeSet<u64>,
-}
-
-/// A multistatus answer being written.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    out: String,
-}
-
-impl Reply {
-    pub(crate) fn new() -> Self {
-        Self { out: String::new() }
-    }
-
-    /// Adds a response: what was found, and what not.
-    pub(crate) fn add(&mut self, href: &str, found: Vec<Xml>, missing: Vec<Xml>) {
-        let mut parts = vec![Xml::text("d:href", href)];
-        for (props, status) in [(found, "HTTP/1.1 200 OK"), (missing, "HTTP/1.1 404 Not Found")] {
-            if !props.is_empty() {
-                let status = Xml::text("d:status", status);
-                parts.push(Xml::with("d:propstat", vec![Xml::with("d:prop", props), status]));
-            }
-        }
-        if parts.len() == 1 {
-            let status = Xml::text("d:status", "HTTP/1.1 200 OK");
-            parts.push(Xml::with("d:propstat", vec![Xml::empty("d:prop"), status]));
-        }
-        Xml::with("d:response", parts).write(&mut self.out);
-    }
-
-    pub(crate) fn answer(self, content_type: &str) -> Answer {
-        let mut body = String::from(
-            "<?xml version=\"1.0\"?>\n<d:multistatus xmlns:d=\"DAV:\" \
-             xmlns:s=\"http://sabredav.org/ns\" xmlns:oc=\"http://owncloud.org/ns\" xmlns:nc=\"http://nextcloud.org/ns\"",
-        );
-        if self.out.is_empty() {
-            body.push_str("/>\n");
-        } else {
-            _ = writeln!(body, ">{}</d:multistatus>", self.out);
-        }
-        Answer::new(207, content_type, body)
-    }
-
-    /// Another account's home: present, but nothing about it is told.
-    pub(crate) fn foreign_home(request: &Request, owner: &str) -> Answer {
-        let Some(wanted) = wanted(request) else {
-            return bad_body();
-        };
-        let mut reply = Self::new();
-        reply.add(
-            &format!("/remote.php/dav/files/{}/", encoded(owner)),
-            Vec::new(),
-            nameless(&wanted),
-        );
-        reply.answer(XML)
-    }
-
-    /// A shared file or folder as a stranger sees it.
-    pub(crate) fn public(server: &Nextcloud, request: &Request, share: &Share, file: u64) -> Answer {
-        let Some(wanted) = wanted(request) else {
-            return bad_body();
-        };
-        let sight = Sight {
-            server,
-            account: share.owner.to_string(),
-            mounts: Vec::new(),
-            admin: false,
-            received: BTreeSet::new(),
-        };
-        let token = share.token.as_deref().unwrap_or_default();
-        let base = format!("/public.php/dav/files/{token}");
-        let top = share.file;
-        sight
-            .tree(&wanted, file, depth(request), |id| {
-                let rest = if Some(id) == top {
-                    "/".into()
-                } else {
-                    server.files.path_from(id, top)
-                };
-                format!("{base}{}", encoded(&rest))
-            })
-            .with("DAV", "1, 3, extended-mkcol, nextcloud-checksum-update")
-    }
 }
 
 const XML: &str = "application/xml; charset=utf-8";
@@ -232,7 +143,6 @@ impl<'a> Sight<'a> {
             (OC, "permissions") => text(self.letters(file)),
             (OC, "owner-id") => text(file.owner.to_string()),
             (OC, "owner-display-name") => text(self.server.name_of(&file.owner)),
-            (OC, "favorite" | "comments-count") => text("0".into()),
             (OC, "share-types") => Some(Xml::with(tag, self.share_types(file.id, way))),
             (NC, "sharees") => Some(Xml::with(tag, self.sharees(file.id, way))),
             (NC, "share-attributes") => text("[]".into()),
@@ -240,12 +150,12 @@ impl<'a> Sight<'a> {
             (NC, "contained-folder-count") if file.folder => text(self.count(file, true).to_string()),
             (NC, "system-tags") => Some(Xml::with(tag, self.system_tags(file))),
             (NC, "is-mount-root") => text(self.is_mount(file.id).to_string()),
-            (NC, "mount-type") => text(if &*file.owner == self.account {
+            (NC, "mount-type") => text(if *file.owner == *self.account {
                 String::new()
             } else {
                 "shared".into()
             }),
-            (NC, "creation_time") => text("0".into()),
+            (OC, "favorite" | "comments-count") | (NC, "creation_time") => text("0".into()),
             (NC, "upload_time") if !file.folder => text(file.mtime.to_string()),
             (NC, "hidden") => text("false".into()),
             (NC, "has-preview") => text(file.previewable().to_string()),
@@ -351,57 +261,38 @@ impl<'a> Sight<'a> {
     }
 }
 
+/// A shared file or folder as a stranger sees it.
+pub(crate) fn public(server: &Nextcloud, request: &Request, share: &Share, file: u64) -> Answer {
+    let Some(wanted) = wanted(request) else {
+        return bad_body();
+    };
+    let sight = Sight {
+        server,
+        account: share.owner.to_string(),
+        mounts: Vec::new(),
+        admin: false,
+        received: BTreeSet::new(),
+    };
+    let token = share.token.as_deref().unwrap_or_default();
+    let base = format!("/public.php/dav/files/{token}");
+    let top = share.file;
+    sight
+        .tree(&wanted, file, depth(request), |id| {
+            let rest = if Some(id) == top {
+                "/".into()
+            } else {
+                server.files.path_from(id, top)
+            };
+            format!("{base}{}", encoded(&rest))
+        })
+        .with("DAV", "1, 3, extended-mkcol, nextcloud-checksum-update")
+}
+
 /// How the server came to a node: asked for alone, or met in its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     Alone,
     InFolder,
-}
-
-/// How deep a PROPFIND looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    Zero,
-    One,
-    Infinity,
-}
-
-pub(crate) fn depth(request: &Request) -> Depth {
-    match request.header("depth") {
-        Some("0") => Depth::Zero,
-        Some("infinity") => Depth::Infinity,
-        _ => Depth::One,
-    }
-}
-
-/// The properties a body asks for; empty for the usual ones, none for a body that cannot be read.
-pub(crate) fn wanted(request: &Request) -> Option<Vec<Wanted>> {
-    if request.body.iter().all(u8::is_ascii_whitespace) {
-        return Some(Vec::new());
-    }
-    let body = parse(&request.body)?;
-    Some(body.child("prop").map(names).unwrap_or_default())
-}
-
-/// The properties named in a `prop` element.
-pub(crate) fn names(prop: &Element) -> Vec<Wanted> {
-    let wanted = |child: &Element| Wanted {
-        namespace: child.namespace.clone(),
-        name: child.name.clone(),
-    };
-    prop.children.iter().map(wanted).collect()
-}
-
-pub(crate) fn nameless(wanted: &[Wanted]) -> Vec<Xml> {
-    wanted.iter().map(|prop| Xml::empty(tag_name(prop))).collect()
-}
-
-pub(crate) fn bad_body() -> Answer {
-    error(
-        400,
-        "Sabre\\DAV\\Exception\\BadRequest",
-        "The request body could not be parsed as XML",
-    )
 }
 
 fn usual_props(folder: bool) -> Vec<Wanted> {
@@ -427,33 +318,6 @@ fn usual_props(folder: bool) -> Vec<Wanted> {
             name: (*name).into(),
         })
         .collect()
-}
-
-/// The element's name with a known prefix, or with its namespace declared in place.
-pub(crate) fn tag_name(prop: &Wanted) -> String {
-    match prop.namespace.as_str() {
-        DAV => format!("d:{}", prop.name),
-        OC => format!("oc:{}", prop.name),
-        NC => format!("nc:{}", prop.name),
-        other => {
-            let mut declared = String::new();
-            crate::emulator::nextcloud::tree::escaped(other, &mut declared);
-            format!("x1:{} xmlns:x1=\"{declared}\"", prop.name)
-        }
-    }
-}
-
-/// Percent-encodes as the server does: lower-case, leaving `-_.~()/:@`.
-pub(crate) fn encoded(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~()/:@".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            _ = write!(out, "%{byte:02x}");
-        }
-    }
-    out
 }
 
 fn http_date(seconds: i64) -> String {

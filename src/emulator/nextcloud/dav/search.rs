@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::error;
-use super::prop::{Reply, Sight, Way, bad_body, names};
+use super::prop::{Sight, Way};
+use super::reply::{Reply, bad_body, names};
 use super::xml::{DAV, Element, OC, parse};
 use crate::emulator::http::{Answer, Request, decode};
 use crate::emulator::nextcloud::files::File;

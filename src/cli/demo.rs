@@ -1,13 +1,13 @@
 //! `demo`: starts the emulator with an invented organisation and scans it over HTTP exactly as `scan` does.
 
-use super::auditor::Prepared;
+use super::prepared::Prepared;
 use super::terminal::say;
 use super::{Exit, Global, emulate, scan, unwritten};
 use crate::emulator::{Options, World};
 
 pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
     let world = World::demo();
-    let Some(auditor) = world.auditor() else {
+    let Some(auditor) = world.nextcloud_access() else {
         say("error: the demo's world names no auditor");
         return Err(Exit::Usage);
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::auditor::Prepared;
+use super::prepared::Prepared;
 use super::terminal::{Output, say};
 use super::{Exit, Global, sources, unwritten};
 use crate::emulator::{Emulator, Options, World};
@@ -25,9 +25,10 @@ pub(super) async fn run(_global: &Global, arguments: Arguments) -> Result<Exit, 
         Some(path) => read(path)?,
         None => World::demo(),
     };
-    let auditor = world.auditor();
-    let mut options = Options::default();
-    options.nextcloud_port = arguments.nextcloud_port;
+    let auditor = world.nextcloud_access();
+    let options = Options {
+        nextcloud_port: arguments.nextcloud_port,
+    };
     let emulator = start(world, options).await?;
     let prepared = match &auditor {
         Some(auditor) => Some(Prepared::write(&emulator, auditor).map_err(|error| unwritten(&error))?),

@@ -1,10 +1,10 @@
 //! The command line: parses, builds the parts, prints, and says how it ended.
 
-mod auditor;
 mod config;
 mod demo;
 mod emulate;
 mod exit;
+mod prepared;
 mod report;
 mod rules;
 mod scan;

@@ -3,7 +3,6 @@
 //! Everything that tests, the demo and rehearsals scan goes through them over real HTTP. They import nothing of the
 //! rest of the crate, so that a misreading of an API cannot agree with itself. How to steer them: `docs/emulator.md`.
 
-mod auditor;
 mod clock;
 mod fault;
 mod http;
@@ -23,7 +22,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-pub use self::auditor::Auditor;
 use self::clock::Clock;
 use self::fault::Faults;
 use self::nextcloud::Nextcloud;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::emulator::{Auditor, Emulator};
+use crate::emulator::{Emulator, NextcloudAccess};
 
 /// What the configuration says of an organisation that is invented: the same for every world.
 const POLICY: &str = include_str!("../../fixtures/worlds/policy.toml");
@@ -16,7 +16,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// Writes the configuration of an emulator's auditor.
-    pub(super) fn write(emulator: &Emulator, auditor: &Auditor) -> io::Result<Self> {
+    pub(super) fn write(emulator: &Emulator, auditor: &NextcloudAccess) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("sharewarden-").tempdir()?;
         let secret = folder.path().join("secret");
         private(&secret, &auditor.secret)?;

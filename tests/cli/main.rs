@@ -1,0 +1,8 @@
+//! The program as its users see it: the built binary against emulated servers, over real HTTP.
+//!
+//! One binary for all, which saves linking; a module a part of what is promised, a test a promise.
+
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod listed;

@@ -302,25 +302,23 @@ fn no_secret_is_in_any_output_nor_in_the_log_nor_in_the_state() {
         });
         let secrets = secrets(&stage, &world);
         assert!(secrets.len() > 15, "{secrets:?}");
-        let clean = |what: &str, text: &[u8]| {
+        let clean = |what: &str, text: &str| {
             for secret in &secrets {
-                let bytes = secret.as_bytes();
-                let found = text.windows(bytes.len()).any(|window| window == bytes);
-                assert!(!found, "{what} holds {secret}");
+                assert!(!text.contains(secret), "{what} holds {secret}");
             }
         };
         for format in ["table", "json", "ndjson", "csv"] {
             let ran = stage.run(&["-vv", "scan", "--all-shares", "--format", format]);
             ran.ended(0);
             assert!(!ran.err.is_empty(), "-vv says what is done");
-            clean(&format!("--format {format}"), ran.out.as_bytes());
-            clean("the log", ran.err.as_bytes());
+            clean(&format!("--format {format}"), &ran.out);
+            clean("the log", &ran.err);
         }
         let ran = stage.run(&["-vvv", "--log-format", "json", "scan"]);
-        clean("the log in JSON", ran.ended(0).err.as_bytes());
+        clean("the log in JSON", &ran.ended(0).err);
         for name in ["state.db", "state.db-wal", "state.db-shm"] {
             if let Ok(bytes) = std::fs::read(stage.path(name)) {
-                clean(name, &bytes);
+                clean(name, &String::from_utf8_lossy(&bytes));
             }
         }
         assert!(std::fs::metadata(stage.path("state.db")).unwrap().len() > 10_000);

@@ -135,20 +135,43 @@ pub enum Style {
     Coloured,
 }
 
+/// No report tells more; whoever has more to put right starts with these.
+const MOST: usize = 100;
+
 /// Everything that is wrong with a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    pub(super) diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
+    /// How many more there are than are told.
+    more: usize,
 }
 
 impl Report {
+    /// Puts what was found into the order of the files.
+    pub(super) fn new(mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort_by_key(|it| it.labels.first().map_or(0, |label| label.place.position()));
+        let more = diagnostics.len().saturating_sub(MOST);
+        diagnostics.truncate(MOST);
+        Self { diagnostics, more }
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.diagnostics
+    }
+
     /// What is wrong, in the order of the files.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
-    /// All diagnostics, an empty line between two, and how many there are.
+    /// All diagnostics, an empty line between two, and how many errors there are.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
         let mut text = String::new();
@@ -161,21 +184,23 @@ impl Report {
             .iter()
             .filter(|d| d.severity == Severity::Error)
             .count();
-        text.push_str(&match errors {
-            0 => "the configuration can be used".to_owned(),
-            1 => "1 error: the configuration cannot be used, nothing was sent".to_owned(),
-            n => format!("{n} errors: the configuration cannot be used, nothing was sent"),
-        });
-        text.push('\n');
+        match errors + self.more {
+            0 => {}
+            1 => text.push_str("1 error in the configuration, nothing was sent\n"),
+            all if self.more == 0 => {
+                text.push_str(&format!("{all} errors in the configuration, nothing was sent\n"))
+            }
+            all => text.push_str(&format!(
+                "{all} errors in the configuration, the first {MOST} are shown, nothing was sent\n"
+            )),
+        }
         text
     }
 }
 
 impl From<Diagnostic> for Report {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self {
-            diagnostics: vec![diagnostic],
-        }
+        Self::new(vec![diagnostic])
     }
 }
 

@@ -86,9 +86,7 @@ pub fn load(locations: &Locations, now: Timestamp) -> Result<Loaded, Report> {
     if problems.is_empty() {
         assemble(&read, locations, now)
     } else {
-        Err(Report {
-            diagnostics: problems,
-        })
+        Err(Report::new(problems))
     }
 }
 
@@ -165,9 +163,7 @@ fn assemble(files: &[(PathBuf, String)], locations: &Locations, now: Timestamp) 
         Loaded {
             settings,
             files: files.iter().map(|(path, _)| path.clone()).collect(),
-            warnings: Report {
-                diagnostics: warnings,
-            },
+            warnings: Report::new(warnings),
             shown,
         }
     })
@@ -213,7 +209,7 @@ fn finish(
                     .at(texts.place(&span), "here")
                     .remedy("`sharewarden config schema` says what can stand here"),
             );
-            return Err(Report { diagnostics });
+            return Err(Report::new(diagnostics));
         }
     };
     let (settings, errors, warnings) = validate::validate(&file, digest, texts, today, taken);
@@ -221,7 +217,7 @@ fn finish(
     if diagnostics.is_empty() {
         Ok((settings, warnings, shown))
     } else {
-        Err(Report { diagnostics })
+        Err(Report::new(diagnostics))
     }
 }
 

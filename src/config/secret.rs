@@ -228,12 +228,12 @@ pub(super) fn gather(results: impl IntoIterator<Item = Result<(), Report>>) -> R
     let diagnostics: Vec<_> = results
         .into_iter()
         .filter_map(Result::err)
-        .flat_map(|report| report.diagnostics)
+        .flat_map(|report| report.into_diagnostics())
         .collect();
     if diagnostics.is_empty() {
         Ok(())
     } else {
-        Err(Report { diagnostics })
+        Err(Report::new(diagnostics))
     }
 }
 

@@ -184,17 +184,17 @@ impl Report {
             .iter()
             .filter(|d| d.severity == Severity::Error)
             .count();
-        match errors + self.more {
-            0 => {}
-            1 => text.push_str("1 error in the configuration, nothing was sent\n"),
-            all if self.more == 0 => {
-                text.push_str(&format!("{all} errors in the configuration, nothing was sent\n"))
-            }
-            all => text.push_str(&format!(
-                "{all} errors in the configuration, the first {MOST} are shown, nothing was sent\n"
-            )),
-        }
-        text
+        let shown = if self.more > 0 {
+            format!(", the first {MOST} are shown")
+        } else {
+            String::new()
+        };
+        let count = match errors + self.more {
+            0 => return text,
+            1 => "1 error".to_owned(),
+            all => format!("{all} errors"),
+        };
+        text + &format!("{count} in the configuration{shown}: nothing was sent\n")
     }
 }
 

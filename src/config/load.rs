@@ -48,10 +48,6 @@ impl Loaded {
     #[must_use]
     pub fn summary(&self) -> String {
         let settings = &self.settings;
-        let mut text = String::new();
-        for file in &self.files {
-            text.push_str(&text::harmless(&format!("read {}\n", file.display())));
-        }
         let count = |number: usize, one: &str| match number {
             1 => format!("1 {one}"),
             _ => format!("{number} {one}s"),
@@ -62,8 +58,13 @@ impl Loaded {
             count(settings.policy.waivers.len(), "waiver"),
             count(settings.policy.gaps.len(), "accepted gap"),
         ];
-        text.push_str(&format!("the configuration can be used: {}\n", parts.join(", ")));
-        text
+        let mut lines: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| format!("read {}\n", file.display()))
+            .collect();
+        lines.push(format!("the configuration can be used: {}\n", parts.join(", ")));
+        text::harmless(&lines.concat())
     }
 }
 

@@ -228,7 +228,7 @@ pub(super) fn gather(results: impl IntoIterator<Item = Result<(), Report>>) -> R
     let diagnostics: Vec<_> = results
         .into_iter()
         .filter_map(Result::err)
-        .flat_map(|report| report.into_diagnostics())
+        .flat_map(Report::into_diagnostics)
         .collect();
     if diagnostics.is_empty() {
         Ok(())
@@ -340,7 +340,7 @@ mod tests {
             (b"hunter2", 0o604, "by others than its owner"),
             (b"\n", 0o600, "the secret is empty"),
             (b"hunter2\xff", 0o600, "no UTF-8"),
-            (&[b'x'; 70_000], 0o600, "longer than"),
+            (&vec![b'x'; 70_000], 0o600, "longer than"),
         ] {
             let (_folder, reference) = file(content, mode);
             let error = reference.resolve().unwrap_err();

@@ -28,9 +28,15 @@ fn uncommented() -> Vec<String> {
     let mut forms = Vec::new();
     for line in EXAMPLE.lines() {
         let key = |text: &str| text.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
-        if let Some(form) = line.strip_prefix("## ").filter(|form| key(form) && form.contains(" = {")) {
+        if let Some(form) = line
+            .strip_prefix("## ")
+            .filter(|form| key(form) && form.contains(" = {"))
+        {
             let name = form.split(' ').next().unwrap();
-            let at = lines.iter().rposition(|line| line.starts_with(&format!("{name} = "))).unwrap();
+            let at = lines
+                .iter()
+                .rposition(|line| line.starts_with(&format!("{name} = ")))
+                .unwrap();
             forms.push((at, form));
         } else {
             lines.push(line.strip_prefix('#').filter(|rest| key(rest)).unwrap_or(line));
@@ -75,7 +81,11 @@ fn keys(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, inner) in properties.into_iter().flatten() {
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
         keys(inner, &path, found);
         found.insert(path);
     }
@@ -93,7 +103,8 @@ fn schema_keys() -> BTreeSet<String> {
             let secret = ["secret", "password", "statistics_token"];
             secret.iter().any(|name| key.ends_with(&format!(".{name}.{way}")))
         });
-        let repeated = key.matches('.').count() > 1 && key.starts_with("defaults.") || key.contains("enforce_auth.");
+        let repeated =
+            key.matches('.').count() > 1 && key.starts_with("defaults.") || key.contains("enforce_auth.");
         !rule && !reference && !repeated
     });
     found
@@ -103,7 +114,11 @@ fn written(value: &toml::Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         toml::Value::Table(table) => {
             for (name, inner) in table {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
                 written(inner, &path, found);
                 found.insert(path);
             }
@@ -119,7 +134,10 @@ fn every_key_of_the_schema_is_in_the_example() {
     for text in uncommented() {
         written(&toml::Value::Table(text.parse().unwrap()), "", &mut found);
     }
-    let missing: Vec<_> = schema_keys().into_iter().filter(|key| !found.contains(key)).collect();
+    let missing: Vec<_> = schema_keys()
+        .into_iter()
+        .filter(|key| !found.contains(key))
+        .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -131,11 +149,18 @@ fn documented() -> Vec<(String, String, String)> {
         if let Some(heading) = line.strip_prefix("## ").or(line.strip_prefix("### ")) {
             heading.clone_into(&mut section);
         }
-        let cells: Vec<_> = line.split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect();
+        let cells: Vec<_> = line
+            .split(" | ")
+            .map(|cell| cell.trim_matches(['|', ' ']))
+            .collect();
         if let [key, _, default, ..] = cells.as_slice()
             && key.starts_with('`')
         {
-            rows.push((section.clone(), key.trim_matches('`').to_owned(), (*default).to_owned()));
+            rows.push((
+                section.clone(),
+                key.trim_matches('`').to_owned(),
+                (*default).to_owned(),
+            ));
         }
     }
     rows
@@ -144,7 +169,12 @@ fn documented() -> Vec<(String, String, String)> {
 /// The table that a section is about: `policy.override` of "[[policy.override]]: exceptions".
 fn table_of(section: &str) -> String {
     let inner = section.split_once('[').map_or("", |(_, rest)| rest);
-    inner.split(']').next().unwrap_or_default().trim_start_matches('[').to_owned()
+    inner
+        .split(']')
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches('[')
+        .to_owned()
 }
 
 #[test]
@@ -156,7 +186,11 @@ fn every_key_of_the_schema_is_documented_and_no_other() {
         .map(|key| key.trim_start_matches('.').to_owned())
         .collect();
     // Tables have sections, not rows.
-    let has_section = |key: &str| DOCUMENTATION.lines().any(|line| line.starts_with('#') && table_of(line) == key);
+    let has_section = |key: &str| {
+        DOCUMENTATION
+            .lines()
+            .any(|line| line.starts_with('#') && table_of(line) == key)
+    };
     let keys = schema_keys();
     let missing: Vec<_> = keys
         .iter()
@@ -168,14 +202,28 @@ fn every_key_of_the_schema_is_documented_and_no_other() {
 }
 
 fn defaults(schema: &Value, path: &str, found: &mut Vec<(String, String)>) {
-    for choice in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
+    for choice in schema
+        .get("oneOf")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         defaults(choice, path, found);
     }
     if let Some(items) = schema.get("items") {
         defaults(items, path, found);
     }
-    for (name, inner) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+    for (name, inner) in schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
         if let Some(default) = inner.get("default").filter(|default| !default.is_object()) {
             found.push((path.clone(), default.to_string().replace(',', ", ")));
         }
@@ -206,9 +254,18 @@ fn settings_mean_what_the_example_says() {
     let settings = parse(&uncommented()[0]).settings;
     assert_eq!(settings.policy.internal_domains, ["example.org"]);
     assert_eq!(settings.policy.waivers[0].until, jiff::civil::date(2027, 3, 31));
-    assert!(settings.policy.waivers[0].title.starts_with("waiver 1 (link-without-expiry, finding 3f9c2e51a07b44d1"));
-    assert!(matches!(settings.enforce.rules[0].change, Change::SetExpiry { after } if after.get_days() == 30));
-    assert!(matches!(settings.mail.transport, Some(Transport::Smtp { port: 587, .. })));
+    assert!(
+        settings.policy.waivers[0]
+            .title
+            .starts_with("waiver 1 (link-without-expiry, finding 3f9c2e51a07b44d1")
+    );
+    assert!(
+        matches!(settings.enforce.rules[0].change, Change::SetExpiry { after } if after.get_days() == 30)
+    );
+    assert!(matches!(
+        settings.mail.transport,
+        Some(Transport::Smtp { port: 587, .. })
+    ));
     assert_eq!(settings.mail.mode, MailMode::Off);
     let SourceDetails::Nextcloud(cloud) = &settings.source("cloud").unwrap().kind else {
         panic!("a Nextcloud");
@@ -219,8 +276,14 @@ fn settings_mean_what_the_example_says() {
     let SourceDetails::Microsoft365(tenant) = &settings.source("m365").unwrap().kind else {
         panic!("a tenant");
     };
-    assert_eq!((tenant.limits.units_per_minute, tenant.limits.units_per_day), (1000, 960_000));
-    assert_eq!(tenant.graph_url.join("users").unwrap().as_str(), "https://graph.microsoft.com/v1.0/users");
+    assert_eq!(
+        (tenant.limits.units_per_minute, tenant.limits.units_per_day),
+        (1000, 960_000)
+    );
+    assert_eq!(
+        tenant.graph_url.join("users").unwrap().as_str(),
+        "https://graph.microsoft.com/v1.0/users"
+    );
 }
 
 #[test]
@@ -230,10 +293,20 @@ fn what_is_shown_says_all_and_no_secret() {
         let shown: toml::Value = toml::Value::Table(loaded.show().parse().unwrap());
         let mut found = BTreeSet::new();
         written(&shown, "", &mut found);
-        for key in ["policy.max_expiry", "state.path", "source.limits.relist_every", "mail.allowed_domains"] {
+        for key in [
+            "policy.max_expiry",
+            "state.path",
+            "source.limits.relist_every",
+            "mail.allowed_domains",
+        ] {
             assert!(found.contains(key), "{key}");
         }
-        assert_eq!(shown["source"][0]["auth"].get("password").map_or("***", |it| it.as_str().unwrap()), "***");
+        assert_eq!(
+            shown["source"][0]["auth"]
+                .get("password")
+                .map_or("***", |it| it.as_str().unwrap()),
+            "***"
+        );
     }
 }
 
@@ -241,7 +314,11 @@ fn what_is_shown_says_all_and_no_secret() {
 fn the_policys_digest_is_that_of_what_is_in_effect() {
     let digest = |text: &str| parse(&format!("{text}\n{EXAMPLE}")).settings.policy.digest;
     let plain = digest("");
-    assert_eq!(plain, digest("policy.max_expiry = \"90d\""), "a default that is written out");
+    assert_eq!(
+        plain,
+        digest("policy.max_expiry = \"90d\""),
+        "a default that is written out"
+    );
     assert_ne!(plain, digest("policy.max_expiry = \"91d\""));
     assert_eq!(
         digest("policy.internal_domains = [\"a.org\", \"b.org\"]"),
@@ -254,7 +331,11 @@ fn the_policys_digest_is_that_of_what_is_in_effect() {
 fn two_hundred_sources_are_read_in_no_time() {
     let mut text = String::new();
     for number in 0..200 {
-        let source = EXAMPLE.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        let source = EXAMPLE
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .collect::<Vec<_>>()
+            .join("\n");
         text += &source.replace("\"cloud\"", &format!("\"cloud-{number}\""));
         text += "\nexclude = { users = [\"svc-*\"], groups = [\"alumni\"] }\n";
     }

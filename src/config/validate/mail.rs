@@ -140,7 +140,7 @@ fn transport(
             let parsed = it.one("host", host, self::host)?;
             let how = match tls.get() {
                 written::Tls::Starttls => Tls::Starttls,
-                written::Tls::Tls => Tls::Tls,
+                written::Tls::Immediate => Tls::Immediate,
                 written::Tls::None => Tls::None,
             };
             let borrowed = match &parsed {
@@ -183,7 +183,7 @@ fn transport(
             };
             let usual = match how {
                 Tls::Starttls => 587,
-                Tls::Tls => 465,
+                Tls::Immediate => 465,
                 Tls::None => 25,
             };
             Some(Transport::Smtp {

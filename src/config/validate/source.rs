@@ -34,9 +34,9 @@ pub(super) fn sources(it: &mut Context<'_>, written: &[At<Source>]) -> Vec<Sourc
             it.errors.push(twice);
         }
         names.entry(name.get()).or_insert(name.span());
-        let Some(called) = it.one("name", name, source_name) else {
-            continue;
-        };
+        let called = it
+            .one("name", name, source_name)
+            .unwrap_or_else(|| SourceName::new(name.get()));
         let kind = match entry.get() {
             Source::Nextcloud(source) => {
                 nextcloud(it, source, &entry.span()).map(|it| SourceDetails::Nextcloud(Box::new(it)))

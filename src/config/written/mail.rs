@@ -48,7 +48,8 @@ pub(in crate::config) enum Tls {
     /// Upgraded before anything is said; no upgrade, no mail.
     Starttls,
     /// From the first byte.
-    Tls,
+    #[serde(rename = "tls")]
+    Immediate,
     /// Not at all; towards loopback only.
     None,
 }

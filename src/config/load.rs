@@ -48,10 +48,6 @@ impl Loaded {
     #[must_use]
     pub fn summary(&self) -> String {
         let settings = &self.settings;
-        let mut text = String::new();
-        for file in &self.files {
-            text.push_str(&text::harmless(&format!("read {}\n", file.display())));
-        }
         let count = |number: usize, one: &str| match number {
             1 => format!("1 {one}"),
             _ => format!("{number} {one}s"),
@@ -62,8 +58,13 @@ impl Loaded {
             count(settings.policy.waivers.len(), "waiver"),
             count(settings.policy.gaps.len(), "accepted gap"),
         ];
-        text.push_str(&format!("the configuration can be used: {}\n", parts.join(", ")));
-        text
+        let mut lines: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| format!("read {}\n", file.display()))
+            .collect();
+        lines.push(format!("the configuration can be used: {}\n", parts.join(", ")));
+        text::harmless(&lines.concat())
     }
 }
 
@@ -86,9 +87,7 @@ pub fn load(locations: &Locations, now: Timestamp) -> Result<Loaded, Report> {
     if problems.is_empty() {
         assemble(&read, locations, now)
     } else {
-        Err(Report {
-            diagnostics: problems,
-        })
+        Err(Report::new(problems))
     }
 }
 
@@ -165,9 +164,7 @@ fn assemble(files: &[(PathBuf, String)], locations: &Locations, now: Timestamp) 
         Loaded {
             settings,
             files: files.iter().map(|(path, _)| path.clone()).collect(),
-            warnings: Report {
-                diagnostics: warnings,
-            },
+            warnings: Report::new(warnings),
             shown,
         }
     })
@@ -213,7 +210,7 @@ fn finish(
                     .at(texts.place(&span), "here")
                     .remedy("`sharewarden config schema` says what can stand here"),
             );
-            return Err(Report { diagnostics });
+            return Err(Report::new(diagnostics));
         }
     };
     let (settings, errors, warnings) = validate::validate(&file, digest, texts, today, taken);
@@ -221,7 +218,7 @@ fn finish(
     if diagnostics.is_empty() {
         Ok((settings, warnings, shown))
     } else {
-        Err(Report { diagnostics })
+        Err(Report::new(diagnostics))
     }
 }
 

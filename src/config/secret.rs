@@ -86,10 +86,10 @@ impl SecretRef {
     /// stands and what to do.
     pub fn resolve(&self) -> Result<SecretString, Diagnostic> {
         let bytes = match &self.reference {
-            Reference::Env(name) => self.from_environment(name),
-            Reference::File(path) => self.from_file(path),
-            Reference::Credential(name) => self.from_credential(name),
-            Reference::Command(words) => self.from_command(words),
+            Reference::Env(name) => self.environment(name),
+            Reference::File(path) => self.content(path),
+            Reference::Credential(name) => self.credential(name),
+            Reference::Command(words) => self.output(words),
         }?;
         if bytes.len() as u64 > MAX_SECRET {
             return Err(self.trouble("the secret is longer than 64 KiB", "is this what was meant?"));
@@ -108,7 +108,7 @@ impl SecretRef {
         Ok(SecretString::from(secret.to_owned()))
     }
 
-    fn from_environment(&self, name: &str) -> Result<Vec<u8>, Diagnostic> {
+    fn environment(&self, name: &str) -> Result<Vec<u8>, Diagnostic> {
         environment::variable(name)
             .map(String::into_bytes)
             .ok_or_else(|| {
@@ -121,7 +121,7 @@ impl SecretRef {
             })
     }
 
-    fn from_file(&self, path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    fn content(&self, path: &Path) -> Result<Vec<u8>, Diagnostic> {
         let shown = path.display();
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
         let (metadata, file) = opened.map_err(|error| {
@@ -146,7 +146,7 @@ impl SecretRef {
             .map_err(|error| self.trouble(format!("cannot read `{shown}`: {error}"), "look at the file"))
     }
 
-    fn from_credential(&self, name: &str) -> Result<Vec<u8>, Diagnostic> {
+    fn credential(&self, name: &str) -> Result<Vec<u8>, Diagnostic> {
         let Some(folder) = environment::variable("CREDENTIALS_DIRECTORY") else {
             return Err(self.trouble(
                 format!("there is no credential `{name}`: `CREDENTIALS_DIRECTORY` is not set"),
@@ -164,7 +164,7 @@ impl SecretRef {
             })
     }
 
-    fn from_command(&self, words: &[String]) -> Result<Vec<u8>, Diagnostic> {
+    fn output(&self, words: &[String]) -> Result<Vec<u8>, Diagnostic> {
         let Some((program, arguments)) = words.split_first() else {
             return Err(self.trouble("the command is empty", "name a program and its arguments"));
         };
@@ -228,12 +228,12 @@ pub(super) fn gather(results: impl IntoIterator<Item = Result<(), Report>>) -> R
     let diagnostics: Vec<_> = results
         .into_iter()
         .filter_map(Result::err)
-        .flat_map(|report| report.diagnostics)
+        .flat_map(Report::into_diagnostics)
         .collect();
     if diagnostics.is_empty() {
         Ok(())
     } else {
-        Err(Report { diagnostics })
+        Err(Report::new(diagnostics))
     }
 }
 
@@ -340,7 +340,7 @@ mod tests {
             (b"hunter2", 0o604, "by others than its owner"),
             (b"\n", 0o600, "the secret is empty"),
             (b"hunter2\xff", 0o600, "no UTF-8"),
-            (&[b'x'; 70_000], 0o600, "longer than"),
+            (&vec![b'x'; 70_000], 0o600, "longer than"),
         ] {
             let (_folder, reference) = file(content, mode);
             let error = reference.resolve().unwrap_err();

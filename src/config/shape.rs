@@ -379,7 +379,7 @@ fn wrong_type(value: &Node<'_>, wanted: &str, name: &str, findings: &mut Finding
     match (wanted, value.get_ref()) {
         ("a list of strings", DeValue::String(_)) => findings.remedy("put it in brackets: `[\"…\"]`"),
         ("a list of tables", DeValue::Table(_)) => {
-            findings.remedy(format!("write its header in two pairs of brackets, `[[{name}]]`"))
+            findings.remedy(format!("write its header in two pairs of brackets, `[[{name}]]`"));
         }
         ("a string", _) => findings.remedy("put it in quotes"),
         ("true or false" | "a whole number", DeValue::String(_)) => findings.remedy("without quotes"),

@@ -35,6 +35,11 @@ impl std::fmt::Debug for Place {
 }
 
 impl Place {
+    /// Where it is among all places, for putting things in their order.
+    pub(super) fn position(&self) -> usize {
+        self.file.base + self.span.start
+    }
+
     /// The file.
     pub(super) fn path(&self) -> &Path {
         &self.file.path
@@ -96,6 +101,11 @@ impl Texts {
         }));
     }
 
+    /// The first file.
+    pub(super) fn main(&self) -> Option<&Path> {
+        self.files.first().map(|file| file.path.as_path())
+    }
+
     /// The place that a span of the common space is at; `None` for what no file gave.
     pub(super) fn place(&self, span: &Range<usize>) -> Option<Place> {
         let file = self.files.iter().rev().find(|file| file.base <= span.start)?;
@@ -130,8 +140,21 @@ const SECRET_KEYS: &[&str] = &[
     "private_key",
 ];
 
-/// What a secret may say of itself.
-const REFERENCES: &[&str] = &["env", "file", "credential", "command"];
+/// Whether a key and its value say where a secret is, rather than what it is.
+fn refers(key: &str, value: &DeValue<'_>) -> bool {
+    match key {
+        "env" => value.as_str().is_some_and(is_variable),
+        "file" | "credential" => value.is_str(),
+        "command" => value.is_array(),
+        _ => false,
+    }
+}
+
+/// Whether a text can name a variable of the environment; many a secret cannot.
+pub(super) fn is_variable(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(fits)
+}
 
 /// The text of a configuration file as it may be shown.
 pub(super) fn blank_secrets(text: &str, tree: &DeTable<'_>, broken: bool) -> String {
@@ -185,7 +208,7 @@ fn all(value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize>>) {
     match value.get_ref() {
         DeValue::Table(inner) => {
             for (key, value) in inner {
-                if !REFERENCES.contains(&key.get_ref().as_ref()) {
+                if !refers(key.get_ref(), value.get_ref()) {
                     all(value, spans);
                 }
             }

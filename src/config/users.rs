@@ -65,7 +65,7 @@ fn parse(path: &Path, content: &str) -> Result<BTreeMap<String, SecretRef>, Repo
     if diagnostics.is_empty() {
         Ok(users)
     } else {
-        Err(Report { diagnostics })
+        Err(Report::new(diagnostics))
     }
 }
 

@@ -55,13 +55,13 @@ pub(super) fn mail(it: &mut Context<'_>, written: &Mail, sources: &[(&str, Sourc
 
 fn mode(it: &mut Context<'_>, written: &Mail, allowed: &[String]) -> MailMode {
     let redirect_to = recipient(it, "redirect_to", written.redirect_to.as_ref(), allowed);
-    match written.mode {
+    match written.mode.get() {
         written::MailMode::Off => MailMode::Off,
         written::MailMode::On => MailMode::On,
         written::MailMode::Pilot => {
             if written.redirect_to.is_none() {
                 it.missing(
-                    &(0..0),
+                    &written.mode.span(),
                     "redirect_to",
                     "`mode = \"pilot\"` in [mail] sends everything to one address, and there is none",
                     "add `redirect_to = \"it-security@example.org\"` to [mail]",
@@ -79,16 +79,21 @@ fn complete(it: &mut Context<'_>, written: &Mail, settings: &MailSettings) {
     if written.from.is_none() {
         let remedy =
             "add `from = \"Share audit <it-security@example.org>\"` to [mail], or set its `mode` to \"off\"";
-        it.missing(&(0..0), "from", "letters have no sender", remedy);
+        it.missing(&written.mode.span(), "from", "letters have no sender", remedy);
     }
     if written.transport.is_none() {
         let remedy = "add `transport = { kind = \"smtp\", host = \"mail.example.org\" }` to [mail], or set its `mode` to \"off\"";
-        it.missing(&(0..0), "transport", "letters have no way to leave", remedy);
+        it.missing(
+            &written.mode.span(),
+            "transport",
+            "letters have no way to leave",
+            remedy,
+        );
     }
     if settings.allowed_domains.is_empty() {
         let remedy = "add `allowed_domains = [\"example.org\"]` to [mail], or `internal_domains` to [policy]";
         it.missing(
-            &(0..0),
+            &written.mode.span(),
             "allowed_domains",
             "there is no domain that may be written to",
             remedy,
@@ -135,7 +140,7 @@ fn transport(
             let parsed = it.one("host", host, self::host)?;
             let how = match tls.get() {
                 written::Tls::Starttls => Tls::Starttls,
-                written::Tls::Tls => Tls::Tls,
+                written::Tls::Immediate => Tls::Immediate,
                 written::Tls::None => Tls::None,
             };
             let borrowed = match &parsed {
@@ -178,7 +183,7 @@ fn transport(
             };
             let usual = match how {
                 Tls::Starttls => 587,
-                Tls::Tls => 465,
+                Tls::Immediate => 465,
                 Tls::None => 25,
             };
             Some(Transport::Smtp {

@@ -34,9 +34,9 @@ pub(super) fn sources(it: &mut Context<'_>, written: &[At<Source>]) -> Vec<Sourc
             it.errors.push(twice);
         }
         names.entry(name.get()).or_insert(name.span());
-        let Some(called) = it.one("name", name, source_name) else {
-            continue;
-        };
+        let called = it
+            .one("name", name, source_name)
+            .unwrap_or_else(|| SourceName::new(name.get()));
         let kind = match entry.get() {
             Source::Nextcloud(source) => {
                 nextcloud(it, source, &entry.span()).map(|it| SourceDetails::Nextcloud(Box::new(it)))
@@ -48,14 +48,20 @@ pub(super) fn sources(it: &mut Context<'_>, written: &[At<Source>]) -> Vec<Sourc
         sources.extend(kind.map(|kind| SourceSettings { name: called, kind }));
     }
     if written.is_empty() {
-        it.missing(
-            &(0..0),
-            "source",
-            "the configuration names no source",
-            "add a [[source]] with `name`, `kind`, `url` and `auth`; see config.example.toml",
-        );
+        nothing(it);
     }
     sources
+}
+
+fn nothing(it: &mut Context<'_>) {
+    if it.taken.contains("source") {
+        return;
+    }
+    let diagnostic = Diagnostic::error("the configuration names no source");
+    let diagnostic = it.texts.main().into_iter().fold(diagnostic, Diagnostic::in_file);
+    it.errors.push(diagnostic.remedy(
+        "add a [[source]] with `name`, `kind`, `url` and `auth`; config.example.toml is one to start from",
+    ));
 }
 
 /// A source's name and kind, whatever else is wrong with it.
@@ -129,7 +135,7 @@ fn no_auth(it: &mut Context<'_>, span: &Range<usize>, name: &str, example: &str)
     it.missing(span, "auth", &what, &format!("add `{example}`"));
 }
 
-fn nextcloud_auth(it: &Context<'_>, written: &At<written::NextcloudAuth>) -> NextcloudAuth {
+fn nextcloud_auth(it: &mut Context<'_>, written: &At<written::NextcloudAuth>) -> NextcloudAuth {
     match written.get() {
         written::NextcloudAuth::AppApi {
             app_id,
@@ -252,7 +258,7 @@ fn is_guid(text: &str) -> bool {
     lengths == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-fn microsoft_auth(it: &Context<'_>, written: &At<written::MicrosoftAuth>) -> MicrosoftAuth {
+fn microsoft_auth(it: &mut Context<'_>, written: &At<written::MicrosoftAuth>) -> MicrosoftAuth {
     match written.get() {
         written::MicrosoftAuth::Certificate { file } => MicrosoftAuth::Certificate {
             pem: SecretRef::file(it.path(file), it.texts.place(&file.span())),

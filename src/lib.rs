@@ -6,6 +6,7 @@
 //! Source --Reader--> readings --> Ledger --wants/enrich--> judge --> findings --> Report
 //! ```
 
+pub mod cli;
 pub mod config;
 pub mod emulator;
 pub mod http;
@@ -13,4 +14,5 @@ pub mod model;
 pub mod policy;
 pub mod provider;
 pub mod report;
+pub mod run;
 pub mod store;

@@ -1,3 +1,7 @@
 //! The command `sharewarden`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sharewarden::cli::main()
+}

@@ -3,6 +3,7 @@
 //! Only decides; what a decision does to an answer on the wire is done where answers are sent.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -218,10 +219,8 @@ fn bomb() -> String {
     let mut body = String::from("<?xml version=\"1.0\"?>\n<!DOCTYPE d [\n <!ENTITY e0 \"ha\">\n");
     for level in 1..=9 {
         let before = level - 1;
-        body.push_str(&format!(
-            " <!ENTITY e{level} \"{}\">\n",
-            format!("&e{before};").repeat(10)
-        ));
+        let inside = format!("&e{before};").repeat(10);
+        _ = writeln!(body, " <!ENTITY e{level} \"{inside}\">");
     }
     body.push_str("]>\n<d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>&e9;</d:href></d:response></d:multistatus>\n");
     body

@@ -26,7 +26,7 @@ use self::clock::Clock;
 use self::fault::Faults;
 use self::nextcloud::Nextcloud;
 use self::steering::Log;
-pub use self::world::{World, WorldError};
+pub use self::world::{NextcloudAccess, World, WorldError};
 
 /// Emulated services, serving until dropped or shut down.
 #[derive(Debug)]
@@ -38,7 +38,6 @@ pub struct Emulator {
 
 /// How to serve.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct Options {
     /// The port on 127.0.0.1 of the emulated Nextcloud; 0 for a free one.
     pub nextcloud_port: u16,

@@ -49,7 +49,7 @@ pub(super) async fn answer(
     if let Some(Action::Huge { bytes }) = action {
         return huge(&shared, &request, bytes);
     }
-    response(&shared, answer, action)
+    response(&shared, answer, action.as_ref())
 }
 
 /// Does what a request asks, unless a fault says otherwise, and notes it down.
@@ -81,7 +81,7 @@ fn perform(shared: &Shared, request: &Request) -> (Option<Action>, Answer, u64) 
     (action, answer, pause)
 }
 
-fn response(shared: &Shared, answer: Answer, action: Option<Action>) -> Response {
+fn response(shared: &Shared, answer: Answer, action: Option<&Action>) -> Response {
     let headers = answer.header_map();
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let (body, length) = body(shared, answer.body, action);
@@ -104,23 +104,25 @@ fn response(shared: &Shared, answer: Answer, action: Option<Action>) -> Response
 }
 
 /// The body, and the length to announce where it is not the body's own.
-fn body(shared: &Shared, body: Body, action: Option<Action>) -> (AxumBody, Option<usize>) {
+fn body(shared: &Shared, body: Body, action: Option<&Action>) -> (AxumBody, Option<usize>) {
     match action {
         Some(Action::Cut { bytes }) => {
             let whole = whole(shared, body);
             let length = whole.len();
-            let part = whole.slice(..bytes.min(length));
+            let part = whole.slice(..length.min(*bytes));
             if part.len() == length {
                 return (AxumBody::from(whole), None);
             }
-            let torn = Err(io::Error::from(io::ErrorKind::ConnectionAborted));
-            (
-                AxumBody::from_stream(stream::iter([Ok(part), torn])),
-                Some(length),
-            )
+            // What was sent has to be on its way before the connection ends, or nothing of it would arrive.
+            let torn = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+            });
+            let sent = stream::iter([Ok(part)]);
+            (AxumBody::from_stream(sent.chain(torn)), Some(length))
         }
         Some(Action::Slow { bytes, ms }) => (
-            AxumBody::from_stream(slowly(whole(shared, body), bytes, ms)),
+            AxumBody::from_stream(slowly(whole(shared, body), *bytes, *ms)),
             None,
         ),
         Some(Action::Malformed) => {

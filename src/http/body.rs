@@ -36,14 +36,27 @@ enum Rest {
 /// What an answer may take.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
-    pub(super) bytes: u64,
-    pub(super) idle: Duration,
+    bytes: u64,
+    idle: Duration,
     /// The time for all of it, and when that ends.
-    pub(super) within: Duration,
-    pub(super) deadline: Instant,
+    within: Duration,
+    deadline: Instant,
 }
 
 impl Bounds {
+    /// Bounds of an answer that is asked for now.
+    pub(super) fn new(bytes: u64, idle: Duration, within: Duration) -> Self {
+        // More than a day is no bound, and might be more than a clock can hold.
+        let within = within.min(Duration::from_hours(24));
+        let deadline = Instant::now() + within;
+        Self {
+            bytes,
+            idle,
+            within,
+            deadline,
+        }
+    }
+
     /// When to stop waiting for what comes next, and how to say so.
     pub(super) fn next(&self) -> (Instant, Duration) {
         let idle = Instant::now().checked_add(self.idle).unwrap_or(self.deadline);
@@ -61,27 +74,36 @@ impl Body {
         mut response: reqwest::Response,
         bounds: Bounds,
         permit: OwnedSemaphorePermit,
-    ) -> Result<Self, HttpError> {
-        // Declared beyond the cap: refused before a byte of it is read.
-        if response
-            .content_length()
-            .is_some_and(|declared| declared > bounds.bytes)
-        {
-            return Err(HttpError::TooLarge {
-                at,
-                allowed: bounds.bytes,
-            });
-        }
-        Ok(Self {
+    ) -> Self {
+        Self {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
-            at,
             bounds,
             kept: Vec::new(),
             received: 0,
-            rest: Rest::Coming(response),
+            // Declared beyond the cap: not a byte of it is read.
+            rest: if response
+                .content_length()
+                .is_some_and(|declared| declared > bounds.bytes)
+            {
+                Rest::Failed(HttpError::TooLarge {
+                    at: at.clone(),
+                    allowed: bounds.bytes,
+                })
+            } else {
+                Rest::Coming(response)
+            },
+            at,
             _permit: permit,
-        })
+        }
+    }
+
+    /// Fails if the answer says that it is larger than allowed.
+    pub(super) fn refuse_oversize(&self) -> Result<(), HttpError> {
+        match &self.rest {
+            Rest::Failed(error) => Err(error.clone()),
+            Rest::Coming(_) | Rest::Ended => Ok(()),
+        }
     }
 
     /// The status, whatever it says.

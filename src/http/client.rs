@@ -5,7 +5,6 @@
 
 use std::{
     fmt,
-    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use governor::{DefaultDirectRateLimiter, Quota};
+use governor::DefaultDirectRateLimiter;
 use jiff::Timestamp;
 use reqwest::{StatusCode, header::LOCATION};
 use tokio::{
@@ -25,10 +24,11 @@ use tracing::debug;
 use url::{Origin, Url};
 
 use super::{
-    Answer, Body, HttpError, Limits, Place, Request, Settings, SetupError,
+    Answer, Body, HttpError, Place, Request, Settings, SetupError,
     body::Bounds,
     connection,
     gate::{Gate, TooLong},
+    rate,
     retry::{Outcome, Spent, Step, decide, is_passing, retry_after},
 };
 use crate::model::RequestTotals;
@@ -76,7 +76,7 @@ impl Client {
             in_flight: Arc::new(Semaphore::new(
                 settings.limits.in_flight.min(Semaphore::MAX_PERMITS),
             )),
-            limiter: limiter(settings.limits)?,
+            limiter: rate::limiter(settings.limits)?,
             cancel,
             sent: AtomicU64::new(0),
             retried: AtomicU64::new(0),
@@ -209,13 +209,7 @@ impl Inner {
         wire.headers_mut().clone_from(&request.headers);
         *wire.body_mut() = request.body.clone().map(Into::into);
 
-        let now = Instant::now();
-        let bounds = Bounds {
-            bytes: request.max_body,
-            idle: self.settings.timeouts.idle,
-            within: request.within,
-            deadline: now.checked_add(request.within).unwrap_or(now),
-        };
+        let bounds = Bounds::new(request.max_body, self.settings.timeouts.idle, request.within);
         let (until, after) = bounds.next();
         let response = match timeout_at(until, self.http.execute(wire)).await {
             Ok(Ok(response)) => response,
@@ -234,10 +228,14 @@ impl Inner {
         if let Some(to) = redirect(&request.url, &response) {
             return Err(HttpError::Redirected { at: at.clone(), to });
         }
-        let mut body = Body::new(at.clone(), response, bounds, permit)?;
+        let mut body = Body::new(at.clone(), response, bounds, permit);
         if is_passing(body.status()) {
+            // Whether to ask again is for the status to say, however its page comes to an end.
             body.peek(JUDGED).await;
-        } else if extent == Extent::Whole {
+            return Ok(body);
+        }
+        body.refuse_oversize()?;
+        if extent == Extent::Whole {
             body.fill().await?;
         }
         Ok(body)
@@ -294,27 +292,6 @@ impl fmt::Debug for Client {
             .field("totals", &self.totals())
             .finish_non_exhaustive()
     }
-}
-
-/// The limiter for a rate; none for a rate that no clock could tell from none.
-fn limiter(limits: Limits) -> Result<Option<DefaultDirectRateLimiter>, SetupError> {
-    let rate = limits.requests_per_second;
-    if rate == f64::INFINITY {
-        return Ok(None);
-    }
-    let refused = || SetupError::Rate(rate.to_string());
-    if rate.is_nan() || rate <= 0.0 {
-        return Err(refused());
-    }
-    let period = Duration::try_from_secs_f64(rate.recip()).map_err(|_too_long| refused())?;
-    // What a slow timer lost may be caught up within a tenth of a second.
-    let burst = (1_u32..=100)
-        .rev()
-        .find(|burst| f64::from(*burst) <= rate / 10.0)
-        .and_then(NonZeroU32::new);
-    Ok(Quota::with_period(period)
-        .map(|quota| quota.allow_burst(burst.unwrap_or(NonZeroU32::MIN)))
-        .map(DefaultDirectRateLimiter::direct))
 }
 
 /// Where an answer sends the client, if it does: an origin only, since the rest may hold a token.

@@ -146,7 +146,7 @@ mod tests {
     #[tokio::test]
     async fn a_pause_is_never_shortened() {
         let gate = Gate::default();
-        gate.close_for(Duration::from_secs(60));
+        gate.close_for(Duration::from_mins(1));
         gate.close_for(ms(1));
         assert!(matches!(gate.pass(ms(5)).await, Err(TooLong(left)) if left > Duration::from_secs(50)));
     }
@@ -154,7 +154,7 @@ mod tests {
     #[tokio::test]
     async fn an_abandoned_wait_is_counted_to_its_end() {
         let gate = Gate::default();
-        gate.close_for(Duration::from_secs(60));
+        gate.close_for(Duration::from_mins(1));
         let pass = gate.pass(Duration::from_secs(90));
         assert!(tokio::time::timeout(ms(10), pass).await.is_err());
         let waited = gate.waited();

@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod error;
 mod gate;
+mod rate;
 mod request;
 mod retry;
 mod settings;

@@ -172,3 +172,43 @@ impl fmt::Debug for Credential {
         f.write_str("Credential(***)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_hold_a_credential_is_marked_as_sensitive() {
+        let url = Url::parse("https://h.example/").unwrap();
+        let mut request =
+            Request::get(url).header(HeaderName::from_static("accept"), HeaderValue::from_static("*/*"));
+        for name in [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE] {
+            request = request.header(name, HeaderValue::from_static("x"));
+        }
+        let own = HeaderName::from_static("authorization-app-api");
+        let secret = SecretString::from("x".to_owned());
+        request = request.credential(own, &Credential::verbatim(&secret).unwrap());
+        for (name, value) in &request.headers {
+            assert_eq!(value.is_sensitive(), name != "accept", "{name}");
+        }
+    }
+
+    #[test]
+    fn methods_that_change_nothing_are_safe() {
+        for (method, effect) in [
+            ("GET", Effect::Safe),
+            ("PROPFIND", Effect::Safe),
+            ("REPORT", Effect::Safe),
+            ("POST", Effect::Unsafe),
+            ("PUT", Effect::Unsafe),
+            ("DELETE", Effect::Unsafe),
+            ("get", Effect::Unsafe),
+        ] {
+            assert_eq!(
+                Effect::of(&Method::from_bytes(method.as_bytes()).unwrap()),
+                effect,
+                "{method}"
+            );
+        }
+    }
+}

@@ -65,7 +65,7 @@ impl fmt::Debug for Settings {
 /// How much of a source is asked for at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Requests per second, above zero; `f64::INFINITY` for no limit.
+    /// Requests per second, one a day at least; `f64::INFINITY` for no limit.
     pub requests_per_second: f64,
     /// Requests whose answer is not yet read to its end, at least one.
     pub in_flight: usize,
@@ -163,7 +163,7 @@ pub enum SetupError {
     )]
     Origin(String),
     /// The rate is no rate.
-    #[error("requests per second must be above zero, not {0}")]
+    #[error("requests per second must be above zero, and one a day at least, not {0}")]
     Rate(String),
     /// Nothing could ever be sent.
     #[error("at least one request must be allowed in flight")]

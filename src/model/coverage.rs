@@ -71,6 +71,8 @@ names! {
         LabelsUnreadable = "labels-unreadable",
         /// A configured tag is not known to the service.
         TagUnknown = "tag-unknown",
+        /// A configured tag is visible to administrators only: whose files carry it cannot be asked.
+        TagHidden = "tag-hidden",
         /// What lies beneath a folder is more than is looked at.
         TooManyFiles = "too-many-files",
         /// The account's home was not searched in this run.
@@ -97,9 +99,11 @@ impl ProblemCode {
     #[must_use]
     pub fn effect(self) -> Effect {
         match self {
-            Self::AccountDisabled | Self::Excluded | Self::PeopleUnreadable | Self::TooManyFiles => {
-                Effect::Limited
-            }
+            Self::AccountDisabled
+            | Self::Excluded
+            | Self::PeopleUnreadable
+            | Self::TooManyFiles
+            | Self::TagHidden => Effect::Limited,
             Self::HomeNotSearched | Self::ControlUnavailable | Self::TagUnknown | Self::AccountGone => {
                 Effect::Note
             }

@@ -1,5 +1,7 @@
 //! Shares, people and policies for the tests of this part.
 
+use std::sync::LazyLock;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
@@ -42,14 +44,16 @@ pub(super) fn classes(patterns: &[&str], tags: &[&str]) -> Classes {
     Classes::compile(&[("confidential".to_owned(), own(patterns), own(tags))]).unwrap()
 }
 
+static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy {
+    internal_domains: vec!["example.org".into()],
+    partner_domains: vec!["partner.example.net".into()],
+    internal_servers: vec!["cloud2.example.org".into()],
+    mailing_lists: globs(&["*-all@example.org", "staff@example.org"]),
+    ..Policy::default()
+});
+
 pub(super) fn policy() -> Policy {
-    Policy {
-        internal_domains: vec!["example.org".into()],
-        partner_domains: vec!["partner.example.net".into()],
-        internal_servers: vec!["cloud2.example.org".into()],
-        mailing_lists: globs(&["*-all@example.org", "staff@example.org"]),
-        ..Policy::default()
-    }
+    POLICY.clone()
 }
 
 pub(super) fn waiver() -> Waiver {

@@ -167,8 +167,7 @@ impl<'p> Judge<'p> {
             match look(&case) {
                 Outcome::Quiet => {}
                 Outcome::NoInput => {
-                    let settled = self.settle(&case, rule.info.id, rule.info.level, None);
-                    if settled.level.is_some() {
+                    if !self.is_silenced(&case, rule) {
                         said.not_judged.push(rule.info.id);
                     }
                 }
@@ -182,6 +181,17 @@ impl<'p> Judge<'p> {
             }
         }
         said
+    }
+
+    /// Whether a rule is off for a share; most policies say so without a look at the share.
+    fn is_silenced(&self, case: &Case<'_>, rule: &Rule) -> bool {
+        let id = rule.info.id;
+        let may_be = self.policy.levels.get(&id) == Some(&None)
+            || self
+                .rulings
+                .iter()
+                .any(|ruling| ruling.exception.level == Some(None) && ruling.exception.filter.allows(id));
+        may_be && self.settle(case, id, rule.info.level, None).level.is_none()
     }
 
     /// The level of a finding about the recipients given, the strictest that any of them asks for.

@@ -17,6 +17,8 @@ mod people;
 mod posture;
 mod registry;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod waivers;
 mod wants;
 

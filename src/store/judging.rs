@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::findings::{self, JudgedNote};
@@ -34,7 +34,7 @@ pub struct Judging<'a> {
     /// The digest of the classes that labels must have been looked up under.
     pub classes: &'a str,
     /// How long a share that was not read again still counts as checked.
-    pub relist_every: jiff::Span,
+    pub relist_every: SignedDuration,
 }
 
 /// A share of a page: its rows, when it was last read, and what it says.
@@ -146,24 +146,6 @@ impl Ledger {
         })
     }
 
-    /// Marks all that is known of a source as not checked: nothing of it could be read in this run.
-    ///
-    /// # Errors
-    /// Any [`super::StoreError`] of the file.
-    pub fn keep_posture_unchecked(&mut self, run: &Run, source: &SourceName) -> Result<()> {
-        let Some(source) = self.known_source(source)? else {
-            return Ok(());
-        };
-        within(&self.connection, |connection| {
-            for live in findings::live(connection, source, None)? {
-                if in_scope(run, live.rule) {
-                    findings::ended(connection, run, &live, Status::NotChecked)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
     /// Forgets the particulars of shares that never had a finding; their ids and digests stay.
     ///
     /// # Errors
@@ -182,11 +164,8 @@ fn in_scope(run: &Run, rule: RuleId) -> bool {
     run.scope.rules.is_empty() || run.scope.rules.contains(&rule)
 }
 
-fn stale_before(now: Timestamp, relist_every: jiff::Span) -> i64 {
-    let seconds = relist_every
-        .to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_or(0, |duration| duration.as_secs());
-    now.as_second().saturating_sub(seconds)
+fn stale_before(now: Timestamp, relist_every: SignedDuration) -> i64 {
+    now.as_second().saturating_sub(relist_every.as_secs())
 }
 
 fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
@@ -266,6 +245,8 @@ fn fate(connection: &Connection, run: &Run, row: &Row, stale_before: i64) -> Res
             outcome: ScopeOutcome::Skipped,
             searched: false,
         }) if node && row.read_at >= stale_before => Ok(Fate::Known),
+        // A scan of some accounts did not cover it: it stays what it was, as long as that is not too old.
+        None if !run.scope.users.is_empty() && row.read_at >= stale_before => Ok(Fate::Known),
         _ => Ok(Fate::NotChecked),
     }
 }

@@ -53,8 +53,8 @@ impl Ledger {
             .collect()
     }
 
-    /// The accounts that shares read in this run name and of which the service itself has not told in this
-    /// run, after `after`: whose details a scan of one account has to ask for.
+    /// The accounts that shares read in this run name and of which the service itself has never told: whose
+    /// details a scan of one account has to ask for.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -67,7 +67,7 @@ impl Ledger {
                  SELECT v.owner, v.shared_by, v.body FROM share s JOIN share_version v ON v.share = s.id
                  WHERE s.source = ?1 AND s.read_run = ?2 AND v.to_run IS NULL
              )
-             SELECT key FROM principal WHERE class = ?3 AND (told_run IS NULL OR told_run < ?2) AND id IN (
+             SELECT key FROM principal WHERE class = ?3 AND told_run IS NULL AND id IN (
                  SELECT owner FROM seen UNION SELECT shared_by FROM seen
                  UNION SELECT r.value FROM seen, json_each(seen.body, '$.r') r
              ) ORDER BY key LIMIT ?4",
@@ -148,5 +148,48 @@ impl Ledger {
         Ok(count
             .and_then(|count| u64::try_from(count).ok())
             .unwrap_or_default())
+    }
+
+    /// Whether the service told the details of every account that this run listed, and of every account that its
+    /// shares name.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn details_told(&self, run: &Run, source: &SourceName) -> Result<bool> {
+        let Some(row) = self.known_source(source)? else {
+            return Ok(false);
+        };
+        let bare = self
+            .connection
+            .prepare_cached(
+                "SELECT 1 FROM scope s JOIN principal p ON p.id = s.account
+                 WHERE s.source = ?1 AND s.listed_run = ?2 AND p.active IS NULL",
+            )?
+            .exists(params![row, run.id])?;
+        Ok(!bare && (run.scope.users.is_empty() || self.untold_accounts(run, source, 1)?.is_empty()))
+    }
+
+    /// Counts the members of each group by the groups that accounts say they are in; nothing is counted where an
+    /// account's details were not told.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn count_members(&mut self, run: &Run, source: &SourceName) -> Result<()> {
+        let Some(row) = self.known_source(source)? else {
+            return Ok(());
+        };
+        if !self.details_told(run, source)? {
+            return Ok(());
+        }
+        self.connection.execute(
+            "WITH size AS (
+                 SELECT g.value AS key, count(*) AS members FROM principal a, json_each(a.groups) g
+                 WHERE a.source = ?1 AND a.class = 'account' AND a.gone = 0 GROUP BY 1
+             )
+             UPDATE principal SET members = COALESCE((SELECT members FROM size WHERE size.key = principal.key), 0)
+             WHERE source = ?1 AND class = 'group'",
+            [row],
+        )?;
+        Ok(())
     }
 }

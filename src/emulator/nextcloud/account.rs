@@ -50,16 +50,18 @@ pub(crate) fn password_hash(password: &str, salt: u64) -> String {
 
 /// A token of letters and digits that depends only on `seed`.
 pub(crate) fn token(seed: &str, length: usize) -> String {
-    const LETTERS: &[u8; 53] = b"abcdefgijkmnopqrstwxyzABCDEFGHJKLMNPQRSTWXYZ23456789_";
+    const LETTERS: &[u8; 52] = b"abcdefgijkmnopqrstwxyzABCDEFGHJKLMNPQRSTWXYZ23456789";
+    // FNV-1a, then a multiplicative step a letter: nothing here has to be hard to guess.
+    let mut state = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |state, byte| {
+        (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let mut text = String::with_capacity(length);
-    let mut round = 0_u32;
-    while text.len() < length {
-        for byte in Sha256::digest(format!("{seed} {round}")) {
-            if text.len() < length {
-                text.push(char::from(LETTERS[usize::from(byte) % 52]));
-            }
-        }
-        round += 1;
+    for _ in 0..length {
+        state = (state ^ (state >> 29))
+            .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+            .wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let letter = usize::try_from((state >> 33) % 52).unwrap_or(0);
+        text.push(char::from(LETTERS.get(letter).copied().unwrap_or(b'a')));
     }
     text
 }

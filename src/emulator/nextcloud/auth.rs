@@ -1,4 +1,4 @@
-//! Who is asking: Basic with a password or app password, and AppAPI, where one secret speaks for every account.
+//! Who is asking: Basic with a password or app password, and `AppAPI`, where one secret speaks for every account.
 //!
 //! Wrong attempts of the two are counted apart, as the server does, and block the address for half an hour.
 

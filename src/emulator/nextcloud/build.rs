@@ -161,12 +161,12 @@ impl Nextcloud {
             tags.push(tag.id);
         }
         let id = self.files.add(&owner, &file.path, file.id, modified);
-        for number in 1..=file.holds {
+        for number in 0..file.holds {
             let child = self
                 .files
                 .child(id, &format!("file-{number:04}.txt"), false, None, modified);
             if let Some(child) = self.files.get_mut(child) {
-                child.size = 3;
+                child.size = 2 + u64::from(number.checked_ilog10().unwrap_or(0));
             }
         }
         if let Some(known) = self.files.get_mut(id) {
@@ -316,5 +316,5 @@ impl Nextcloud {
 /// Seconds of the time so many days ago.
 pub(super) fn days_before(now: Timestamp, days: i64) -> i64 {
     now.checked_sub((days * 24).hours())
-        .map_or(0, |at| at.as_second())
+        .map_or(0, Timestamp::as_second)
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Nextcloud;
 use super::ocs::Call;
 use super::tree::Tree;
+use crate::emulator::world::file::{PasswordPolicy, Settings};
 
 const RECORDED: &str = include_str!("capabilities.json");
 
@@ -45,6 +46,27 @@ fn for_account(server: &Nextcloud, account: &str, all: &mut Value) {
     );
     let language = known.map(|account| account.language.as_str()).unwrap_or_default();
     put(all, "/capabilities/core/user/language", json!(language));
+    sharing(settings, all);
+    password_policy(&settings.password_policy, all);
+    let apps = [
+        ("activity", "activity"),
+        ("app_api", "app_api"),
+        ("circles", "circles"),
+        ("files_downloadlimit", "downloadlimit"),
+        ("password_policy", "password_policy"),
+        ("systemtags", "systemtags"),
+    ];
+    for (app, section) in apps {
+        if !server.has_app(app) {
+            remove(all, "/capabilities", section);
+        }
+    }
+    if !server.has_app("sharebymail") {
+        remove(all, "/capabilities/files_sharing", "sharebymail");
+    }
+}
+
+fn sharing(settings: &Settings, all: &mut Value) {
     put(
         all,
         "/capabilities/files_sharing/api_enabled",
@@ -136,7 +158,9 @@ fn for_account(server: &Nextcloud, account: &str, all: &mut Value) {
     );
     let enforced = settings.expiry_enforced && settings.default_expiry_days.is_some();
     put(all, &format!("{mail}/expire_date/enforced"), json!(enforced));
-    let policy = &settings.password_policy;
+}
+
+fn password_policy(policy: &PasswordPolicy, all: &mut Value) {
     for place in [
         "/capabilities/password_policy",
         "/capabilities/password_policy/policies/account",
@@ -162,22 +186,6 @@ fn for_account(server: &Nextcloud, account: &str, all: &mut Value) {
             &format!("{place}/enforceUpperLowerCase"),
             json!(policy.upper_lower),
         );
-    }
-    let apps = [
-        ("activity", "activity"),
-        ("app_api", "app_api"),
-        ("circles", "circles"),
-        ("files_downloadlimit", "downloadlimit"),
-        ("password_policy", "password_policy"),
-        ("systemtags", "systemtags"),
-    ];
-    for (app, section) in apps {
-        if !server.has_app(app) {
-            remove(all, "/capabilities", section);
-        }
-    }
-    if !server.has_app("sharebymail") {
-        remove(all, "/capabilities/files_sharing", "sharebymail");
     }
 }
 

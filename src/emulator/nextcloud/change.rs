@@ -8,11 +8,27 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::Nextcloud;
-use super::account::Account;
-use super::shares::Share;
+use super::shares::{Share, USER};
+use super::stored::{account_file, moment, share_file};
 use crate::emulator::world::file::{
     AccountFile, CircleFile, ExAppFile, FileFile, GroupFile, ShareFile, TagFile,
 };
+
+/// A change, taken apart.
+struct Asked<'a> {
+    what: &'a str,
+    /// The thing itself, or its id.
+    it: &'a Value,
+    set: &'a Map<String, Value>,
+    owner: &'a str,
+    now: Timestamp,
+}
+
+impl Asked<'_> {
+    fn unknown(&self, subject: &str) -> Result<Value, String> {
+        Err(format!("cannot `{}` a `{subject}`", self.what))
+    }
+}
 
 impl Nextcloud {
     /// Makes one change and returns the id of what was changed.
@@ -41,115 +57,147 @@ impl Nextcloud {
             .cloned()
             .unwrap_or_default();
         let owner = fields.get("owner").and_then(Value::as_str).unwrap_or_default();
-        match (what, subject.as_str()) {
-            ("add", "share") => self.put_share(&it, now),
-            ("update", "share") => self.update_share(&it, &set, now),
-            ("remove", "share") => {
-                let id = it
-                    .as_u64()
-                    .filter(|id| self.shares.contains(*id))
-                    .ok_or_else(|| format!("no share {it}"))?;
-                self.delete_share(id, now.as_second());
+        let asked = Asked {
+            what,
+            it: &it,
+            set: &set,
+            owner,
+            now,
+        };
+        match subject.as_str() {
+            "share" => self.change_share(&asked),
+            "account" => self.change_account(&asked),
+            "file" => self.change_file(&asked),
+            "team" | "room" => self.change_circle(&subject, &asked),
+            "settings" if what == "update" => {
+                let set = it.as_object().cloned().unwrap_or_default();
+                self.settings = read(&merged(&self.settings, &set)?)?;
+                Ok(json!("settings"))
+            }
+            "guard" if what == "reset" => {
+                self.reset_guard();
+                Ok(json!("guard"))
+            }
+            _ => self.change_rest(&subject, &asked),
+        }
+    }
+
+    fn change_share(&mut self, asked: &Asked<'_>) -> Result<Value, String> {
+        match asked.what {
+            "add" => {
+                let file: ShareFile = read(asked.it)?;
+                let added = self.add_share(&file, "share", asked.now);
+                added.map(|id| json!(id)).map_err(|error| error.to_string())
+            }
+            "update" => self.update_share(asked),
+            "remove" => {
+                let id = asked.it.as_u64().filter(|id| self.shares.contains(*id));
+                let id = id.ok_or_else(|| format!("no share {}", asked.it))?;
+                self.delete_share(id, asked.now.as_second());
                 Ok(json!(id))
             }
-            ("add", "account") => self.put_account(&it, now),
-            ("update", "account") => {
+            _ => asked.unknown("share"),
+        }
+    }
+
+    fn change_account(&mut self, asked: &Asked<'_>) -> Result<Value, String> {
+        let file: AccountFile = match asked.what {
+            "add" => read(asked.it)?,
+            "update" => {
                 let known = self
                     .accounts
-                    .get(text(&it))
-                    .ok_or_else(|| format!("no account {it}"))?;
-                let merged = merged(&account_file(known), &set)?;
-                self.put_account(&merged, now)
+                    .get(text(asked.it))
+                    .ok_or_else(|| format!("no account {}", asked.it))?;
+                read(&merged(&account_file(known), asked.set)?)?
             }
-            ("remove", "account") => self.remove_account(text(&it)),
-            ("add", "file") => {
-                let file: FileFile = read(&it)?;
-                self.add_file(owner, &file, "file", now)
-                    .map(|id| json!(id))
-                    .map_err(|error| error.to_string())
+            "remove" => return self.remove_account(text(asked.it)),
+            _ => return asked.unknown("account"),
+        };
+        self.add_account(&file, "account", asked.now)
+            .map_err(|error| error.to_string())?;
+        Ok(json!(file.id))
+    }
+
+    fn change_file(&mut self, asked: &Asked<'_>) -> Result<Value, String> {
+        match asked.what {
+            "add" => {
+                let file: FileFile = read(asked.it)?;
+                let added = self.add_file(asked.owner, &file, "file", asked.now);
+                added.map(|id| json!(id)).map_err(|error| error.to_string())
             }
-            ("update", "file") => self.update_file(owner, text(&it), &set, now),
-            ("remove", "file") => {
-                let id = self
-                    .files
-                    .find(owner, text(&it))
-                    .ok_or_else(|| format!("{owner} has no {it}"))?;
+            "update" => self.update_file(asked),
+            "remove" => {
+                let found = self.files.find(asked.owner, text(asked.it));
+                let id = found.ok_or_else(|| format!("{} has no {}", asked.owner, asked.it))?;
                 for gone in self.files.remove(id) {
                     self.shares.lose_file(gone);
                 }
                 Ok(json!(id))
             }
+            _ => asked.unknown("file"),
+        }
+    }
+
+    fn change_circle(&mut self, subject: &str, asked: &Asked<'_>) -> Result<Value, String> {
+        let circles = if subject == "team" {
+            &mut self.teams
+        } else {
+            &mut self.rooms
+        };
+        let known = circles.get(text(asked.it));
+        let circle: CircleFile = match (asked.what, known) {
+            ("add" | "update", Some(known)) => read(&merged(known, asked.set)?)?,
+            ("add", None) => read(asked.it)?,
+            ("remove", Some(known)) => {
+                let id = known.id.clone();
+                circles.remove(&id);
+                return Ok(json!(id));
+            }
+            ("update" | "remove", None) => return Err(format!("no {subject} {}", asked.it)),
+            _ => return asked.unknown(subject),
+        };
+        let id = circle.id.clone();
+        circles.insert(id.clone(), circle);
+        Ok(json!(id))
+    }
+
+    fn change_rest(&mut self, subject: &str, asked: &Asked<'_>) -> Result<Value, String> {
+        match (asked.what, subject) {
             ("add", "group") => {
-                let group: GroupFile = read(&it)?;
+                let group: GroupFile = read(asked.it)?;
                 self.groups
                     .insert(group.id.clone(), group.name.unwrap_or_else(|| group.id.clone()));
                 Ok(json!(group.id))
             }
-            ("add" | "update", "team" | "room") => self.put_circle(&subject, &it, &set),
-            ("remove", "team") => self
-                .teams
-                .remove(text(&it))
-                .map(|team| json!(team.id))
-                .ok_or("no such team".into()),
-            ("remove", "room") => self
-                .rooms
-                .remove(text(&it))
-                .map(|room| json!(room.id))
-                .ok_or("no such room".into()),
             ("add", "tag") => {
-                let tag: TagFile = read(&it)?;
+                let tag: TagFile = read(asked.it)?;
                 let id = tag.id;
                 self.tags.insert(id, tag);
                 Ok(json!(id))
             }
             ("remove", "tag") => {
-                let id = it
-                    .as_u64()
-                    .and_then(|id| self.tags.remove(&id))
-                    .ok_or("no such tag")?
-                    .id;
-                Ok(json!(id))
+                let gone = asked.it.as_u64().and_then(|id| self.tags.remove(&id));
+                Ok(json!(gone.ok_or("no such tag")?.id))
             }
             ("add" | "update", "ex_app") => {
-                let app: ExAppFile = match self.ex_apps.get(text(&it)) {
-                    Some(known) => read(&merged(known, &set)?)?,
-                    None => read(&it)?,
+                let app: ExAppFile = match self.ex_apps.get(text(asked.it)) {
+                    Some(known) => read(&merged(known, asked.set)?)?,
+                    None => read(asked.it)?,
                 };
                 let id = app.id.clone();
                 self.ex_apps.insert(id.clone(), app);
                 Ok(json!(id))
             }
-            ("remove", "ex_app") => self
-                .ex_apps
-                .remove(text(&it))
-                .map(|app| json!(app.id))
-                .ok_or("no such application".into()),
-            ("update", "settings") => {
-                let set = it.as_object().cloned().unwrap_or_default();
-                self.settings = read(&merged(&self.settings, &set)?)?;
-                Ok(json!("settings"))
+            ("remove", "ex_app") => {
+                let gone = self.ex_apps.remove(text(asked.it)).ok_or("no such application")?;
+                Ok(json!(gone.id))
             }
-            ("reset", "guard") => {
-                self.reset_guard();
-                Ok(json!("guard"))
-            }
-            _ => Err(format!("cannot `{what}` a `{subject}`")),
+            _ => asked.unknown(subject),
         }
     }
 
-    fn put_share(&mut self, it: &Value, now: Timestamp) -> Result<Value, String> {
-        let file: ShareFile = read(it)?;
-        self.add_share(&file, "share", now)
-            .map(|id| json!(id))
-            .map_err(|error| error.to_string())
-    }
-
-    fn update_share(
-        &mut self,
-        it: &Value,
-        set: &Map<String, Value>,
-        now: Timestamp,
-    ) -> Result<Value, String> {
+    fn update_share(&mut self, asked: &Asked<'_>) -> Result<Value, String> {
+        let Asked { it, set, now, .. } = *asked;
         let id = it.as_u64().ok_or("`share` is the id of a share")?;
         let old = self
             .shares
@@ -157,7 +205,7 @@ impl Nextcloud {
             .cloned()
             .ok_or_else(|| format!("no share {id}"))?;
         let path = old.file.map(|file| self.files.path(file)).unwrap_or_default();
-        let written = read(&merged(&share_file(&old, path), set)?)?;
+        let written = read(&merged(&share_file(&old, &path), set)?)?;
         self.shares.remove(id);
         let added = self.add_share(&written, "share", now);
         if added.is_err() {
@@ -171,13 +219,6 @@ impl Nextcloud {
         added.map(|id| json!(id)).map_err(|error| error.to_string())
     }
 
-    fn put_account(&mut self, it: &Value, now: Timestamp) -> Result<Value, String> {
-        let file: AccountFile = read(it)?;
-        self.add_account(&file, "account", now)
-            .map_err(|error| error.to_string())?;
-        Ok(json!(file.id))
-    }
-
     /// Deleting an account deletes its files, and every share that it made, owned or received.
     fn remove_account(&mut self, id: &str) -> Result<Value, String> {
         let account = self
@@ -185,8 +226,7 @@ impl Nextcloud {
             .remove(id)
             .ok_or_else(|| format!("no account {id}"))?;
         let mine = |share: &&Share| {
-            share.belongs_to(id)
-                || (share.kind == super::shares::USER && share.recipient.as_deref() == Some(id))
+            share.belongs_to(id) || (share.kind == USER && share.recipient.as_deref() == Some(id))
         };
         let gone: Vec<u64> = self.shares.iter().filter(mine).map(|share| share.id).collect();
         for share in gone {
@@ -202,13 +242,9 @@ impl Nextcloud {
         Ok(json!(id))
     }
 
-    fn update_file(
-        &mut self,
-        owner: &str,
-        path: &str,
-        set: &Map<String, Value>,
-        now: Timestamp,
-    ) -> Result<Value, String> {
+    fn update_file(&mut self, asked: &Asked<'_>) -> Result<Value, String> {
+        let Asked { owner, set, now, .. } = *asked;
+        let path = text(asked.it);
         let id = self
             .files
             .find(owner, path)
@@ -237,53 +273,6 @@ impl Nextcloud {
             .map(|id| json!(id))
             .map_err(|error| error.to_string())
     }
-
-    fn put_circle(&mut self, subject: &str, it: &Value, set: &Map<String, Value>) -> Result<Value, String> {
-        let circles = if subject == "team" {
-            &mut self.teams
-        } else {
-            &mut self.rooms
-        };
-        let circle: CircleFile = match circles.get(text(it)) {
-            Some(known) => read(&merged(known, set)?)?,
-            None => read(it)?,
-        };
-        let id = circle.id.clone();
-        circles.insert(id.clone(), circle);
-        Ok(json!(id))
-    }
-
-    /// Every row of the share table, for tests to look at; no tokens, no hashes.
-    pub(crate) fn stored_shares(&self) -> Value {
-        let row = |share: &Share| {
-            json!({
-                "id": share.id,
-                "type": share.kind,
-                "owner": &*share.owner,
-                "sharer": &*share.initiator,
-                "recipient": share.recipient,
-                "path": share.file.map(|file| self.files.path(file)),
-                "permissions": share.permissions,
-                "password": share.password.is_some(),
-                "expires": share.expires.map(moment),
-                "label": share.label,
-                "trashed": share.file.is_some_and(|file| self.files.is_trashed(file)),
-            })
-        };
-        self.shares.iter().map(row).collect()
-    }
-
-    /// How much there is of everything.
-    pub(crate) fn summary(&self) -> Value {
-        json!({
-            "accounts": self.accounts.len(),
-            "disabled_accounts": self.accounts.values().filter(|account| !account.enabled).count(),
-            "files": self.files.iter().count(),
-            "shares": self.shares.iter().count(),
-            "groups": self.groups.len(),
-            "tags": self.tags.len(),
-        })
-    }
 }
 
 fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
@@ -301,56 +290,4 @@ fn merged(known: &impl Serialize, set: &Map<String, Value>) -> Result<Value, Str
         fields.extend(set.clone());
     }
     Ok(value)
-}
-
-fn moment(seconds: i64) -> String {
-    Timestamp::from_second(seconds)
-        .unwrap_or(Timestamp::UNIX_EPOCH)
-        .to_string()
-}
-
-fn account_file(account: &Account) -> Value {
-    json!({
-        "id": &*account.id,
-        "name": account.name,
-        "email": account.email,
-        "enabled": account.enabled,
-        "groups": account.groups,
-        "subadmin": account.subadmin,
-        "manager": account.manager,
-        "last_login": (account.last_login > 0).then(|| moment(account.last_login)),
-        "language": account.language,
-        "timezone": account.timezone,
-        "backend": account.backend,
-        "password": account.password,
-        "app_passwords": account.app_passwords,
-        "quota": account.quota,
-        "details": account.details,
-    })
-}
-
-fn share_file(share: &Share, path: String) -> Value {
-    json!({
-        "id": share.id,
-        "type": share.kind,
-        "owner": &*share.owner,
-        "path": path,
-        "sharer": &*share.initiator,
-        "recipient": share.recipient,
-        "recipient_name": share.recipient_name,
-        "permissions": share.permissions,
-        "expires": share.expires.map(moment),
-        "label": share.label,
-        "note": share.note,
-        "created": moment(share.created),
-        "token": share.token,
-        "hide_download": share.hide_download,
-        "attributes": share.attributes,
-        "target": share.target,
-        "hidden_for": share.hidden_for,
-        "downloads": share.downloads.iter().copied().map(moment).collect::<Vec<_>>(),
-        "download_limit": share.download_limit,
-        "vanished": share.file.is_none(),
-        "raw": share.raw,
-    })
 }

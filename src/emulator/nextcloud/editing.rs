@@ -1,19 +1,16 @@
-//! Creating, changing and deleting shares, with every refusal the server knows.
+//! Changing and deleting shares.
 //!
 //! A change is all or nothing: it is worked out on a copy and stored only when nothing refused it.
 
 use std::collections::BTreeMap;
 
-use jiff::ToSpan as _;
-use jiff::civil::Date;
 use serde_json::Value;
 
-use super::Nextcloud;
-use super::account::{password_hash, token};
+use super::account::password_hash;
 use super::dates;
-use super::listing::Viewer;
 use super::ocs::{Call, Found, Outcome, Refusal};
-use super::shares::{CREATE, DELETE, FEDERATED, GROUP, LINK, MAIL, READ, SHARE, Share, TEAM, UPDATE, USER};
+use super::shares::{GROUP, LINK, Share, USER};
+use super::{Nextcloud, tree};
 use crate::emulator::world::when::midnight;
 
 const FIELDS: [&str; 11] = [
@@ -30,7 +27,7 @@ const FIELDS: [&str; 11] = [
     "token",
 ];
 
-type Parameters = BTreeMap<String, Value>;
+pub(crate) type Parameters = BTreeMap<String, Value>;
 
 /// `PUT /shares/{id}`.
 pub(crate) fn update(server: &mut Nextcloud, call: &Call<'_>, account: &str, id: &str) -> Outcome {
@@ -59,7 +56,7 @@ pub(crate) fn update(server: &mut Nextcloud, call: &Call<'_>, account: &str, id:
     apply_texts(server, call, &given, &mut share)?;
     if share.is_public() {
         apply_link(server, call, &given, &mut share)?;
-    } else if let Some(bits) = number(&given, "permissions")? {
+    } else if let Some(bits) = number(&given, "permissions") {
         share.permissions = bits;
     }
     apply_date(server, call, &given, account, &old, &mut share)?;
@@ -67,46 +64,6 @@ pub(crate) fn update(server: &mut Nextcloud, call: &Call<'_>, account: &str, id:
     server.shares.insert(share.clone());
     let tree = server.share_tree(&share, &viewer).ok_or_else(missing)?;
     Ok(Found::Data(tree))
-}
-
-/// `POST /shares`.
-pub(crate) fn create(server: &mut Nextcloud, call: &Call<'_>, account: &str) -> Outcome {
-    let now = call.seconds();
-    let made = server.created.entry(account.to_owned()).or_default();
-    made.retain(|at| at + 600 > now);
-    if made.len() >= server.settings.create_limit {
-        return Err(Refusal::RateLimited);
-    }
-    made.push(now);
-    let given = call.request.parameters();
-    let viewer = server.viewer(call, account);
-    let path =
-        text(&given, "path").ok_or_else(|| Refusal::new(404, "Please specify a file or folder path"))?;
-    let file = server
-        .locate(account, &path, &viewer.mounts)
-        .ok_or_else(|| Refusal::new(404, call.say("Wrong path, file/folder does not exist")))?;
-    let kind = number(&given, "shareType")?.map_or(-1, i64::from);
-    let with = text(&given, "shareWith");
-    if let Some(known) = server.same_share(kind, file, account, with.as_deref()) {
-        if kind == MAIL {
-            let name = server.files.path(file);
-            let name = name.rsplit('/').next().unwrap_or_default();
-            let message = format!(
-                "Sharing {name} failed, because this item is already shared with the account {}",
-                with.unwrap_or_default()
-            );
-            return Err(Refusal::new(403, message));
-        }
-        let tree = server.share_tree(&known, &viewer);
-        return tree
-            .map(Found::Created)
-            .ok_or_else(|| Refusal::new(404, "Could not create share"));
-    }
-    let share = server.new_share(call, account, &given, &viewer, (kind, file, with))?;
-    server.shares.insert(share.clone());
-    let tree = server.share_tree(&share, &viewer);
-    tree.map(Found::Created)
-        .ok_or_else(|| Refusal::new(404, "Could not create share"))
 }
 
 /// `DELETE /shares/{id}`.
@@ -129,7 +86,7 @@ pub(crate) fn delete(server: &mut Nextcloud, call: &Call<'_>, account: &str, id:
     } else {
         return Err(Refusal::new(403, call.say("Could not delete share")));
     }
-    Ok(Found::Data(super::tree::Tree::List(Vec::new())))
+    Ok(Found::Data(tree::Tree::List(Vec::new())))
 }
 
 /// A real boolean where the API declares text ends in the server's error 500.
@@ -152,7 +109,7 @@ fn check_types(given: &Parameters) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn text(given: &Parameters, field: &str) -> Option<String> {
+pub(crate) fn text(given: &Parameters, field: &str) -> Option<String> {
     match given.get(field)? {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
@@ -160,12 +117,9 @@ fn text(given: &Parameters, field: &str) -> Option<String> {
     }
 }
 
-fn number(given: &Parameters, field: &str) -> Result<Option<u32>, Refusal> {
-    let Some(text) = text(given, field) else {
-        return Ok(None);
-    };
+pub(crate) fn number(given: &Parameters, field: &str) -> Option<u32> {
     // What is no number counts as zero, which every check refuses.
-    Ok(Some(text.parse().unwrap_or(0)))
+    text(given, field).map(|text| text.parse().unwrap_or(0))
 }
 
 fn apply_texts(
@@ -211,7 +165,7 @@ fn apply_link(
         Some("false") => share.hide_download = false,
         _ => {}
     }
-    if let Some(bits) = number(given, "permissions")? {
+    if let Some(bits) = number(given, "permissions") {
         share.permissions = server.link_permissions(call, bits)?;
     }
     if let Some(label) = text(given, "label") {
@@ -283,234 +237,6 @@ impl Nextcloud {
         Ok(())
     }
 
-    fn check_date(&self, call: &Call<'_>, account: &str, day: Date, public: bool) -> Result<(), Refusal> {
-        let today = call.now.to_zoned(self.zone(account)).date();
-        if day <= today {
-            return Err(Refusal::new(404, call.say("Expiration date is in the past")));
-        }
-        if let Some(days) = self
-            .settings
-            .default_expiry_days
-            .filter(|_| public && self.settings.expiry_enforced)
-        {
-            let last = today.checked_add(i64::from(days).days()).unwrap_or(today);
-            if day > last {
-                let message = format!("Cannot set expiration date more than {days} days in the future");
-                return Err(Refusal::new(404, message));
-            }
-        }
-        Ok(())
-    }
-
-    fn link_permissions(&self, call: &Call<'_>, bits: u32) -> Result<u32, Refusal> {
-        let say = |status, text: &str| Err(Refusal::new(status, call.say(text)));
-        if bits & (READ | CREATE) == 0 || bits > 31 {
-            return say(400, "Share must at least have READ or CREATE permissions");
-        }
-        if bits & READ == 0 && bits & (UPDATE | DELETE) != 0 {
-            return say(
-                400,
-                "Share must have READ permission if UPDATE or DELETE permission is set",
-            );
-        }
-        if bits & CREATE != 0 && !self.settings.public_upload {
-            return say(403, "Public upload disabled by the administrator");
-        }
-        Ok(if bits & READ != 0 && self.settings.federation_on_links {
-            bits | SHARE
-        } else {
-            bits
-        })
-    }
-
-    fn check_password(&self, password: &str) -> Result<(), Refusal> {
-        if !self.has_app("password_policy") {
-            return Ok(());
-        }
-        let policy = &self.settings.password_policy;
-        let mut wrong: Vec<String> = Vec::new();
-        if policy.not_common && COMMON.contains(&password.to_ascii_lowercase().as_str()) {
-            wrong.push("Password is among the 1,000,000 most common ones. Please make it unique.".into());
-        }
-        if password.chars().count() < policy.min_length {
-            wrong.push(format!(
-                "Password needs to be at least {} characters long.",
-                policy.min_length
-            ));
-        }
-        if policy.numeric && !password.contains(|letter: char| letter.is_ascii_digit()) {
-            wrong.push("Password needs to contain at least one numeric character.".into());
-        }
-        if policy.special && !password.contains(|letter: char| !letter.is_alphanumeric()) {
-            wrong.push("Password needs to contain at least one special character.".into());
-        }
-        if policy.upper_lower && (password == password.to_lowercase() || password == password.to_uppercase())
-        {
-            wrong.push("Password needs to contain at least one lower and one upper case character.".into());
-        }
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(Refusal::new(400, wrong.join(" ")))
-        }
-    }
-
-    /// What the server checks of every change, whatever was changed.
-    fn check_rules(
-        &self,
-        call: &Call<'_>,
-        account: &str,
-        viewer: &Viewer,
-        share: &Share,
-    ) -> Result<(), Refusal> {
-        let failed = || Err(Refusal::new(400, "Failed to update share."));
-        let excluded = self
-            .settings
-            .excluded_groups
-            .iter()
-            .any(|group| self.in_group(&share.initiator, group));
-        if excluded || (share.is_public() && !self.settings.links_allowed) {
-            return failed();
-        }
-        if share.is_public() && share.permissions & CREATE != 0 && !self.settings.public_upload {
-            return failed();
-        }
-        if share.owner != share.initiator {
-            // The sharer's own right counts, also where the owner makes the change.
-            let mounts = if *share.initiator == *account {
-                viewer.mounts.clone()
-            } else {
-                self.mounts(&share.initiator, call.seconds())
-            };
-            let may = share
-                .file
-                .is_some_and(|file| self.may_share(&share.initiator, file, &mounts));
-            if !may || !self.settings.resharing {
-                return Err(Refusal::new(404, call.say("Cannot increase permissions of ")));
-            }
-        }
-        Ok(())
-    }
-
-    fn same_share(&self, kind: i64, file: u64, account: &str, with: Option<&str>) -> Option<Share> {
-        if !matches!(kind, USER | GROUP | MAIL) {
-            return None;
-        }
-        let mut on_file = self.shares.on_file(file);
-        on_file
-            .find(|share| {
-                share.kind == kind && &*share.initiator == account && share.recipient.as_deref() == with
-            })
-            .cloned()
-    }
-
-    fn new_share(
-        &self,
-        call: &Call<'_>,
-        account: &str,
-        given: &Parameters,
-        viewer: &Viewer,
-        (kind, file, with): (i64, u64, Option<String>),
-    ) -> Result<Share, Refusal> {
-        let node = self
-            .files
-            .get(file)
-            .ok_or_else(|| Refusal::new(404, "Could not create share"))?;
-        let public = matches!(kind, LINK | MAIL);
-        let known = match (kind, with.as_deref()) {
-            (USER, Some(id)) => self.accounts.contains_key(id),
-            (GROUP, Some(id)) => self.groups.contains_key(id),
-            (TEAM, Some(id)) => self.teams.contains_key(id),
-            (MAIL, Some(address)) => address.contains('@'),
-            (FEDERATED, Some(id)) => id.contains('@'),
-            (LINK, _) => true,
-            _ => false,
-        };
-        if !known {
-            return Err(Refusal::new(
-                if kind < 0 { 400 } else { 404 },
-                unknown_recipient(kind),
-            ));
-        }
-        if public && !self.settings.links_allowed {
-            return Err(Refusal::new(
-                404,
-                "Public link sharing is disabled by the administrator",
-            ));
-        }
-        if !self.may_share(account, file, &viewer.mounts) {
-            return Err(Refusal::new(404, "You are not allowed to share this item"));
-        }
-        let asked = number(given, "permissions")?;
-        let mut permissions = if public {
-            self.link_permissions(call, asked.unwrap_or(READ))?
-        } else {
-            asked.unwrap_or(31) | READ
-        };
-        if !node.folder {
-            permissions &= !(CREATE | DELETE);
-        }
-        let id = self.shares.free_id();
-        let password = text(given, "password").filter(|password| !password.is_empty());
-        if public {
-            match password.as_deref() {
-                Some(password) => self.check_password(password)?,
-                None if self.settings.password_enforced => {
-                    return Err(Refusal::new(
-                        403,
-                        "Passwords are enforced for link and mail shares",
-                    ));
-                }
-                None => {}
-            }
-        }
-        let zone = self.zone(account);
-        let default = self.settings.default_expiry_days.filter(|_| public).map(|days| {
-            let today = call.now.to_zoned(zone.clone()).date();
-            today.checked_add(i64::from(days).days()).unwrap_or(today)
-        });
-        let day = match text(given, "expireDate").as_deref() {
-            None => default,
-            Some("") => default.filter(|_| self.settings.expiry_enforced),
-            Some(date) => {
-                let day = dates::parse(date, call.now, &zone)
-                    .ok_or_else(|| Refusal::new(404, call.say("Invalid date. Format must be YYYY-MM-DD")))?;
-                self.check_date(call, account, day, public)?;
-                Some(day)
-            }
-        };
-        let initiator = self
-            .accounts
-            .get(account)
-            .map_or_else(|| account.into(), |known| known.id.clone());
-        Ok(Share {
-            id,
-            kind,
-            file: Some(file),
-            owner: node.owner.clone(),
-            initiator,
-            recipient: with.filter(|_| kind != LINK),
-            recipient_name: None,
-            permissions,
-            password: password
-                .filter(|_| public)
-                .map(|password| password_hash(&password, id)),
-            expires: day.map(|day| midnight(day, &zone).as_second()),
-            label: text(given, "label").unwrap_or_default(),
-            note: text(given, "note").unwrap_or_default(),
-            created: call.seconds(),
-            token: matches!(kind, LINK | MAIL | FEDERATED).then(|| token(&format!("share {id}"), 15)),
-            hide_download: false,
-            attributes: text(given, "attributes"),
-            target: format!("/{}", node.name),
-            mail_sent: matches!(kind, MAIL | TEAM),
-            hidden_for: std::collections::BTreeSet::new(),
-            downloads: Vec::new(),
-            download_limit: None,
-            raw: serde_json::Map::new(),
-        })
-    }
-
     /// Deletes a share. Links that its recipients made of the same files die with it, their other shares live on.
     pub(crate) fn delete_share(&mut self, id: u64, now: i64) {
         let Some(share) = self.shares.remove(id) else {
@@ -548,29 +274,3 @@ impl Nextcloud {
         }
     }
 }
-
-fn unknown_recipient(kind: i64) -> &'static str {
-    match kind {
-        USER => "Please specify a valid account to share with",
-        GROUP => "Please specify a valid group",
-        MAIL => "Please specify a valid email address",
-        FEDERATED => "Please specify a valid federated account ID",
-        TEAM => "Please specify a valid team",
-        _ => "Unknown share type",
-    }
-}
-
-const COMMON: [&str; 12] = [
-    "abc",
-    "abc123",
-    "password",
-    "password1",
-    "passw0rd",
-    "123456",
-    "12345678",
-    "1234567890",
-    "qwerty",
-    "qwertyuiop",
-    "letmein",
-    "iloveyou",
-];

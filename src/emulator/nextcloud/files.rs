@@ -105,13 +105,10 @@ impl Files {
                 .get(&at)
                 .and_then(|folder| folder.children.get(*part))
                 .copied();
-            at = match known {
-                Some(child) => child,
-                None => {
-                    let folder = !last || path.ends_with('/');
-                    self.child(at, part, folder, if last { id } else { None }, mtime)
-                }
-            };
+            at = known.unwrap_or_else(|| {
+                let folder = !last || path.ends_with('/');
+                self.child(at, part, folder, if last { id } else { None }, mtime)
+            });
         }
         at
     }

@@ -26,8 +26,9 @@ impl Language {
     }
 }
 
-const GERMAN: [(&str, &str); 9] = [
+const GERMAN: [(&str, &str); 10] = [
     ("Shared link", "Geteilter Link"),
+    ("Team owned by", "Team im Besitz von"),
     (
         "You are not allowed to edit incoming shares",
         "Du darfst eingehende Freigaben nicht bearbeiten",

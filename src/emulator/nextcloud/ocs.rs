@@ -8,7 +8,9 @@ use super::auth::{Caller, Refused};
 use super::listing::{self, Listing};
 use super::messages::Language;
 use super::tree::{Tree, map};
-use super::{Nextcloud, activity, capabilities, editing, groups, not_found_page, server, teams, users};
+use super::{
+    Nextcloud, activity, capabilities, creating, editing, groups, not_found_page, server, teams, users,
+};
 use crate::emulator::http::{Answer, Body, Request};
 
 /// How an answer is written.
@@ -140,6 +142,18 @@ fn route(server: &mut Nextcloud, call: &Call<'_>) -> Outcome {
         (method, ["apps", "files_sharing", "api", "v1", "shares", rest @ ..]) => {
             shares(server, call, method, rest)
         }
+        // Nothing comes in from other servers, and nothing was put away.
+        (
+            "GET",
+            [
+                "apps",
+                "files_sharing",
+                "api",
+                "v1",
+                "remote_shares" | "deletedshares",
+                ..,
+            ],
+        ) => call.account().map(|_| Found::Data(Tree::List(Vec::new()))),
         ("GET", ["cloud", "capabilities"]) => Ok(Found::Data(capabilities::answer(server, call))),
         ("GET", ["cloud", "user"]) => users::own(server, call),
         ("GET", ["cloud", "users", rest @ ..]) => users::route(server, call, rest),
@@ -167,7 +181,7 @@ fn shares(server: &mut Nextcloud, call: &Call<'_>, method: &str, rest: &[&str]) 
     }
     match (method, rest) {
         ("GET", []) => listing::list(server, call, &account),
-        ("POST", []) => editing::create(server, call, &account),
+        ("POST", []) => creating::create(server, call, &account),
         ("GET", ["inherited"]) => listing::inherited(server, call, &account),
         ("GET", ["pending"]) => Ok(Found::Data(Tree::List(Vec::new()))),
         ("GET", [id]) => listing::one(server, call, &account, id),

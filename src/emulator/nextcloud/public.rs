@@ -1,10 +1,10 @@
-//! What a stranger with a link gets: its page, and the files behind it over public WebDAV.
+//! What a stranger with a link gets: its page, and the files behind it over public `WebDAV`.
 //!
 //! Minimal: enough to see whether a link works. Links of disabled accounts have no page but serve their files.
 
 use jiff::Timestamp;
 
-use super::dav::{self, Reply};
+use super::dav;
 use super::shares::{LINK, MAIL, Share};
 use super::{Nextcloud, not_found_page, page as html};
 use crate::emulator::http::{Answer, Request};
@@ -69,7 +69,7 @@ pub(crate) fn dav(server: &mut Nextcloud, request: &Request, now: Timestamp) -> 
         return dav::not_found("File not found");
     };
     match request.method.as_str() {
-        "PROPFIND" => Reply::public(server, request, &share, file),
+        "PROPFIND" => dav::public(server, request, &share, file),
         "GET" => {
             server.note_download(share.id, now.as_second());
             Answer::new(200, "application/octet-stream", "emulated file\n")

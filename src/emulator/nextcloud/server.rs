@@ -1,4 +1,4 @@
-//! What concerns the server as a whole: status, maintenance, its own statistics, and AppAPI's own two answers.
+//! What concerns the server as a whole: status, maintenance, its own statistics, and `AppAPI`'s own two answers.
 
 use std::collections::BTreeMap;
 

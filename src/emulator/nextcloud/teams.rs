@@ -11,7 +11,7 @@ pub(crate) fn route(server: &Nextcloud, call: &Call<'_>, rest: &[&str]) -> Outco
     if !server.has_app("circles") {
         return Err(Refusal::new(998, ""));
     }
-    let mine = |team: &&CircleFile| team.members.iter().any(|member| *member == account);
+    let mine = |team: &&CircleFile| team.members.contains(&account);
     match rest {
         ["circles"] => {
             let found = server

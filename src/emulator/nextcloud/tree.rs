@@ -45,6 +45,13 @@ impl Tree {
         }
     }
 
+    /// Adds to a map a key that it does not have.
+    pub(crate) fn push(&mut self, key: &'static str, value: Tree) {
+        if let Self::Map(entries) = self {
+            entries.push((Cow::Borrowed(key), value));
+        }
+    }
+
     pub(crate) fn json(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("null"),
@@ -128,27 +135,39 @@ fn indent(depth: usize, out: &mut String) {
 
 fn quoted(text: &str, out: &mut String) {
     out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '/' => out.push_str("\\/"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '<' => out.push_str("\\u003C"),
-            '>' => out.push_str("\\u003E"),
-            ' '..='~' => out.push(letter),
-            _ => {
-                for unit in letter.encode_utf16(&mut [0; 2]) {
-                    _ = write!(out, "\\u{unit:04x}");
-                }
+    let plain = |letter: char| matches!(letter, ' '..='~') && !matches!(letter, '"' | '\\' | '/' | '<' | '>');
+    let mut rest = text;
+    while let Some(at) = rest.find(|letter| !plain(letter)) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let mut letters = from.chars();
+        if let Some(letter) = letters.next() {
+            quoted_letter(letter, out);
+        }
+        rest = letters.as_str();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+fn quoted_letter(letter: char, out: &mut String) {
+    match letter {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '/' => out.push_str("\\/"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        '<' => out.push_str("\\u003C"),
+        '>' => out.push_str("\\u003E"),
+        _ => {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                _ = write!(out, "\\u{unit:04x}");
             }
         }
     }
-    out.push('"');
 }
 
 /// Escapes text for XML.

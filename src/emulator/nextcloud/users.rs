@@ -142,18 +142,18 @@ impl Nextcloud {
         if !user.details && asking != &*user.id {
             return map([("id", (&*user.id).into())]);
         }
-        let used = self
+        let files = self
             .files
             .home_of(&user.id)
             .map_or(0, |home| self.files.size(home));
         let quota = user
             .quota
             .map_or(-3, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-        let used = i64::try_from(used).unwrap_or(i64::MAX);
-        let free = if quota < 0 { -3 } else { (quota - used).max(0) };
+        let bytes = i64::try_from(files).unwrap_or(i64::MAX);
+        let free = if quota < 0 { -3 } else { (quota - bytes).max(0) };
         let quota_tree = map([
             ("free", free.into()),
-            ("used", used.into()),
+            ("used", bytes.into()),
             ("total", quota.into()),
             ("relative", 0_i64.into()),
             ("quota", quota.into()),

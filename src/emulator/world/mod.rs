@@ -4,6 +4,7 @@
 //! that a mistake is told where it was made and not as a strange answer later.
 
 pub(crate) mod file;
+mod settings;
 pub(crate) mod when;
 
 use file::WorldFile;
@@ -17,6 +18,18 @@ const SCHEMA: &str = "sharewarden.world/v1";
 #[derive(Debug, Clone)]
 pub struct World {
     file: WorldFile,
+}
+
+/// How a scanner may sign in to the emulated Nextcloud.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NextcloudAccess {
+    /// The application registered with `AppAPI`.
+    pub app_id: String,
+    /// Its secret: an invented one, of no use anywhere else.
+    pub secret: String,
+    /// An administrator to act as.
+    pub admin: String,
 }
 
 /// Why a world file cannot be served, told to the person who wrote it.
@@ -89,6 +102,21 @@ impl World {
         let read = Self::from_json(include_bytes!("../../../fixtures/worlds/demo.json"));
         // A test keeps the embedded file readable; an empty world is the harmless answer if it ever were not.
         read.unwrap_or_else(|_| Self::empty())
+    }
+
+    /// The first enabled application and administrator of the world's Nextcloud, if it has both.
+    #[must_use]
+    pub fn nextcloud_access(&self) -> Option<NextcloudAccess> {
+        let app = self.file.nextcloud.ex_apps.iter().find(|app| app.enabled)?;
+        let is_admin = |account: &&file::AccountFile| {
+            account.enabled && (account.admin || account.groups.iter().any(|group| group == "admin"))
+        };
+        let admin = self.file.nextcloud.accounts.iter().find(is_admin)?;
+        Some(NextcloudAccess {
+            app_id: app.id.clone(),
+            secret: app.secret.clone(),
+            admin: admin.id.clone(),
+        })
     }
 
     pub(crate) fn clock(&self) -> Clock {

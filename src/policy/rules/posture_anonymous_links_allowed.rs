@@ -1,8 +1,10 @@
-//! Services that allow anonymous links.
+//! Tenants that allow anonymous links.
+//!
+//! A Nextcloud server, where links are the usual way, is asked instead whether it demands passwords and dates.
 
 use crate::model::{Fact, Level, Remedy, RuleId, SourceFacts};
 use crate::policy::guidance;
-use crate::policy::registry::{EVERY_SOURCE, Judgement, Outcome, Rule, RuleInfo};
+use crate::policy::registry::{Judgement, MICROSOFT, Outcome, Rule, RuleInfo};
 
 pub(super) static RULE: Rule = Rule {
     info: RuleInfo {
@@ -18,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
         guidance: guidance::SAFE_SETTINGS,
         needs: "The service's settings of links.",
         settings: &[],
-        sources: EVERY_SOURCE,
+        sources: MICROSOFT,
     },
     judgement: Judgement::Source(look),
 };

@@ -46,7 +46,7 @@ fn is_same(one: &Principal, other: &Principal) -> bool {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
         _ => false,
     };
-    one.id == other.id || same_address
+    one.id == other.id || one.id.to_lowercase() == other.id.to_lowercase() || same_address
 }
 
 #[cfg(test)]
@@ -72,6 +72,7 @@ mod tests {
                 by(Some(named("a-1", "Alice@example.org"))),
                 Said::Quiet,
             ),
+            ("owner in another case", by(Some(account("Alice"))), Said::Quiet),
             ("untold", by(None), Said::NoInput),
             ("nothing told", bare(), Said::NoInput),
             ("a site's", site, Said::Quiet),

@@ -41,6 +41,8 @@ pub(super) struct Resource {
     pub(super) share_types: Vec<i64>,
     /// A tag's id, where the resource is a tag.
     pub(super) tag_id: Option<String>,
+    /// Whether a tag is visible to administrators only.
+    pub(super) tag_hidden: bool,
 }
 
 /// Reads a multistatus answer resource by resource.
@@ -76,6 +78,7 @@ enum Element {
     ShareTypes,
     ShareType,
     TagId,
+    TagVisible,
     Other,
 }
 
@@ -101,6 +104,7 @@ impl Element {
             (OWNCLOUD, "share-types") => Self::ShareTypes,
             (OWNCLOUD, "share-type") => Self::ShareType,
             (OWNCLOUD, "id") => Self::TagId,
+            (OWNCLOUD, "user-visible") => Self::TagVisible,
             _ => Self::Other,
         }
     }
@@ -231,6 +235,9 @@ impl Multistatus {
             (Some(Element::Prop), Element::Size) => self.pending.size = text.parse().ok(),
             (Some(Element::Prop), Element::DisplayName) => self.pending.name = filled,
             (Some(Element::Prop), Element::TagId) => self.pending.tag_id = filled,
+            (Some(Element::Prop), Element::TagVisible) => {
+                self.pending.tag_hidden = text == "false" || text == "0";
+            }
             (Some(Element::ShareTypes), Element::ShareType) => {
                 // A type that is no number is one that this version does not know.
                 self.pending

@@ -5,16 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::nodes::{self, Tree};
+use super::nodes::{self, Tag, Tree};
 use super::ocs::Ocs;
 use crate::model::{Classes, Item, ItemKind, Labels, Problem, ProblemCode, Reading, Want};
 use crate::provider::{ReadError, Sink};
 
-/// A configured tag as the server knows it.
+/// The configured tags that the server has.
 #[derive(Clone, Debug)]
-pub(super) struct KnownTag {
-    pub(super) name: String,
-    pub(super) id: String,
+pub(super) struct KnownTags {
+    /// Those whose files can be asked for.
+    pub(super) tags: Vec<Tag>,
+    /// Whether there are others, or might be.
+    pub(super) more: bool,
 }
 
 struct Looked {
@@ -31,7 +33,7 @@ pub(super) async fn look(
     account: &str,
     wants: Vec<Want>,
     classes: &Classes,
-    tags: Option<&[KnownTag]>,
+    tags: Option<&KnownTags>,
     sink: &Sink,
 ) -> Result<(), ReadError> {
     let mut items: BTreeMap<String, Looked> = BTreeMap::new();
@@ -44,18 +46,16 @@ pub(super) async fn look(
         });
     }
     let mut collector = sink.of(Some(account));
-    if classes.has_tags() {
-        match tags {
-            None => undetermined(&mut items),
-            Some(tags) => {
-                for tag in tags {
-                    match nodes::tagged(ocs, account, &tag.id).await {
-                        Ok(tagged) => mark(&mut items, &tagged, &classes.of_tag(&tag.name)),
-                        Err(error) => {
-                            undetermined(&mut items);
-                            tell(&mut collector, account, error, ProblemCode::LabelsUnreadable).await?;
-                        }
-                    }
+    if let Some(known) = tags {
+        if known.more {
+            undetermined(&mut items);
+        }
+        for tag in &known.tags {
+            match nodes::tagged(ocs, account, &tag.id).await {
+                Ok(tagged) => mark(&mut items, &tagged, &classes.of_tag(&tag.name)),
+                Err(error) => {
+                    undetermined(&mut items);
+                    tell(&mut collector, account, error, ProblemCode::LabelsUnreadable).await?;
                 }
             }
         }

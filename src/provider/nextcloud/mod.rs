@@ -32,7 +32,7 @@ use crate::model::{
     Classes, Fact, KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Reading, RequestTotals,
     Scope, ScopeOutcome, ShareKind, SourceFacts, SourceName, Want,
 };
-use labels::KnownTag;
+use labels::KnownTags;
 use ocs::{Auth, Ocs};
 use splitter::Splitter;
 
@@ -112,7 +112,7 @@ pub struct Nextcloud {
     setup: Setup,
     /// Accounts known to be disabled: their own lists are refused, so their nodes are told elsewhere.
     disabled: Mutex<BTreeSet<String>>,
-    tags: tokio::sync::OnceCell<Option<Vec<KnownTag>>>,
+    tags: tokio::sync::OnceCell<KnownTags>,
 }
 
 impl std::fmt::Debug for Nextcloud {
@@ -648,48 +648,45 @@ impl Nextcloud {
         Ok((ScopeOutcome::Skipped, whole))
     }
 
-    /// The configured tags that the server has; `None` where some might be hidden from this credential.
-    async fn known_tags(&self, sink: &Sink) -> Result<Option<&[KnownTag]>, ReadError> {
-        let tags = self
-            .tags
+    /// The configured tags that the server has; those that it lacks or hides are told once.
+    async fn known_tags(&self, sink: &Sink) -> Result<&KnownTags, ReadError> {
+        self.tags
             .get_or_try_init(|| async {
-                let listed = nodes::tags(&self.ocs, self.anybody()).await?;
-                let mut known = Vec::new();
-                let mut missing = Vec::new();
-                for name in self.setup.classes.tags() {
-                    match listed.get(name) {
-                        Some(ids) => known.extend(ids.iter().map(|id| KnownTag {
-                            name: name.to_owned(),
-                            id: id.clone(),
-                        })),
-                        None => missing.push(name),
-                    }
-                }
+                let mut tags = nodes::tags(&self.ocs, self.anybody()).await?;
+                tags.retain(|tag| self.setup.classes.tags().any(|name| name == tag.name));
+                let missing: Vec<_> =
+                    self.setup.classes.tags().filter(|name| tags.iter().all(|tag| tag.name != *name)).collect();
+                let hidden: Vec<_> = tags.iter().filter(|tag| tag.hidden).map(|tag| tag.name.as_str()).collect();
+                let mut collector = sink.of(None);
                 if !missing.is_empty() {
-                    let names = missing
-                        .iter()
-                        .map(|name| format!("`{}`", name.escape_debug()))
-                        .collect::<Vec<_>>();
-                    let problem = Problem::new(
-                        "*",
-                        ProblemCode::TagUnknown,
-                        format!(
-                            "the server has no tag {}, or hides it from this account",
-                            names.join(", ")
-                        ),
-                    );
-                    let mut collector = sink.of(None);
-                    collector.push(Reading::Problem(problem)).await?;
-                    collector.flush().await?;
-                    if self.admin().is_none() {
-                        return Ok(None);
-                    }
+                    let words = format!("the server has no tag {}, or hides it from this account", list(&missing));
+                    collector.push(Reading::Problem(Problem::new("*", ProblemCode::TagUnknown, words))).await?;
                 }
-                Ok::<_, ReadError>(Some(known))
+                if !hidden.is_empty() {
+                    let words = format!(
+                        "the tag {} is visible to administrators only, and the server tells nobody else which files \
+                         carry it; make it visible, or classify by path",
+                        list(&hidden)
+                    );
+                    collector.push(Reading::Problem(Problem::new("*", ProblemCode::TagHidden, words))).await?;
+                }
+                collector.flush().await?;
+                // Without an administrator, a tag that is missing may be one that is hidden.
+                let more = !hidden.is_empty() || (!missing.is_empty() && self.admin().is_none());
+                tags.retain(|tag| !tag.hidden);
+                Ok::<_, ReadError>(KnownTags { tags, more })
             })
-            .await?;
-        Ok(tags.as_deref())
+            .await
     }
+}
+
+/// Names for people, quoted.
+fn list(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{}`", name.escape_debug()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn outcome(scope: &str, outcome: ScopeOutcome, searched: bool) -> Reading {
@@ -749,7 +746,7 @@ impl Reader for Nextcloud {
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         async move {
             let tags = if classes.has_tags() {
-                self.known_tags(sink).await?
+                Some(self.known_tags(sink).await?)
             } else {
                 None
             };

@@ -1,7 +1,6 @@
 //! What WebDAV tells of nodes: which are shared in a home whose list of shares is refused, which carry a tag, and
 //! what lies beneath a folder.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::dav::{Multistatus, Resource};
@@ -28,6 +27,12 @@ const NAMES: &str =
 const TAGS: &str = r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>
 <oc:id/><oc:display-name/><oc:user-visible/></d:prop></d:propfind>"#;
 
+/// A method of WebDAV that HTTP itself does not have.
+fn method(name: &str) -> Result<Method, ReadError> {
+    Method::from_bytes(name.as_bytes())
+        .map_err(|error| ReadError::service(ProblemCode::Malformed, error.to_string()))
+}
+
 /// A tree read node by node.
 pub(super) struct Tree {
     answer: Multistatus,
@@ -41,8 +46,7 @@ impl Tree {
     async fn open(ocs: &Ocs, account: &str, folder: &str, properties: &str) -> Result<Self, ReadError> {
         let mut path = vec!["files", account];
         path.extend(folder.split('/').filter(|segment| !segment.is_empty()));
-        let propfind = Method::from_bytes(b"PROPFIND")
-            .map_err(|error| ReadError::service(ProblemCode::Malformed, error.to_string()))?;
+        let propfind = method("PROPFIND")?;
         let request = ocs
             .signed(ocs.dav(propfind, &path, Depth::Infinity, properties)?, account)?
             .within(TREE_TIME)
@@ -189,17 +193,30 @@ fn widest(types: &[i64]) -> ShareKind {
         .map_or(ShareKind::Other, |(_, kind)| *kind)
 }
 
-/// The system tags that an account can see, by name in lower case; names need not be unique.
-pub(super) async fn tags(ocs: &Ocs, account: &str) -> Result<BTreeMap<String, Vec<String>>, ReadError> {
-    let propfind = Method::from_bytes(b"PROPFIND")
-        .map_err(|error| ReadError::service(ProblemCode::Malformed, error.to_string()))?;
+/// A system tag.
+#[derive(Clone, Debug)]
+pub(super) struct Tag {
+    /// Its name in lower case; names need not be unique.
+    pub(super) name: String,
+    pub(super) id: String,
+    /// Whether it is visible to administrators only; nobody else can ask for files by it.
+    pub(super) hidden: bool,
+}
+
+/// The system tags that an account can see.
+pub(super) async fn tags(ocs: &Ocs, account: &str) -> Result<Vec<Tag>, ReadError> {
+    let propfind = method("PROPFIND")?;
     let request = ocs.signed(ocs.dav(propfind, &["systemtags", ""], Depth::One, TAGS)?, account)?;
     let mut answer = Multistatus::new(ocs.open(&request, StatusCode::MULTI_STATUS).await?);
     let place = request.place().to_string();
-    let mut tags: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut tags = Vec::new();
     while let Some(tag) = answer.next().await.map_err(|error| placed(error, &place))? {
         if let (Some(id), Some(name)) = (tag.tag_id, tag.name) {
-            tags.entry(name.to_lowercase()).or_default().push(id);
+            tags.push(Tag {
+                name: name.to_lowercase(),
+                id,
+                hidden: tag.tag_hidden,
+            });
         }
     }
     Ok(tags)
@@ -211,8 +228,7 @@ pub(super) async fn tagged(
     account: &str,
     tag: &str,
 ) -> Result<Vec<(String, Option<String>)>, ReadError> {
-    let report = Method::from_bytes(b"REPORT")
-        .map_err(|error| ReadError::service(ProblemCode::Malformed, error.to_string()))?;
+    let report = method("REPORT")?;
     let id: String = tag.chars().filter(char::is_ascii_digit).collect();
     let body = format!(
         r#"<?xml version="1.0"?><oc:filter-files xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><oc:fileid/>

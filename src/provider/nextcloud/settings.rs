@@ -22,6 +22,7 @@ pub(super) fn facts(data: &Value) -> SourceFacts {
             .and_then(Value::as_bool)
     };
     if let Some(links) = flag("files_sharing/public/enabled") {
+        // That links can be made at all is a finding about tenants; a server is judged by how it guards them.
         if links {
             facts.set(
                 Fact::LinkPasswordEnforced,
@@ -36,8 +37,6 @@ pub(super) fn facts(data: &Value) -> SourceFacts {
                     .and_then(Value::as_u64)
                     .and_then(|days| u32::try_from(days).ok());
             }
-        } else {
-            facts.set(Fact::AnonymousLinksAllowed, false);
         }
     }
     match flag("files_sharing/sharebymail/enabled") {
@@ -117,7 +116,6 @@ mod tests {
     fn a_server_without_links_is_not_judged_by_their_settings() {
         let facts = facts(&json!({"capabilities": {"files_sharing": {"public": {"enabled": false}}}}));
         assert_eq!(facts.get(Fact::LinkPasswordEnforced), None);
-        assert_eq!(facts.get(Fact::AnonymousLinksAllowed), Some(false));
     }
 
     #[test]

@@ -1,16 +1,18 @@
-//! The emulated WebDAV: who may ask for what, and which part answers.
+//! The emulated `WebDAV`: who may ask for what, and which part answers.
 //!
 //! Unlike OCS it serves disabled accounts and disabled applications, as the server does.
 
 mod prop;
+mod reply;
 mod search;
 mod tag;
 mod xml;
 
 use jiff::Timestamp;
 
-pub(crate) use self::prop::Reply;
 use self::prop::Sight;
+pub(crate) use self::prop::public;
+use self::reply::Reply;
 use super::Nextcloud;
 use super::auth::Refused;
 use crate::emulator::http::{Answer, Request};
@@ -62,7 +64,7 @@ pub(crate) fn handle(server: &mut Nextcloud, request: &Request, now: Timestamp) 
             error(501, "Sabre\\DAV\\Exception\\NotImplemented", &message)
         }
     };
-    if answer.status == 207 {
+    if request.method == "PROPFIND" {
         answer.with("DAV", FEATURES)
     } else {
         answer

@@ -1,25 +1,19 @@
-//! WebDAV properties of files, and the multistatus answers that carry them.
+//! `WebDAV` properties of files, and the multistatus answers that carry them.
 //!
 //! A property the server does not know, or that does not apply, goes into a second propstat with 404.
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::xml::{DAV, Element, NC, OC, Xml, parse};
-use super::{error, not_found};
+use super::not_found;
+use super::reply::{Depth, Reply, Wanted, bad_body, depth, encoded, tag_name, wanted};
+use super::xml::{DAV, NC, OC, Xml};
 use crate::emulator::http::{Answer, Request};
 use crate::emulator::nextcloud::Nextcloud;
 use crate::emulator::nextcloud::files::File;
 use crate::emulator::nextcloud::shares::{CREATE, DELETE, GROUP, SHARE, Share, UPDATE, USER};
 use crate::emulator::nextcloud::view::Mount;
-
-/// A property, by namespace and name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-}
 
 /// What one account sees.
 #[derive(Debug)]
@@ -28,85 +22,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) account: String,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) admin: bool,
-}
-
-/// A multistatus answer being written.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    out: String,
-}
-
-impl Reply {
-    pub(crate) fn new() -> Self {
-        Self { out: String::new() }
-    }
-
-    /// Adds a response: what was found, and what not.
-    pub(crate) fn add(&mut self, href: &str, found: Vec<Xml>, missing: Vec<Xml>) {
-        let mut parts = vec![Xml::text("d:href", href)];
-        for (props, status) in [(found, "HTTP/1.1 200 OK"), (missing, "HTTP/1.1 404 Not Found")] {
-            if !props.is_empty() {
-                let status = Xml::text("d:status", status);
-                parts.push(Xml::with("d:propstat", vec![Xml::with("d:prop", props), status]));
-            }
-        }
-        if parts.len() == 1 {
-            let status = Xml::text("d:status", "HTTP/1.1 200 OK");
-            parts.push(Xml::with("d:propstat", vec![Xml::empty("d:prop"), status]));
-        }
-        Xml::with("d:response", parts).write(&mut self.out);
-    }
-
-    pub(crate) fn answer(self, content_type: &str) -> Answer {
-        let mut body = String::from(
-            "<?xml version=\"1.0\"?>\n<d:multistatus xmlns:d=\"DAV:\" \
-             xmlns:s=\"http://sabredav.org/ns\" xmlns:oc=\"http://owncloud.org/ns\" xmlns:nc=\"http://nextcloud.org/ns\"",
-        );
-        if self.out.is_empty() {
-            body.push_str("/>\n");
-        } else {
-            _ = writeln!(body, ">{}</d:multistatus>", self.out);
-        }
-        Answer::new(207, content_type, body)
-    }
-
-    /// Another account's home: present, but nothing about it is told.
-    pub(crate) fn foreign_home(request: &Request, owner: &str) -> Answer {
-        let Some(wanted) = wanted(request) else {
-            return bad_body();
-        };
-        let mut reply = Self::new();
-        reply.add(
-            &format!("/remote.php/dav/files/{}/", encoded(owner)),
-            Vec::new(),
-            nameless(&wanted),
-        );
-        reply.answer(XML)
-    }
-
-    /// A shared file or folder as a stranger sees it.
-    pub(crate) fn public(server: &Nextcloud, request: &Request, share: &Share, file: u64) -> Answer {
-        let Some(wanted) = wanted(request) else {
-            return bad_body();
-        };
-        let sight = Sight {
-            server,
-            account: share.owner.to_string(),
-            mounts: Vec::new(),
-            admin: false,
-        };
-        let token = share.token.as_deref().unwrap_or_default();
-        let base = format!("/public.php/dav/files/{token}");
-        let top = share.file;
-        sight.tree(&wanted, file, depth(request), |id| {
-            let rest = if Some(id) == top {
-                "/".into()
-            } else {
-                server.files.path_from(id, top)
-            };
-            format!("{base}{}", encoded(&rest))
-        })
-    }
+    /// Ids of the shares given to the account.
+    received: BTreeSet<u64>,
 }
 
 const XML: &str = "application/xml; charset=utf-8";
@@ -114,11 +31,17 @@ const XML: &str = "application/xml; charset=utf-8";
 impl<'a> Sight<'a> {
     pub(crate) fn new(server: &'a Nextcloud, account: &str, now: i64) -> Self {
         let mounts = server.mounts(account, now);
+        let received = server
+            .received(account, now)
+            .iter()
+            .map(|share| share.id)
+            .collect();
         Self {
             server,
             account: account.to_owned(),
             mounts,
             admin: server.is_admin(account),
+            received,
         }
     }
 
@@ -143,7 +66,8 @@ impl<'a> Sight<'a> {
             if node.folder && !address.ends_with('/') {
                 address.push('/');
             }
-            let (found, missing) = self.props(node, wanted);
+            let way = if level == 0 { Way::Alone } else { Way::InFolder };
+            let (found, missing) = self.props(node, wanted, way);
             reply.add(&address, found, missing);
             let deeper = match depth {
                 Depth::Zero => false,
@@ -169,7 +93,7 @@ impl<'a> Sight<'a> {
     }
 
     /// The wanted properties of a file: found and missing.
-    pub(crate) fn props(&self, file: &File, wanted: &[Wanted]) -> (Vec<Xml>, Vec<Xml>) {
+    pub(crate) fn props(&self, file: &File, wanted: &[Wanted], way: Way) -> (Vec<Xml>, Vec<Xml>) {
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         let usual;
         let wanted = if wanted.is_empty() {
@@ -179,7 +103,7 @@ impl<'a> Sight<'a> {
             wanted
         };
         for prop in wanted {
-            match self.prop(file, prop) {
+            match self.prop(file, prop, way) {
                 Some(value) => found.push(value),
                 None => missing.push(Xml::empty(tag_name(prop))),
             }
@@ -187,7 +111,7 @@ impl<'a> Sight<'a> {
         (found, missing)
     }
 
-    fn prop(&self, file: &File, wanted: &Wanted) -> Option<Xml> {
+    fn prop(&self, file: &File, wanted: &Wanted, way: Way) -> Option<Xml> {
         let tag = tag_name(wanted);
         let text = |value: String| Some(Xml::text(tag.clone(), value));
         match (wanted.namespace.as_str(), wanted.name.as_str()) {
@@ -219,20 +143,19 @@ impl<'a> Sight<'a> {
             (OC, "permissions") => text(self.letters(file)),
             (OC, "owner-id") => text(file.owner.to_string()),
             (OC, "owner-display-name") => text(self.server.name_of(&file.owner)),
-            (OC, "favorite" | "comments-count") => text("0".into()),
-            (OC, "share-types") => Some(Xml::with(tag, self.share_types(file.id))),
-            (NC, "sharees") => Some(Xml::with(tag, self.sharees(file.id))),
+            (OC, "share-types") => Some(Xml::with(tag, self.share_types(file.id, way))),
+            (NC, "sharees") => Some(Xml::with(tag, self.sharees(file.id, way))),
             (NC, "share-attributes") => text("[]".into()),
             (NC, "contained-file-count") if file.folder => text(self.count(file, false).to_string()),
             (NC, "contained-folder-count") if file.folder => text(self.count(file, true).to_string()),
             (NC, "system-tags") => Some(Xml::with(tag, self.system_tags(file))),
             (NC, "is-mount-root") => text(self.is_mount(file.id).to_string()),
-            (NC, "mount-type") => text(if &*file.owner == self.account {
+            (NC, "mount-type") => text(if *file.owner == *self.account {
                 String::new()
             } else {
                 "shared".into()
             }),
-            (NC, "creation_time") => text("0".into()),
+            (OC, "favorite" | "comments-count") | (NC, "creation_time") => text("0".into()),
             (NC, "upload_time") if !file.folder => text(file.mtime.to_string()),
             (NC, "hidden") => text("false".into()),
             (NC, "has-preview") => text(file.previewable().to_string()),
@@ -267,23 +190,29 @@ impl<'a> Sight<'a> {
         letters
     }
 
-    /// Only what the account itself made: an owner is not shown what others share of his files.
-    fn own_shares(&self, file: u64) -> impl Iterator<Item = &Share> {
-        self.server
-            .shares
-            .on_file(file)
-            .filter(|share| *share.initiator == *self.account)
+    /// The shares that the share properties tell of. The server looks in two ways, and finds different ones: a single
+    /// node shows what the account itself made or received, a node met while listing its folder what the account made
+    /// or owns, so there the owner sees what others made.
+    fn told_shares(&self, file: u64, way: Way) -> Vec<&Share> {
+        let told = |share: &&Share| match way {
+            Way::InFolder => share.belongs_to(&self.account),
+            Way::Alone => *share.initiator == *self.account || self.received.contains(&share.id),
+        };
+        let mut shares: Vec<&Share> = self.server.shares.on_file(file).filter(told).collect();
+        shares.sort_by_key(|share| (share.kind, share.id));
+        shares
     }
 
-    fn share_types(&self, file: u64) -> Vec<Xml> {
-        let kinds: std::collections::BTreeSet<i64> = self.own_shares(file).map(|share| share.kind).collect();
+    fn share_types(&self, file: u64, way: Way) -> Vec<Xml> {
+        let told = self.told_shares(file, way);
+        let kinds: BTreeSet<i64> = told.iter().map(|share| share.kind).collect();
         kinds
             .iter()
             .map(|kind| Xml::text("oc:share-type", kind.to_string()))
             .collect()
     }
 
-    fn sharees(&self, file: u64) -> Vec<Xml> {
+    fn sharees(&self, file: u64, way: Way) -> Vec<Xml> {
         let optional = |name: &str, text: &str| {
             if text.is_empty() {
                 Xml::empty(name)
@@ -291,9 +220,7 @@ impl<'a> Sight<'a> {
                 Xml::text(name, text)
             }
         };
-        let mut shares: Vec<&Share> = self.own_shares(file).collect();
-        shares.sort_by_key(|share| (share.kind, share.id));
-        shares
+        self.told_shares(file, way)
             .iter()
             .map(|share| {
                 let id = share.recipient.as_deref().unwrap_or_default();
@@ -334,50 +261,38 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// How deep a PROPFIND looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    Zero,
-    One,
-    Infinity,
-}
-
-pub(crate) fn depth(request: &Request) -> Depth {
-    match request.header("depth") {
-        Some("0") => Depth::Zero,
-        Some("infinity") => Depth::Infinity,
-        _ => Depth::One,
-    }
-}
-
-/// The properties a body asks for; empty for the usual ones, none for a body that cannot be read.
-pub(crate) fn wanted(request: &Request) -> Option<Vec<Wanted>> {
-    if request.body.iter().all(u8::is_ascii_whitespace) {
-        return Some(Vec::new());
-    }
-    let body = parse(&request.body)?;
-    Some(body.child("prop").map(names).unwrap_or_default())
-}
-
-/// The properties named in a `prop` element.
-pub(crate) fn names(prop: &Element) -> Vec<Wanted> {
-    let wanted = |child: &Element| Wanted {
-        namespace: child.namespace.clone(),
-        name: child.name.clone(),
+/// A shared file or folder as a stranger sees it.
+pub(crate) fn public(server: &Nextcloud, request: &Request, share: &Share, file: u64) -> Answer {
+    let Some(wanted) = wanted(request) else {
+        return bad_body();
     };
-    prop.children.iter().map(wanted).collect()
+    let sight = Sight {
+        server,
+        account: share.owner.to_string(),
+        mounts: Vec::new(),
+        admin: false,
+        received: BTreeSet::new(),
+    };
+    let token = share.token.as_deref().unwrap_or_default();
+    let base = format!("/public.php/dav/files/{token}");
+    let top = share.file;
+    sight
+        .tree(&wanted, file, depth(request), |id| {
+            let rest = if Some(id) == top {
+                "/".into()
+            } else {
+                server.files.path_from(id, top)
+            };
+            format!("{base}{}", encoded(&rest))
+        })
+        .with("DAV", "1, 3, extended-mkcol, nextcloud-checksum-update")
 }
 
-pub(crate) fn nameless(wanted: &[Wanted]) -> Vec<Xml> {
-    wanted.iter().map(|prop| Xml::empty(tag_name(prop))).collect()
-}
-
-pub(crate) fn bad_body() -> Answer {
-    error(
-        400,
-        "Sabre\\DAV\\Exception\\BadRequest",
-        "The request body could not be parsed as XML",
-    )
+/// How the server came to a node: asked for alone, or met in its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Alone,
+    InFolder,
 }
 
 fn usual_props(folder: bool) -> Vec<Wanted> {
@@ -403,33 +318,6 @@ fn usual_props(folder: bool) -> Vec<Wanted> {
             name: (*name).into(),
         })
         .collect()
-}
-
-/// The element's name with a known prefix, or with its namespace declared in place.
-pub(crate) fn tag_name(prop: &Wanted) -> String {
-    match prop.namespace.as_str() {
-        DAV => format!("d:{}", prop.name),
-        OC => format!("oc:{}", prop.name),
-        NC => format!("nc:{}", prop.name),
-        other => {
-            let mut declared = String::new();
-            crate::emulator::nextcloud::tree::escaped(other, &mut declared);
-            format!("x1:{} xmlns:x1=\"{declared}\"", prop.name)
-        }
-    }
-}
-
-/// Percent-encodes as the server does: lower-case, leaving `-_.~()/:@`.
-pub(crate) fn encoded(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~()/:@".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            _ = write!(out, "%{byte:02x}");
-        }
-    }
-    out
 }
 
 fn http_date(seconds: i64) -> String {

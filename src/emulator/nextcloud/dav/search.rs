@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::error;
-use super::prop::{Reply, Sight, bad_body, names};
+use super::prop::{Sight, Way};
+use super::reply::{Reply, bad_body, names};
 use super::xml::{DAV, Element, OC, parse};
 use crate::emulator::http::{Answer, Request, decode};
 use crate::emulator::nextcloud::files::File;
@@ -69,7 +70,7 @@ pub(crate) fn search(sight: &Sight<'_>, request: &Request) -> Answer {
         if file.folder {
             href.push('/');
         }
-        let (found, missing) = sight.props(file, &wanted);
+        let (found, missing) = sight.props(file, &wanted, Way::Alone);
         reply.add(&href, found, missing);
     }
     reply.answer("application/xml; charset=\"utf-8\"")
@@ -114,7 +115,7 @@ pub(crate) fn by_tag(sight: &Sight<'_>, request: &Request) -> Answer {
             continue;
         }
         if let Some(href) = sight.href(file.id) {
-            let (found, missing) = sight.props(file, &wanted);
+            let (found, missing) = sight.props(file, &wanted, Way::Alone);
             reply.add(&href, found, missing);
         }
     }

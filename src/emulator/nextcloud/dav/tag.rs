@@ -1,7 +1,8 @@
-//! System tags over WebDAV: all of them, and those of one file. Invisible ones only for administrators.
+//! System tags over `WebDAV`: all of them, and those of one file. Invisible ones only for administrators.
 
 use super::not_found;
-use super::prop::{Depth, Reply, Sight, Wanted, bad_body, depth, nameless, tag_name, wanted};
+use super::prop::Sight;
+use super::reply::{Depth, Reply, Wanted, bad_body, depth, nameless, tag_name, wanted};
 use super::xml::{DAV, NC, OC, Xml};
 use crate::emulator::http::{Answer, Request};
 use crate::emulator::world::file::TagFile;

@@ -1,4 +1,4 @@
-//! Reading WebDAV request bodies and writing its answers. Knows elements, not what they mean.
+//! Reading `WebDAV` request bodies and writing its answers. Knows elements, not what they mean.
 
 use std::fmt::Write as _;
 

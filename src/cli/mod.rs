@@ -1,0 +1,197 @@
+//! The command line: parses, builds the parts, prints, and says how it ended.
+
+mod config;
+mod demo;
+mod emulate;
+mod exit;
+mod prepared;
+mod report;
+mod rules;
+mod scan;
+mod shell;
+mod sources;
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use jiff::Timestamp;
+use tracing::level_filters::LevelFilter;
+
+pub use exit::Exit;
+use terminal::{Color, LogFormat, say};
+
+use crate::config::{Loaded, Locations, load};
+
+/// Tells who can open which files in Nextcloud and Microsoft 365.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sharewarden",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The configuration file [default: $`SHAREWARDEN_CONFIG`, ./sharewarden.toml,
+    /// $`XDG_CONFIG_HOME`/sharewarden/config.toml, /etc/sharewarden/config.toml]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say what is done; twice, each request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to colour; auto heeds `NO_COLOR`
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = false
+    )]
+    color: Color,
+    /// The form of the log on standard error
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
+    /// Neither read nor write the state
+    #[arg(long, global = true)]
+    no_state: bool,
+    /// The time to judge at, for tests and rehearsals
+    #[arg(long, global = true, hide = true, value_name = "RFC3339")]
+    now: Option<Timestamp>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the sources, judge every share, record the run and print the report
+    Scan(scan::Arguments),
+    /// Print a stored run again, without scanning
+    Report(report::Arguments),
+    /// List the rules, or explain one
+    Rules(rules::Arguments),
+    /// Validate, print or describe the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Serve the built-in Nextcloud emulator on loopback
+    Emulate(emulate::Arguments),
+    /// Scan an invented organisation and print the report; needs no configuration
+    Demo,
+    /// Print a shell's completion script
+    Completions(shell::Completions),
+    /// Print the manual page
+    Man,
+}
+
+impl Global {
+    /// The time to judge at, to the second: the clock's, or the one that was given.
+    fn now(&self) -> Timestamp {
+        let now = self.now.unwrap_or_else(clock);
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// When the run ended: the clock's time, or the one that was given.
+    fn finished(&self) -> Timestamp {
+        self.now.unwrap_or_else(clock)
+    }
+
+    fn level(&self) -> LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::ERROR,
+            (false, 0) => LevelFilter::WARN,
+            (false, 1) => LevelFilter::INFO,
+            (false, _) => LevelFilter::DEBUG,
+        }
+    }
+
+    /// Reads the configuration; what is wrong with it is said, and ends the command.
+    fn load(&self) -> Result<Loaded, Exit> {
+        let locations = Locations::from_environment(self.config.as_deref());
+        match load(&locations, self.now()) {
+            Ok(loaded) => {
+                if !loaded.warnings.diagnostics().is_empty() && !self.quiet {
+                    for warning in loaded.warnings.diagnostics() {
+                        say(&warning.render(self.color.of_diagnostics()));
+                    }
+                }
+                Ok(loaded)
+            }
+            Err(report) => Err(self.wrong(&report)),
+        }
+    }
+
+    /// Says what is wrong with the configuration.
+    fn wrong(&self, report: &crate::config::Report) -> Exit {
+        say(&report.render(self.color.of_diagnostics()));
+        Exit::Usage
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+fn clock() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Runs the command that the command line asks for.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(cli).into(),
+        Err(error) => {
+            // Help and version are results; a closed pipe is no error.
+            let _ = error.print();
+            if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            }
+        }
+    }
+}
+
+fn run(cli: Cli) -> Exit {
+    let Cli { global, command } = cli;
+    terminal::start_log(global.level(), global.log_format, global.color);
+    let result = match command {
+        Command::Scan(arguments) => block_on(scan::run(&global, arguments)),
+        Command::Report(arguments) => report::run(&global, arguments),
+        Command::Rules(arguments) => rules::run(&global, &arguments),
+        Command::Config(command) => config::run(&global, &command),
+        Command::Emulate(arguments) => block_on(emulate::run(&global, arguments)),
+        Command::Demo => block_on(demo::run(&global)),
+        Command::Completions(arguments) => shell::completions(&arguments, Cli::command()),
+        Command::Man => shell::manual(Cli::command()),
+    };
+    result.unwrap_or_else(|exit| exit)
+}
+
+fn block_on(command: impl Future<Output = Result<Exit, Exit>>) -> Result<Exit, Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            say(&format!("error: cannot start: {error}"));
+            Exit::NotKept
+        })?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    result
+}
+
+/// Says that a result could not be written.
+fn unwritten(error: &std::io::Error) -> Exit {
+    say(&format!("error: the result could not be written: {error}"));
+    Exit::NotKept
+}

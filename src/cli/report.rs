@@ -1,0 +1,54 @@
+//! `report`: prints a stored run again, without scanning.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::terminal::{Output, say};
+use super::{Exit, Global, scan};
+use crate::model::Verdict;
+use crate::report::Pages;
+use crate::store::RunFilter;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The run's id [default: the latest]
+    #[arg(long, value_name = "ID")]
+    run: Option<String>,
+    /// The form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = scan::format())]
+    format: String,
+    /// Write the report to a file
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
+    if global.no_state {
+        say("error: `report` prints what the state holds, so --no-state leaves it nothing to print");
+        return Err(Exit::Usage);
+    }
+    let loaded = global.load()?;
+    let path = &loaded.settings.state.path;
+    if !path.exists() {
+        say(&format!(
+            "error: no run is stored yet: there is no state file {}\nhelp: make one with `sharewarden scan`",
+            path.display()
+        ));
+        return Err(Exit::Usage);
+    }
+    let ledger = scan::open(global, &loaded.settings)?;
+    let output = Output::of(arguments.output);
+    let filter = RunFilter::default();
+    let run = arguments.run.as_deref();
+    let exit = scan::print(global, &ledger, run, filter, &arguments.format, &output, None);
+    // A report of an incomplete run must not pass for a clean one either.
+    let incomplete = ledger
+        .stored_run(run, RunFilter::default())
+        .is_ok_and(|stored| stored.header().run.verdict == Verdict::Incomplete);
+    Ok(if incomplete {
+        exit.max(Exit::Incomplete)
+    } else {
+        exit
+    })
+}

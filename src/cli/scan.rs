@@ -1,0 +1,164 @@
+//! `scan`: reads the sources, judges every share, records the run, prints the report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::terminal::{Output, say};
+use super::{Exit, Global, sources, unwritten};
+use crate::config::{Details, Settings};
+use crate::model::{Level, RuleId, Verdict};
+use crate::report::{self, Format, Pages};
+use crate::run::{self, Scan, ScanError};
+use crate::store::{Ledger, RunFilter, StoreError};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Read only this source; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: Vec<String>,
+    /// Read only this person's shares (account id or mail address); may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(super) user: Vec<String>,
+    /// Judge by this rule only; may be repeated
+    #[arg(long, value_name = "RULE", value_parser = rule)]
+    pub(super) rule: Vec<RuleId>,
+    /// Ignore what earlier scans remember of what has not changed
+    #[arg(long)]
+    pub(super) full: bool,
+    /// The form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = format())]
+    pub(super) format: String,
+    /// Write the report to a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// End with code 1 if a finding stands at this level or above
+    #[arg(long, value_name = "LEVEL", default_value = "never",
+          value_parser = ["info", "low", "medium", "high", "critical", "never"])]
+    pub(super) fail_on: String,
+    /// Report shares without findings too
+    #[arg(long)]
+    pub(super) all_shares: bool,
+}
+
+/// The names of the formats, for the command line.
+pub(super) fn format() -> clap::builder::PossibleValuesParser {
+    Format::ALL
+        .iter()
+        .map(|format| format.as_str())
+        .collect::<Vec<_>>()
+        .into()
+}
+
+/// A rule's name; an unknown one is told with the place that lists them.
+pub(super) fn rule(name: &str) -> Result<RuleId, String> {
+    name.parse()
+        .map_err(|_unknown| "no rule has this name; `sharewarden rules` lists them".to_owned())
+}
+
+pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
+    let loaded = global.load()?;
+    scan(global, &loaded.settings, arguments).await
+}
+
+/// Scans by settings that were read; the demo comes here too.
+pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Arguments) -> Result<Exit, Exit> {
+    let cancel = CancellationToken::new();
+    let chosen = sources::choose(settings, &arguments.source)?;
+    let names: Vec<_> = chosen.iter().map(|source| source.name.clone()).collect();
+    settings
+        .check_secrets(&names)
+        .map_err(|report| global.wrong(&report))?;
+    let policy = Arc::new(settings.policy.clone());
+    let parts = sources::parts(global, &chosen, &policy, &cancel)?;
+    let ledger = open(global, settings)?;
+    let request = Scan {
+        now: global.now(),
+        users: arguments.user,
+        rules: arguments.rule,
+        all_sources: arguments.source.is_empty(),
+        exclusions: chosen.iter().map(|source| source.exclusions()).sum(),
+    };
+    let watch = tokio::spawn(sources::interrupts(cancel.clone()));
+    let scanned = run::scan(ledger, &policy, &parts, &request, || global.finished(), &cancel).await;
+    watch.abort();
+    let mut scanned = scanned.map_err(|error| not_kept(&error))?;
+    let filter = RunFilter {
+        all_shares: arguments.all_shares,
+    };
+    let fail_on: Option<Level> = arguments.fail_on.parse().ok();
+    let output = Output::of(arguments.output);
+    let mut exit = print(
+        global,
+        &scanned.ledger,
+        Some(&scanned.run.key),
+        filter,
+        &arguments.format,
+        &output,
+        fail_on,
+    );
+    if settings.state.details == Details::Findings
+        && let Err(error) = scanned.ledger.forget_details()
+    {
+        exit = exit.max(not_kept(&ScanError::Store(error)));
+    }
+    if scanned.verdict == Verdict::Incomplete {
+        exit = exit.max(Exit::Incomplete);
+    }
+    Ok(if cancel.is_cancelled() {
+        Exit::Interrupted
+    } else {
+        exit
+    })
+}
+
+/// Opens the ledger, or a private one that vanishes.
+pub(super) fn open(global: &Global, settings: &Settings) -> Result<Ledger, Exit> {
+    let ledger = if global.no_state {
+        Ledger::temporary()
+    } else {
+        Ledger::open(&settings.state.path)
+    };
+    ledger.map_err(|error| {
+        say(&format!(
+            "error: {error}\nhelp: --no-state makes a scan without it; nothing was sent"
+        ));
+        Exit::Usage
+    })
+}
+
+/// Prints a stored run; the exit code tells of findings and of a report that could not be written.
+pub(super) fn print(
+    global: &Global,
+    ledger: &Ledger,
+    run: Option<&str>,
+    filter: RunFilter,
+    format: &str,
+    output: &Output,
+    fail_on: Option<Level>,
+) -> Exit {
+    let stored = match ledger.stored_run(run, filter) {
+        Ok(stored) => stored,
+        Err(error @ (StoreError::NoRun | StoreError::NoSuchRun(_))) => {
+            say(&format!("error: {error}"));
+            return Exit::Usage;
+        }
+        Err(error) => return not_kept(&ScanError::Store(error)),
+    };
+    let format = format.parse().unwrap_or(Format::Table);
+    let style = output.style(global.color);
+    let written = output.write(|out| report::write(format, style, &stored, out));
+    let mut exit = written.map_or_else(|error| unwritten(&error), |()| Exit::Done);
+    let worst = stored.header().totals.worst();
+    if fail_on.is_some_and(|level| worst.is_some_and(|worst| worst >= level)) {
+        exit = exit.max(Exit::Findings);
+    }
+    exit
+}
+
+fn not_kept(error: &ScanError) -> Exit {
+    say(&format!("error: the result could not be kept: {error}"));
+    Exit::NotKept
+}

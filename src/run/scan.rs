@@ -1,0 +1,249 @@
+//! A scan: reads the sources side by side, judges the whole known picture, and ends the run with a verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio_util::sync::CancellationToken;
+
+use super::source::{Part, Reading, SourceRun};
+use super::{Desk, DeskGone, coverage};
+use crate::model::{Problem, ProblemCode, RuleId, ShareKind, SourceFacts, Verdict};
+use crate::policy::{self, Judge, Policy};
+use crate::report::view;
+use crate::store::{JudgedSource, Judging, Ledger, Run, RunStart, StoreError};
+
+/// What a scan is to do.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The time at which it judges.
+    pub now: Timestamp,
+    /// The accounts to read; all, where none is named.
+    pub users: Vec<String>,
+    /// The rules to judge by; all, where none is named.
+    pub rules: Vec<RuleId>,
+    /// Whether all configured sources are read.
+    pub all_sources: bool,
+    /// How many patterns leave something out.
+    pub exclusions: usize,
+}
+
+/// What a scan came to; the rest is in the ledger.
+#[derive(Debug)]
+pub struct Scanned {
+    /// The ledger, back from its desk.
+    pub ledger: Ledger,
+    /// The run.
+    pub run: Run,
+    /// What its result is worth.
+    pub verdict: Verdict,
+}
+
+/// Why a scan could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The ledger's thread ended.
+    #[error(transparent)]
+    Desk(#[from] DeskGone),
+}
+
+/// Scans sources into a ledger. What cannot be read makes the verdict, never an error; `finished` tells the time at
+/// the end.
+///
+/// # Errors
+/// [`ScanError`] where the result could not be kept.
+pub async fn scan(
+    mut ledger: Ledger,
+    policy: &Arc<Policy>,
+    parts: &[Part],
+    scan: &Scan,
+    finished: impl FnOnce() -> Timestamp,
+    cancel: &CancellationToken,
+) -> Result<Scanned, ScanError> {
+    let run = ledger.begin(RunStart {
+        now: scan.now,
+        scope: view::RunScope {
+            sources: parts.iter().map(|part| part.name.to_string()).collect(),
+            users: scan.users.clone(),
+            rules: scan.rules.clone(),
+            full: scan.users.is_empty() && scan.rules.is_empty() && scan.all_sources,
+        },
+        policy: policy_note(policy, scan.exclusions),
+        sources: parts.iter().map(|part| (part.name.clone(), part.kind)).collect(),
+    })?;
+    let (desk, thread) = Desk::open(ledger);
+    let results = join_all(parts.iter().map(|part| {
+        let source = SourceRun {
+            desk: &desk,
+            run: &run,
+            part,
+            policy,
+            cancel,
+        };
+        async move { scan_source(source).await }
+    }))
+    .await;
+    let mut verdict = Verdict::Complete;
+    let mut used = BTreeSet::new();
+    let mut failure = None;
+    for result in results {
+        match result {
+            Ok((worth, waivers)) => {
+                verdict = verdict.max(worth);
+                used.extend(waivers);
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let everything = run.scope.full && verdict != Verdict::Incomplete;
+    let today = run.now.to_zoned(TimeZone::UTC).date();
+    let notices: Vec<view::Notice> = policy::notices(policy, everything.then_some(&used), today)
+        .into_iter()
+        .map(|notice| view::Notice {
+            code: notice.code.to_string(),
+            message: notice.message,
+        })
+        .collect();
+    let (ended, at) = (run.clone(), finished());
+    desk.ask(move |ledger| ledger.finish(&ended, at, verdict, &notices))
+        .await??;
+    drop(desk);
+    let ledger = thread.await.map_err(|_panicked| DeskGone)?;
+    Ok(Scanned { ledger, run, verdict })
+}
+
+async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, BTreeSet<usize>), ScanError> {
+    let reading = source.read().await?;
+    if source.cancel.is_cancelled() {
+        let words = "the scan was interrupted: what is missing was not read";
+        source
+            .tell(Problem::new("*", ProblemCode::Interrupted, words))
+            .await?;
+    }
+    let judged = judge(&source, reading.facts.as_ref()).await?;
+    let summary = summarise(&source, &reading, &judged).await?;
+    let verdict = summary.verdict;
+    let whole = verdict != Verdict::Incomplete
+        && source.run.scope.users.is_empty()
+        && source.run.scope.rules.is_empty();
+    let run = source.run.clone();
+    source
+        .desk
+        .ask(move |ledger| ledger.finish_source(&run, &summary, whole))
+        .await??;
+    Ok((verdict, judged.waivers_used))
+}
+
+/// Judges all that is known of the source, whether it was read now or not.
+async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<JudgedSource, ScanError> {
+    let (run, name, kind) = (source.run.clone(), source.part.name.clone(), source.part.kind);
+    let (policy, relist_every) = (Arc::clone(source.policy), source.part.relist_every);
+    let facts = facts.cloned();
+    Ok(source
+        .desk
+        .ask(move |ledger| {
+            let known = facts.unwrap_or_default();
+            let judge = Judge::new(&policy, &known, run.now).only(&run.scope.rules);
+            let judging = Judging {
+                source: &name,
+                classes: policy.classes.digest(),
+                relist_every,
+            };
+            let mut judged =
+                ledger.judge_source(&run, judging, &mut |share, past| judge.share(share, past))?;
+            if run.scope.users.is_empty() {
+                let posture = judge.posture(&name, kind);
+                judged.not_judged.extend(&posture.not_judged);
+                judged.waivers_used.extend(&posture.waivers_used);
+                ledger.keep_posture(&run, &name, &posture.findings, &posture.not_judged)?;
+            }
+            Ok::<_, StoreError>(judged)
+        })
+        .await??)
+}
+
+async fn summarise(
+    source: &SourceRun<'_>,
+    reading: &Reading,
+    judged: &JudgedSource,
+) -> Result<view::Source, ScanError> {
+    let (run, name) = (source.run.clone(), source.part.name.clone());
+    let counted: Vec<ShareKind> = reading
+        .before
+        .iter()
+        .chain(&reading.after)
+        .flat_map(BTreeMap::keys)
+        .copied()
+        .collect();
+    let (accounts, (items_seen, shares_seen, inventory), seen) = source
+        .desk
+        .ask(move |ledger| {
+            let seen = counted
+                .into_iter()
+                .map(|kind| Ok((kind, ledger.seen_by_kind(&run, &name, kind)?)))
+                .collect::<Result<BTreeMap<_, _>, StoreError>>()?;
+            Ok::<_, StoreError>((
+                ledger.account_totals(&run, &name)?,
+                ledger.seen(&run, &name)?,
+                seen,
+            ))
+        })
+        .await??;
+    let control = coverage::control(reading.before.as_ref(), reading.after.as_ref(), &seen);
+    for problem in control.iter().flat_map(coverage::mismatches) {
+        source.tell(problem).await?;
+    }
+    let (run, name) = (source.run.clone(), source.part.name.clone());
+    let problems = source
+        .desk
+        .ask(move |ledger| ledger.problems(&run, &name))
+        .await??;
+    let today = source.run.now.to_zoned(TimeZone::UTC).date();
+    let verdict = coverage::verdict(source.policy, &source.part.name, accounts, &problems, today);
+    Ok(view::Source {
+        name: source.part.name.to_string(),
+        kind: source.part.kind,
+        product: reading.facts.as_ref().and_then(|facts| facts.product.clone()),
+        verdict,
+        accounts,
+        inventory,
+        rules_not_judged: judged.not_judged.iter().copied().collect(),
+        classification_undetermined: judged.undetermined,
+        not_covered: source
+            .part
+            .reader
+            .not_covered()
+            .iter()
+            .map(|&name| name.to_owned())
+            .collect(),
+        items_seen,
+        shares_seen,
+        requests: source.part.reader.totals(),
+        control,
+        problems,
+    })
+}
+
+fn policy_note(policy: &Policy, exclusions: usize) -> view::PolicyNote {
+    view::PolicyNote {
+        digest: policy.digest.clone(),
+        rules_off: policy
+            .levels
+            .iter()
+            .filter(|(_, level)| level.is_none())
+            .map(|(rule, _)| *rule)
+            .collect(),
+        overrides: policy.overrides.len(),
+        waivers: policy.waivers.len(),
+        exclusions,
+        gaps: policy.gaps.len(),
+    }
+}

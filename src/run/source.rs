@@ -1,0 +1,396 @@
+//! Reads one source into the ledger: settings, accounts, shares, then the further facts that judging needs.
+//!
+//! Whatever fails is kept as a problem and the reading goes on where it can; nothing is held but one page.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream;
+use jiff::SignedDuration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Desk, ScanError};
+use crate::model::{
+    Batch, KnownScope, Problem, ProblemCode, ShareKind, SourceFacts, SourceKind, SourceName, Want,
+};
+use crate::policy::{self, Judge, Past, Policy};
+use crate::provider::{Pace, ReadError, Reader, Sink};
+use crate::store::{Run, StoreError};
+
+/// How many scopes are taken from the ledger at once.
+const PAGE: usize = 500;
+/// How many scopes may fail one after the other before the source is given up.
+const PATIENCE: u32 = 20;
+/// How many items of one account are looked up together.
+const WANTS: usize = 20_000;
+/// How many accounts a scan of a few accounts asks the details of.
+const LOOK_UPS: usize = 50;
+
+/// A source with its reader, as a run uses it.
+pub struct Part {
+    /// The source's name.
+    pub name: SourceName,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// What reads it.
+    pub reader: Box<dyn Reader>,
+    /// How many scopes are read at the same time.
+    pub in_flight: usize,
+    /// How long reading may take.
+    pub stop_after: Duration,
+    /// How long a share that was not read again still counts as checked.
+    pub relist_every: SignedDuration,
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Part")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What reading a source came to, beside what lies in the ledger.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) facts: Option<SourceFacts>,
+    pub(super) before: Option<BTreeMap<ShareKind, u64>>,
+    pub(super) after: Option<BTreeMap<ShareKind, u64>>,
+}
+
+/// Reads a source; the outcome of every scope and every problem is in the ledger afterwards.
+pub(super) struct SourceRun<'a> {
+    pub(super) desk: &'a Desk,
+    pub(super) run: &'a Run,
+    pub(super) part: &'a Part,
+    pub(super) policy: &'a Arc<Policy>,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl SourceRun<'_> {
+    pub(super) async fn read(&self) -> Result<Reading, ScanError> {
+        let mut reading = Reading::default();
+        let whole = self.run.scope.users.is_empty();
+        let facts = match self.part.reader.open().await {
+            Ok(facts) => facts,
+            Err(error) => {
+                self.trouble("*", &error).await?;
+                return Ok(reading);
+            }
+        };
+        reading.facts = Some(facts);
+        if whole {
+            reading.before = self.control().await?;
+        }
+        let users = self.run.scope.users.clone();
+        let found = self
+            .sinking(async |sink| self.part.reader.discover(&users, &sink).await)
+            .await?;
+        match found {
+            Ok(complete) => {
+                if complete {
+                    let (run, source) = (self.run.clone(), self.part.name.clone());
+                    self.desk
+                        .ask(move |ledger| ledger.mark_gone_accounts(&run, &source))
+                        .await??;
+                }
+            }
+            Err(error) => self.trouble("*", &error).await?,
+        }
+        let stopped = self.sinking(async |sink| self.read_scopes(&sink).await).await??;
+        if let Some(problem) = stopped {
+            self.tell(problem).await?;
+        }
+        if whole && !self.cancel.is_cancelled() {
+            reading.after = self.control().await?;
+        }
+        self.learn_people(whole).await?;
+        if let Some(facts) = &mut reading.facts {
+            let (run, source) = (self.run.clone(), self.part.name.clone());
+            let told = self
+                .desk
+                .ask(move |ledger| ledger.details_told(&run, &source))
+                .await??;
+            facts.set(crate::model::Fact::AccountDetailsRead, told);
+        }
+        if let Some(facts) = &reading.facts
+            && (self.policy.classes.has_tags() || self.policy.classes.has_patterns())
+        {
+            self.enrich(facts).await?;
+        }
+        Ok(reading)
+    }
+
+    /// Runs a reader with a sink whose batches go to the ledger, until both have ended.
+    async fn sinking<T>(&self, read: impl AsyncFnOnce(Sink) -> T) -> Result<T, ScanError> {
+        let (batches, mut waiting) = mpsc::channel::<Batch>(4);
+        let keep = async move {
+            let kept = async {
+                while let Some(batch) = waiting.recv().await {
+                    let run = self.run.clone();
+                    self.desk.ask(move |ledger| ledger.absorb(&run, &batch)).await??;
+                }
+                Ok::<(), ScanError>(())
+            }
+            .await;
+            // Whoever still reads must not wait for a ledger that failed.
+            waiting.close();
+            kept
+        };
+        let (result, kept) = futures::join!(read(Sink::new(self.part.name.clone(), batches)), keep);
+        kept.map(|()| result)
+    }
+
+    async fn control(&self) -> Result<Option<BTreeMap<ShareKind, u64>>, ScanError> {
+        match self.part.reader.control().await {
+            Ok(counts) => Ok(counts),
+            Err(
+                ReadError::Service {
+                    code: ProblemCode::Interrupted,
+                    ..
+                }
+                | ReadError::Closed(_),
+            ) => Ok(None),
+            Err(ReadError::Service { message, .. }) => {
+                let message = format!(
+                    "the service's own counts could not be read, so nothing confirms the scan's: {message}"
+                );
+                self.tell(Problem::new("*", ProblemCode::ControlUnavailable, message))
+                    .await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reads every scope that was listed; the problem is why it ended early.
+    async fn read_scopes(&self, sink: &Sink) -> Result<Option<Problem>, ScanError> {
+        let deadline = Instant::now() + self.part.stop_after;
+        let stop = AtomicBool::new(false);
+        let failures = AtomicU32::new(0);
+        let ended =
+            |now: Instant| stop.load(Ordering::Relaxed) || self.cancel.is_cancelled() || now >= deadline;
+        let pages = stream::unfold(Some(None::<String>), |after| async {
+            let after = after?;
+            if ended(Instant::now()) {
+                return None;
+            }
+            match self.scopes(after).await {
+                Ok(page) => {
+                    let next = page.last().map(|known| Some(known.scope.id.clone()));
+                    (!page.is_empty()).then_some((Ok(page), next))
+                }
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        let scopes = pages.flat_map(|page| match page {
+            Ok(page) => stream::iter(page.into_iter().map(Ok).collect::<Vec<_>>()),
+            Err(error) => stream::iter(vec![Err(error)]),
+        });
+        let paces = scopes.map(|known| async {
+            let known = known?;
+            if ended(Instant::now()) {
+                return Ok(None);
+            }
+            Ok::<_, ScanError>(Some(self.part.reader.read(&known, sink).await))
+        });
+        let mut paces = std::pin::pin!(paces.buffer_unordered(self.part.in_flight.max(1)));
+        let mut unread = false;
+        while let Some(pace) = paces.next().await {
+            match pace? {
+                None => unread = true,
+                Some(Pace::Read) => failures.store(0, Ordering::Relaxed),
+                Some(Pace::Failed) => {
+                    if failures.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                }
+                Some(Pace::Stop) => {
+                    stop.store(true, Ordering::Relaxed);
+                    unread = true;
+                }
+            }
+        }
+        let problem = |code, message: String| Some(Problem::new("*", code, message));
+        if self.cancel.is_cancelled() {
+            // The scan as a whole says that it was interrupted.
+            Ok(None)
+        } else if failures.load(Ordering::Relaxed) >= PATIENCE {
+            let words =
+                format!("{PATIENCE} accounts failed one after the other, so the others were not tried");
+            Ok(problem(ProblemCode::GivenUp, words))
+        } else if stop.load(Ordering::Relaxed) {
+            Ok(problem(
+                ProblemCode::GivenUp,
+                "the accounts after the one that says why were not tried".to_owned(),
+            ))
+        } else if unread || Instant::now() >= deadline {
+            let words = format!(
+                "the scan stopped after {} s, as `limits.stop_after` says",
+                self.part.stop_after.as_secs()
+            );
+            Ok(problem(ProblemCode::TimeLimit, words))
+        } else {
+            Ok(None)
+        }
+    }
+
+    async fn scopes(&self, after: Option<String>) -> Result<Vec<KnownScope>, ScanError> {
+        let (run, source) = (self.run.clone(), self.part.name.clone());
+        Ok(self
+            .desk
+            .ask(move |ledger| ledger.scopes_after(&run, &source, after.as_deref(), PAGE))
+            .await??)
+    }
+
+    /// What rules ask of people and groups: counted from the account list, or looked up one by one.
+    async fn learn_people(&self, whole: bool) -> Result<(), ScanError> {
+        let (run, source) = (self.run.clone(), self.part.name.clone());
+        if whole {
+            self.desk
+                .ask(move |ledger| ledger.count_members(&run, &source))
+                .await??;
+            return Ok(());
+        }
+        let accounts = self
+            .desk
+            .ask(move |ledger| ledger.untold_accounts(&run, &source, LOOK_UPS))
+            .await??;
+        if accounts.is_empty() || self.cancel.is_cancelled() {
+            return Ok(());
+        }
+        let looked = self
+            .sinking(async |sink| self.part.reader.look_up(&accounts, &sink).await)
+            .await?;
+        if let Err(error) = looked
+            && let Some(problem) = error.problem("*")
+        {
+            let problem = Problem {
+                code: ProblemCode::PeopleUnreadable,
+                ..problem
+            };
+            self.tell(problem).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the labels of the items that need them, account by account.
+    async fn enrich(&self, facts: &SourceFacts) -> Result<(), ScanError> {
+        let groups = stream::unfold(Some((None, (0, 0))), |state| async move {
+            let (pending, after) = state?;
+            match self.wants_of_next_owner(facts, pending, after).await {
+                Ok((Some(group), next)) => Some((Ok(group), next)),
+                Ok((None, _)) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        let classes = Arc::new(self.policy.classes.clone());
+        let failed = self
+            .sinking(async |sink| {
+                let (sink, classes) = (&sink, &classes);
+                let mut looks = std::pin::pin!(
+                    groups
+                        .map(|group| async move {
+                            let (owner, wants) = group?;
+                            if self.cancel.is_cancelled() {
+                                return Ok(Ok(()));
+                            }
+                            Ok::<_, ScanError>(self.part.reader.enrich(&owner, wants, classes, sink).await)
+                        })
+                        .buffer_unordered(self.part.in_flight.max(1))
+                );
+                let mut failed = None;
+                while let Some(looked) = looks.next().await {
+                    if let Err(error) = looked? {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+                Ok::<_, ScanError>(failed)
+            })
+            .await??;
+        if let Some(error) = failed
+            && let Some(problem) = error.problem("*")
+        {
+            self.tell(problem.clone()).await?;
+            let words = format!(
+                "the labels of some items could not be looked up: {}",
+                problem.message
+            );
+            self.tell(Problem::new("*", ProblemCode::LabelsUnreadable, words))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The wants of the next account that has any, and where to go on.
+    async fn wants_of_next_owner(
+        &self,
+        facts: &SourceFacts,
+        pending: Option<(String, Want)>,
+        mut after: (i64, i64),
+    ) -> Result<
+        (
+            Option<(String, Vec<Want>)>,
+            Option<(Option<(String, Want)>, (i64, i64))>,
+        ),
+        ScanError,
+    > {
+        let mut group: Option<(String, Vec<Want>)> = pending.map(|(owner, want)| (owner, vec![want]));
+        loop {
+            let (run, source) = (self.run.clone(), self.part.name.clone());
+            let digest = self.policy.classes.digest().to_owned();
+            let page = self
+                .desk
+                .ask(move |ledger| ledger.shares_by_owner(&run, &source, &digest, after, PAGE))
+                .await??;
+            if page.is_empty() {
+                return Ok((group, None));
+            }
+            let judge = Judge::new(self.policy, facts, self.run.now);
+            for (place, share) in page {
+                after = place;
+                let judged = judge.share(&share, &Past::default());
+                if policy::wants(self.policy, &share, &judged) == policy::Need::None
+                    || !share.item.path_is_owners
+                {
+                    continue;
+                }
+                let want = Want {
+                    scope: share.owner.id.clone(),
+                    item: share.item,
+                };
+                match &mut group {
+                    Some((owner, wants)) if *owner == want.scope && wants.len() < WANTS => wants.push(want),
+                    Some(_) => return Ok((group, Some((Some((want.scope.clone(), want)), after)))),
+                    None => group = Some((want.scope.clone(), vec![want])),
+                }
+            }
+        }
+    }
+
+    async fn trouble(&self, scope: &str, error: &ReadError) -> Result<(), ScanError> {
+        match error.problem(scope) {
+            Some(problem) => self.tell(problem).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn tell(&self, problem: Problem) -> Result<(), ScanError> {
+        let (run, source) = (self.run.clone(), self.part.name.clone());
+        Ok(self
+            .desk
+            .ask(move |ledger| ledger.problem(&run, &source, &problem))
+            .await??)
+    }
+}
+
+impl From<StoreError> for ScanError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}

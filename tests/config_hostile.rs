@@ -1,5 +1,7 @@
 //! Whatever is in a file, it is refused without a panic, soon, and without telling a secret.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may fail")]
+
 use std::path::Path;
 
 use proptest::prelude::*;

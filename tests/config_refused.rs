@@ -1,5 +1,7 @@
 //! What is wrong with keys, sources and secrets is refused with its place and a remedy: the screens as printed.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may fail")]
+
 use std::path::Path;
 
 use sharewarden::config::{self, Style};
@@ -22,7 +24,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn what_the_schema_refuses() {
+fn what_is_wrong_with_keys() {
     insta::assert_snapshot!(refused(
         r#"[policy]
 max_expire = "90d"
@@ -56,6 +58,34 @@ max_expire = "90d"
 
     3 errors in the configuration: nothing was sent
     "##);
+    insta::assert_snapshot!(refused(
+        r#"[policy.levels]
+link-without-pasword = "high"
+external-recipient = "urgent"
+"#
+    ), @r##"
+    error: unknown name `link-without-pasword` in `levels`
+     --> config.toml:2:1
+      |
+    2 | link-without-pasword = "high"
+      | ^^^^^^^^^^^^^^^^^^^^ not known here
+      |
+      = help: did you mean `link-without-password`?
+
+    error: `external-recipient` cannot be `urgent`
+     --> config.toml:3:22
+      |
+    3 | external-recipient = "urgent"
+      |                      ^^^^^^^^ not known
+      |
+      = help: `external-recipient` is one of: off, info, low, medium, high, critical
+
+    2 errors in the configuration: nothing was sent
+    "##);
+}
+
+#[test]
+fn what_is_wrong_with_types() {
     insta::assert_snapshot!(refused(
         r#"[policy]
 internal_domains = "example.org"
@@ -99,30 +129,6 @@ max_expiry = 90
     4 errors in the configuration: nothing was sent
     "##);
     insta::assert_snapshot!(refused(
-        r#"[policy.levels]
-link-without-pasword = "high"
-external-recipient = "urgent"
-"#
-    ), @r##"
-    error: unknown name `link-without-pasword` in `levels`
-     --> config.toml:2:1
-      |
-    2 | link-without-pasword = "high"
-      | ^^^^^^^^^^^^^^^^^^^^ not known here
-      |
-      = help: did you mean `link-without-password`?
-
-    error: `external-recipient` cannot be `urgent`
-     --> config.toml:3:22
-      |
-    3 | external-recipient = "urgent"
-      |                      ^^^^^^^^ not known
-      |
-      = help: `external-recipient` is one of: off, info, low, medium, high, critical
-
-    2 errors in the configuration: nothing was sent
-    "##);
-    insta::assert_snapshot!(refused(
         r#"[waiver]
 finding = "x"
 "#
@@ -137,6 +143,10 @@ finding = "x"
 
     1 error in the configuration: nothing was sent
     "##);
+}
+
+#[test]
+fn what_is_wrong_with_choices() {
     insta::assert_snapshot!(refused(
         r#"[mail]
 transport = { kind = "smpt", host = "mail.example.org" }
@@ -190,7 +200,7 @@ from = ""
 }
 
 #[test]
-fn what_is_wrong_with_sources() {
+fn what_is_missing_in_sources() {
     insta::assert_snapshot!(refused(
         r#"[[source]]
 name = "nc"
@@ -230,6 +240,10 @@ kind = "nextcloud"
 
     2 errors in the configuration: nothing was sent
     "##);
+}
+
+#[test]
+fn what_is_wrong_with_a_nextcloud() {
     insta::assert_snapshot!(refused(
         r#"[[source]]
 name = "cloud"
@@ -312,6 +326,10 @@ exclude = { users = ["[a"] }
 
     3 errors in the configuration: nothing was sent
     "##);
+}
+
+#[test]
+fn what_is_wrong_with_tenants_and_defaults() {
     insta::assert_snapshot!(refused(
         r#"[[source]]
 name = "m365"

@@ -1,5 +1,7 @@
 //! What is wrong with values is refused with its place and a remedy: the screens as printed.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may fail")]
+
 use std::path::Path;
 
 use sharewarden::config::{self, Style};
@@ -22,7 +24,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn what_is_wrong_with_exceptions() {
+fn what_is_wrong_with_waivers() {
     insta::assert_snapshot!(refused(
         r#"[[waiver]]
 rule = "link-without-expiry"
@@ -131,6 +133,10 @@ until = 2027-03-31
 
     1 error in the configuration: nothing was sent
     "##);
+}
+
+#[test]
+fn what_is_wrong_with_exceptions() {
     insta::assert_snapshot!(refused(
         r#"[[gap]]
 source = "cloud"
@@ -195,7 +201,7 @@ label = "confidential"
 }
 
 #[test]
-fn what_is_wrong_with_values() {
+fn what_is_wrong_with_times_and_domains() {
     insta::assert_snapshot!(refused(
         r#"[policy]
 max_expiry = "90 bananas"
@@ -262,6 +268,10 @@ own_networks = ["192.0.2.0/33"]
 
     3 errors in the configuration: nothing was sent
     "##);
+}
+
+#[test]
+fn what_is_wrong_with_enforcement_and_schedule() {
     insta::assert_snapshot!(refused(
         r#"[enforce]
 freeze = ["2027-01-04/2026-12-19"]

@@ -1,5 +1,7 @@
 //! What the documentation promises is accepted, shown and described: every key, every form.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail")]
+
 use std::{
     collections::BTreeSet,
     path::Path,
@@ -272,7 +274,7 @@ fn settings_mean_what_the_example_says() {
     };
     assert_eq!(cloud.url.as_str(), "https://cloud.example.org/");
     assert!(matches!(&cloud.auth, NextcloudAuth::AppPassword { user, .. } if user == "alice"));
-    assert_eq!(cloud.limits.stop_after, Duration::from_secs(6 * 3600));
+    assert_eq!(cloud.limits.stop_after, Duration::from_hours(6));
     let SourceDetails::Microsoft365(tenant) = &settings.source("m365").unwrap().kind else {
         panic!("a tenant");
     };

@@ -31,7 +31,7 @@ pub(super) fn values(tree: &Table<'_>, state: &Path) -> Vec<Computed> {
     let database = state.join("state.db");
     add(
         vec![Key("state"), Key("path")],
-        string(&database.to_string_lossy()),
+        string(database.to_string_lossy()),
     );
     let internal =
         inner(tree, "policy").and_then(|policy| policy.get("internal_domains")?.get_ref().as_array());

@@ -135,20 +135,43 @@ pub enum Style {
     Coloured,
 }
 
+/// No report tells more; whoever has more to put right starts with these.
+const MOST: usize = 100;
+
 /// Everything that is wrong with a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    pub(super) diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
+    /// How many more there are than are told.
+    more: usize,
 }
 
 impl Report {
+    /// Puts what was found into the order of the files.
+    pub(super) fn new(mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort_by_key(|it| it.labels.first().map_or(0, |label| label.place.position()));
+        let more = diagnostics.len().saturating_sub(MOST);
+        diagnostics.truncate(MOST);
+        Self { diagnostics, more }
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    pub(super) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.diagnostics
+    }
+
     /// What is wrong, in the order of the files.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
-    /// All diagnostics, an empty line between two, and how many there are.
+    /// All diagnostics, an empty line between two, and how many errors there are.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
         let mut text = String::new();
@@ -161,21 +184,23 @@ impl Report {
             .iter()
             .filter(|d| d.severity == Severity::Error)
             .count();
-        text.push_str(&match errors {
-            0 => "the configuration can be used".to_owned(),
-            1 => "1 error: the configuration cannot be used, nothing was sent".to_owned(),
-            n => format!("{n} errors: the configuration cannot be used, nothing was sent"),
-        });
-        text.push('\n');
-        text
+        let shown = if self.more > 0 {
+            format!(", the first {MOST} are shown")
+        } else {
+            String::new()
+        };
+        let count = match errors + self.more {
+            0 => return text,
+            1 => "1 error".to_owned(),
+            all => format!("{all} errors"),
+        };
+        text + &format!("{count} in the configuration{shown}: nothing was sent\n")
     }
 }
 
 impl From<Diagnostic> for Report {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self {
-            diagnostics: vec![diagnostic],
-        }
+        Self::new(vec![diagnostic])
     }
 }
 

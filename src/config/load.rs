@@ -13,7 +13,7 @@ use serde_json::Value;
 use toml::{Spanned, de::DeTable};
 
 use super::{
-    Diagnostic, Locations, Report, Settings, computed, locate, schema,
+    Diagnostic, Locations, Report, Settings, blank, computed, locate, schema,
     shape::{self, Findings},
     show,
     text::{self, Texts},
@@ -48,10 +48,6 @@ impl Loaded {
     #[must_use]
     pub fn summary(&self) -> String {
         let settings = &self.settings;
-        let mut text = String::new();
-        for file in &self.files {
-            text.push_str(&text::harmless(&format!("read {}\n", file.display())));
-        }
         let count = |number: usize, one: &str| match number {
             1 => format!("1 {one}"),
             _ => format!("{number} {one}s"),
@@ -62,8 +58,13 @@ impl Loaded {
             count(settings.policy.waivers.len(), "waiver"),
             count(settings.policy.gaps.len(), "accepted gap"),
         ];
-        text.push_str(&format!("the configuration can be used: {}\n", parts.join(", ")));
-        text
+        let mut lines: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| format!("read {}\n", file.display()))
+            .collect();
+        lines.push(format!("the configuration can be used: {}\n", parts.join(", ")));
+        text::harmless(&lines.concat())
     }
 }
 
@@ -86,9 +87,7 @@ pub fn load(locations: &Locations, now: Timestamp) -> Result<Loaded, Report> {
     if problems.is_empty() {
         assemble(&read, locations, now)
     } else {
-        Err(Report {
-            diagnostics: problems,
-        })
+        Err(Report::new(problems))
     }
 }
 
@@ -135,10 +134,7 @@ fn assemble(files: &[(PathBuf, String)], locations: &Locations, now: Timestamp) 
     for (path, text) in files {
         let (tree, errors) = DeTable::parse_recoverable(text);
         let base = texts.next_base();
-        texts.add(
-            path,
-            text::blank_secrets(text, tree.get_ref(), !errors.is_empty()),
-        );
+        texts.add(path, blank::secrets(text, tree.get_ref(), !errors.is_empty()));
         parsed.push((tree::moved_table(tree.into_inner(), base), errors, base));
     }
     let mut findings = Findings::new(&texts);
@@ -165,9 +161,7 @@ fn assemble(files: &[(PathBuf, String)], locations: &Locations, now: Timestamp) 
         Loaded {
             settings,
             files: files.iter().map(|(path, _)| path.clone()).collect(),
-            warnings: Report {
-                diagnostics: warnings,
-            },
+            warnings: Report::new(warnings),
             shown,
         }
     })
@@ -213,7 +207,7 @@ fn finish(
                     .at(texts.place(&span), "here")
                     .remedy("`sharewarden config schema` says what can stand here"),
             );
-            return Err(Report { diagnostics });
+            return Err(Report::new(diagnostics));
         }
     };
     let (settings, errors, warnings) = validate::validate(&file, digest, texts, today, taken);
@@ -221,7 +215,7 @@ fn finish(
     if diagnostics.is_empty() {
         Ok((settings, warnings, shown))
     } else {
-        Err(Report { diagnostics })
+        Err(Report::new(diagnostics))
     }
 }
 

@@ -160,11 +160,10 @@ pub(super) fn form(schema: &Value) -> Form<'_> {
         return choice(choices);
     }
     match schema.get("type").and_then(Value::as_str) {
-        Some("object") => Form::Table(schema),
         Some("array") => Form::List(schema.get("items")),
         Some("string") if schema.get("format").is_some_and(|format| format == "date") => Form::Date,
+        Some("object") | None => Form::Table(schema),
         Some(plain) => Form::Plain(plain),
-        None => Form::Table(schema),
     }
 }
 

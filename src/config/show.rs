@@ -13,19 +13,20 @@ use super::{
 
 /// The table of a whole configuration, completed with defaults, as TOML.
 pub(super) fn show(table: &Table<'_>, schema: &Value) -> String {
-    let mut text = String::new();
-    show_table(table, schema, "", &mut text);
-    text.trim_start().to_owned()
+    let mut lines = Vec::new();
+    show_table(table, schema, "", &mut lines);
+    lines.push(String::new());
+    lines.join("\n").trim_start().to_owned()
 }
 
-fn show_table(table: &Table<'_>, schema: &Value, path: &str, text: &mut String) {
+fn show_table(table: &Table<'_>, schema: &Value, path: &str, lines: &mut Vec<String>) {
     let schema_of = |name: &str| schema::property(schema, name).or_else(|| schema::any_property(schema));
     for (name, value) in table {
         let name = name.get_ref().as_ref();
         if schema_of(name).is_some_and(schema::is_secret) {
-            text.push_str(&format!("{} = \"***\"{}\n", key(name), note(value.get_ref())));
+            lines.push(format!("{} = \"***\"{}", key(name), note(value.get_ref())));
         } else if !is_section(value.get_ref()) {
-            text.push_str(&format!("{} = {}\n", key(name), plain(value.get_ref())));
+            lines.push(format!("{} = {}", key(name), plain(value.get_ref())));
         }
     }
     for (name, value) in table {
@@ -40,14 +41,14 @@ fn show_table(table: &Table<'_>, schema: &Value, path: &str, text: &mut String) 
         };
         match value.get_ref() {
             DeValue::Table(inner) if !inner.is_empty() => {
-                text.push_str(&format!("\n[{path}]\n"));
-                show_table(inner, chosen(inner, schema), &path, text);
+                lines.push(format!("\n[{path}]"));
+                show_table(inner, chosen(inner, schema), &path, lines);
             }
             DeValue::Array(values) if is_section(value.get_ref()) => {
                 let items = schema.get("items").unwrap_or(schema);
                 for inner in values.iter().filter_map(|value| value.get_ref().as_table()) {
-                    text.push_str(&format!("\n[[{path}]]\n"));
-                    show_table(inner, chosen(inner, items), &path, text);
+                    lines.push(format!("\n[[{path}]]"));
+                    show_table(inner, chosen(inner, items), &path, lines);
                 }
             }
             _ => {}
@@ -128,7 +129,10 @@ fn quoted(text: &str) -> String {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if steers(c) => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if steers(c) => {
+                let code = format!("\\u{:04X}", u32::from(c));
+                quoted.push_str(&code);
+            }
             c => quoted.push(c),
         }
     }

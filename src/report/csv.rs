@@ -23,16 +23,24 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
 pub fn write(pages: &dyn Pages, out: &mut dyn Write) -> io::Result<()> {
     let run = &pages.header().run;
     let mut table = csv::Writer::from_writer(out);
-    table.write_record(columns())?;
+    table.write_record(columns()).map_err(of_csv)?;
     pages.findings(&mut |finding| {
-        table.write_field(&*text::csv_cell(&run.id))?;
-        table.write_field(run.verdict.as_str())?;
+        table.write_field(&*text::csv_cell(&run.id)).map_err(of_csv)?;
+        table.write_field(run.verdict.as_str()).map_err(of_csv)?;
         for (_, value) in flat::FIELDS {
-            table.write_field(cell(&value(&finding)))?;
+            table.write_field(cell(&value(&finding))).map_err(of_csv)?;
         }
-        Ok(table.write_record(None::<&[u8]>)?)
+        table.write_record(None::<&[u8]>).map_err(of_csv)
     })?;
     table.flush()
+}
+
+/// Keeps the kind of what went wrong beneath, a closed pipe above all; the crate's own conversion drops it.
+fn of_csv(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn cell(value: &Value) -> String {

@@ -245,6 +245,8 @@ fn fate(connection: &Connection, run: &Run, row: &Row, stale_before: i64) -> Res
             outcome: ScopeOutcome::Skipped,
             searched: false,
         }) if node && row.read_at >= stale_before => Ok(Fate::Known),
+        // A scan of some accounts did not cover it: it stays what it was, as long as that is not too old.
+        None if !run.scope.users.is_empty() && row.read_at >= stale_before => Ok(Fate::Known),
         _ => Ok(Fate::NotChecked),
     }
 }

@@ -53,8 +53,8 @@ impl Ledger {
             .collect()
     }
 
-    /// The accounts that shares read in this run name and of which the service itself has not told in this
-    /// run, after `after`: whose details a scan of one account has to ask for.
+    /// The accounts that shares read in this run name and of which the service itself has never told: whose
+    /// details a scan of one account has to ask for.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -67,7 +67,7 @@ impl Ledger {
                  SELECT v.owner, v.shared_by, v.body FROM share s JOIN share_version v ON v.share = s.id
                  WHERE s.source = ?1 AND s.read_run = ?2 AND v.to_run IS NULL
              )
-             SELECT key FROM principal WHERE class = ?3 AND (told_run IS NULL OR told_run < ?2) AND id IN (
+             SELECT key FROM principal WHERE class = ?3 AND told_run IS NULL AND id IN (
                  SELECT owner FROM seen UNION SELECT shared_by FROM seen
                  UNION SELECT r.value FROM seen, json_each(seen.body, '$.r') r
              ) ORDER BY key LIMIT ?4",

@@ -115,8 +115,8 @@ pub struct SmtpLogin {
 pub enum Tls {
     /// Upgraded before anything is said; no upgrade, no mail.
     Starttls,
-    /// From the first byte.
-    Tls,
+    /// From the first byte (`tls = "tls"`).
+    Immediate,
     /// Not at all; towards loopback only.
     None,
 }

@@ -108,12 +108,6 @@ impl Patterns {
         self.set.is_match(name)
     }
 
-    /// The patterns, compiled.
-    #[must_use]
-    pub fn set(&self) -> &GlobSet {
-        &self.set
-    }
-
     /// As they were written.
     #[must_use]
     pub fn written(&self) -> &[String] {

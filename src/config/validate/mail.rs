@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     config::{
+        addresses,
         settings::{Attachment, MailMode, MailOwner, MailSettings, SecureRoute, SmtpLogin, Tls, Transport},
-        values::{self, Wrong},
+        values::Wrong,
         written::{self, At, Mail, MailTransport},
     },
     model::{SourceKind, SourceName},
@@ -18,14 +19,20 @@ use crate::{
 
 /// What the files say of letters.
 pub(super) fn mail(it: &mut Context<'_>, written: &Mail, sources: &[(&str, SourceKind)]) -> MailSettings {
-    let allowed_domains = it.all("allowed_domains", &written.allowed_domains, values::domain);
-    let allowed = allowed_domains.as_slice();
+    let allowed_domains = it.all("allowed_domains", &written.allowed_domains, addresses::domain);
+    // While nothing is sent, addresses are held against what is written only, not against a default.
+    let stated = written
+        .allowed_domains
+        .first()
+        .is_some_and(|word| it.texts.place(&word.span()).is_some());
+    let held = stated || *written.mode.get() != written::MailMode::Off;
+    let allowed = if held { allowed_domains.as_slice() } else { &[] };
     let settings = MailSettings {
         mode: mode(it, written, allowed),
         min_level: written.min_level.0,
         max_letters: written.max_letters,
-        from: it.maybe("from", written.from.as_ref(), values::mailbox),
-        reply_to: it.maybe("reply_to", written.reply_to.as_ref(), values::mailbox),
+        from: it.maybe("from", written.from.as_ref(), addresses::mailbox),
+        reply_to: it.maybe("reply_to", written.reply_to.as_ref(), addresses::mailbox),
         transport: written
             .transport
             .as_ref()
@@ -55,13 +62,13 @@ pub(super) fn mail(it: &mut Context<'_>, written: &Mail, sources: &[(&str, Sourc
 
 fn mode(it: &mut Context<'_>, written: &Mail, allowed: &[String]) -> MailMode {
     let redirect_to = recipient(it, "redirect_to", written.redirect_to.as_ref(), allowed);
-    match written.mode {
+    match written.mode.get() {
         written::MailMode::Off => MailMode::Off,
         written::MailMode::On => MailMode::On,
         written::MailMode::Pilot => {
             if written.redirect_to.is_none() {
                 it.missing(
-                    &(0..0),
+                    &written.mode.span(),
                     "redirect_to",
                     "`mode = \"pilot\"` in [mail] sends everything to one address, and there is none",
                     "add `redirect_to = \"it-security@example.org\"` to [mail]",
@@ -79,16 +86,21 @@ fn complete(it: &mut Context<'_>, written: &Mail, settings: &MailSettings) {
     if written.from.is_none() {
         let remedy =
             "add `from = \"Share audit <it-security@example.org>\"` to [mail], or set its `mode` to \"off\"";
-        it.missing(&(0..0), "from", "letters have no sender", remedy);
+        it.missing(&written.mode.span(), "from", "letters have no sender", remedy);
     }
     if written.transport.is_none() {
         let remedy = "add `transport = { kind = \"smtp\", host = \"mail.example.org\" }` to [mail], or set its `mode` to \"off\"";
-        it.missing(&(0..0), "transport", "letters have no way to leave", remedy);
+        it.missing(
+            &written.mode.span(),
+            "transport",
+            "letters have no way to leave",
+            remedy,
+        );
     }
     if settings.allowed_domains.is_empty() {
         let remedy = "add `allowed_domains = [\"example.org\"]` to [mail], or `internal_domains` to [policy]";
         it.missing(
-            &(0..0),
+            &written.mode.span(),
             "allowed_domains",
             "there is no domain that may be written to",
             remedy,
@@ -104,15 +116,15 @@ fn recipient(
     allowed: &[String],
 ) -> Option<String> {
     let word = word?;
-    let address = it.one(key, word, values::address)?;
-    if !allowed.is_empty() && !values::is_beneath(values::domain_of(&address), allowed) {
+    let address = it.one(key, word, addresses::address)?;
+    if !allowed.is_empty() && !addresses::is_beneath(addresses::domain_of(&address), allowed) {
         it.error(
             &word.span(),
             &format!("`{key}` is an address that is never written to"),
             "not in `allowed_domains`",
             &format!(
                 "add \"{}\" to `allowed_domains` in [mail]",
-                values::domain_of(&address)
+                addresses::domain_of(&address)
             ),
         );
     }
@@ -135,7 +147,7 @@ fn transport(
             let parsed = it.one("host", host, self::host)?;
             let how = match tls.get() {
                 written::Tls::Starttls => Tls::Starttls,
-                written::Tls::Tls => Tls::Tls,
+                written::Tls::Immediate => Tls::Immediate,
                 written::Tls::None => Tls::None,
             };
             let borrowed = match &parsed {
@@ -143,7 +155,7 @@ fn transport(
                 Host::Ipv4(address) => Host::Ipv4(*address),
                 Host::Ipv6(address) => Host::Ipv6(*address),
             };
-            if how == Tls::None && !values::is_loopback(&borrowed) {
+            if how == Tls::None && !addresses::is_loopback(&borrowed) {
                 it.error(
                     &tls.span(),
                     "letters would travel in the clear",
@@ -178,7 +190,7 @@ fn transport(
             };
             let usual = match how {
                 Tls::Starttls => 587,
-                Tls::Tls => 465,
+                Tls::Immediate => 465,
                 Tls::None => 25,
             };
             Some(Transport::Smtp {
@@ -193,7 +205,7 @@ fn transport(
             })
         }
         MailTransport::Graph { source, sender } => {
-            let sender = it.one("sender", sender, values::address)?;
+            let sender = it.one("sender", sender, addresses::address)?;
             match sources.iter().find(|(name, _)| name == source.get()) {
                 Some((_, SourceKind::Microsoft365)) => {}
                 Some(_) => it.error(
@@ -277,8 +289,8 @@ fn routes(it: &mut Context<'_>, written: &[At<written::SecureRoute>]) -> Vec<Sec
     let mut routes: Vec<SecureRoute> = Vec::new();
     for entry in written {
         let words = entry.get();
-        let suffix = it.one("suffix", &words.suffix, values::domain);
-        let becomes = it.one("becomes", &words.becomes, values::domain);
+        let suffix = it.one("suffix", &words.suffix, addresses::domain);
+        let becomes = it.one("becomes", &words.becomes, addresses::domain);
         let (Some(suffix), Some(becomes)) = (suffix, becomes) else {
             continue;
         };

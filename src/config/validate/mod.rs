@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Span, civil::Date};
 
 use super::{
     Diagnostic, FileRef, SecretRef, Settings,
+    blank::is_variable,
     settings::Patterns,
     text::Texts,
     values::{self, Wrong},
@@ -211,8 +212,29 @@ impl Context<'_> {
         FileRef::new(self.path(path), self.texts.place(&path.span()))
     }
 
-    fn secret(&self, secret: &At<written::Secret>) -> SecretRef {
+    fn secret(&mut self, secret: &At<written::Secret>) -> SecretRef {
         let span = secret.span();
+        match secret.get() {
+            written::Secret::Env(name) if !is_variable(name) => self.error(
+                &span,
+                "`env` names no variable of the environment",
+                "not a variable's name",
+                "give the variable's name, never the secret itself: `{ env = \"NC_PASSWORD\" }`",
+            ),
+            written::Secret::Credential(name) if name.contains('/') || name.starts_with('.') => self.error(
+                &span,
+                "`credential` is a name, not a path",
+                "not a credential's name",
+                "give the name that stands before the colon in `LoadCredential=`",
+            ),
+            written::Secret::Command(words) if words.is_empty() => self.error(
+                &span,
+                "`command` is empty",
+                "nothing to run",
+                "name a program and its arguments: `{ command = [\"pass\", \"show\", \"nextcloud\"] }`",
+            ),
+            _ => {}
+        }
         SecretRef::new(secret.get(), &self.folder(&span), self.texts.place(&span))
     }
 

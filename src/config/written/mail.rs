@@ -48,7 +48,8 @@ pub(in crate::config) enum Tls {
     /// Upgraded before anything is said; no upgrade, no mail.
     Starttls,
     /// From the first byte.
-    Tls,
+    #[serde(rename = "tls")]
+    Immediate,
     /// Not at all; towards loopback only.
     None,
 }
@@ -59,7 +60,7 @@ pub(in crate::config) enum Tls {
 pub(in crate::config) struct Mail {
     /// Whether owners are mailed.
     #[schemars(extend("default" = "off"))]
-    pub(in crate::config) mode: MailMode,
+    pub(in crate::config) mode: At<MailMode>,
     /// Where all letters of a pilot go.
     pub(in crate::config) redirect_to: Option<At<String>>,
     /// The least level that owners hear of.

@@ -104,10 +104,10 @@ pub(in crate::config) enum Include {
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct MicrosoftLimits {
     /// Resource units a minute; the default follows from `license_count`.
-    #[schemars(range(min = 10))]
+    #[schemars(range(min = 1))]
     pub(in crate::config) units_per_minute: Option<u64>,
     /// Resource units a day; the default follows from `license_count`.
-    #[schemars(range(min = 1000))]
+    #[schemars(range(min = 1))]
     pub(in crate::config) units_per_day: Option<u64>,
     /// Requests at the same time.
     #[schemars(range(min = 1, max = 64), extend("default" = 4))]

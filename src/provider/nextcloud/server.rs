@@ -1,0 +1,136 @@
+//! What concerns the server as a whole: the credential, its settings, its own counts, its tags.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::labels::KnownTags;
+use super::ocs::Ocs;
+use super::{Credential, Nextcloud, REFUSALS, nodes, settings};
+use crate::model::{Fact, Problem, ProblemCode, Reading, ShareKind, SourceFacts};
+use crate::provider::{ReadError, Sink};
+
+impl Nextcloud {
+    pub(super) async fn open_source(&self) -> Result<SourceFacts, ReadError> {
+        if matches!(self.setup.credential, Credential::AppApi { .. }) {
+            self.check_app().await?;
+        }
+        let data = loop {
+            let account = self.anybody();
+            let request = self.ocs.ocs(&["cloud", "capabilities"], &[])?;
+            match self.ocs.data::<Value>(&self.ocs.signed(request, account)?).await {
+                Err(
+                    refusal @ ReadError::Service {
+                        code: ProblemCode::Unauthorized,
+                        ..
+                    },
+                ) => {
+                    self.give_up(account, refusal)?;
+                }
+                data => break data?,
+            }
+        };
+        if settings::sharing_is_off(&data) {
+            return Err(ReadError::service(
+                ProblemCode::SharingDisabled,
+                "sharing is switched off on this server: it lists no shares, those that exist included",
+            ));
+        }
+        let mut facts = settings::facts(&data);
+        if self.setup.disabled_links_dead {
+            facts.set(Fact::DisabledAccountsLinksDead, true);
+        }
+        Ok(facts)
+    }
+
+    /// Remembers that an account's own password was refused; the error where no other may be tried.
+    pub(super) fn give_up(&self, account: &str, refusal: ReadError) -> Result<(), ReadError> {
+        let Credential::Passwords(passwords) = &self.setup.credential else {
+            return Err(refusal);
+        };
+        let mut refused = self.refused();
+        refused.insert(account.to_owned());
+        if refused.len() >= REFUSALS.min(passwords.len()) {
+            Err(refusal)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Asks whether the registration is good: one request, since wrong secrets are counted.
+    pub(super) async fn check_app(&self) -> Result<(), ReadError> {
+        let request = self.ocs.ocs(&["apps", "app_api", "ex-app", "state"], &[])?;
+        let state: Value = self.ocs.data(&self.ocs.signed(request, "")?).await.map_err(|error| match error {
+            ReadError::Service { code: ProblemCode::Unauthorized, .. } => ReadError::service(
+                ProblemCode::Unauthorized,
+                "the server does not accept the AppAPI secret; check `app_id` and `secret` of this source against what \
+                 was registered (`occ app_api:app:list` names the registered apps)",
+            ),
+            ReadError::Service { code: ProblemCode::Forbidden, message } => ReadError::service(
+                ProblemCode::Forbidden,
+                format!("{message}; AppAPI seems not to be enabled (`occ app:enable app_api`)"),
+            ),
+            other => other,
+        })?;
+        let enabled =
+            state.as_i64() == Some(1) || state.as_bool() == Some(true) || state.as_str() == Some("1");
+        if enabled {
+            return Ok(());
+        }
+        Err(ReadError::service(
+            ProblemCode::Forbidden,
+            "the auditor's registration is disabled in AppAPI; enable it with `occ app_api:app:enable`",
+        ))
+    }
+
+    pub(super) async fn control_totals(&self) -> Result<Option<BTreeMap<ShareKind, u64>>, ReadError> {
+        let request = self.ocs.ocs(&["apps", "serverinfo", "api", "v1", "info"], &[])?;
+        let request = match (&self.setup.statistics_token, self.admin()) {
+            (Some(token), _) => Ocs::with_token(request, token)?,
+            (None, Some(admin)) => self.ocs.signed(request, admin)?,
+            (None, None) => return Ok(None),
+        };
+        let data: Value = self.ocs.data(&request).await?;
+        Ok(settings::counts(&data))
+    }
+
+    /// The configured tags that the server has; those that it lacks or hides are told once.
+    pub(super) async fn known_tags(&self, sink: &Sink) -> Result<&KnownTags, ReadError> {
+        self.tags
+            .get_or_try_init(|| async {
+                let mut tags = nodes::tags(&self.ocs, self.anybody()).await?;
+                tags.retain(|tag| self.setup.classes.tags().any(|name| name == tag.name));
+                let missing: Vec<_> =
+                    self.setup.classes.tags().filter(|name| tags.iter().all(|tag| tag.name != *name)).collect();
+                let hidden: Vec<_> = tags.iter().filter(|tag| tag.hidden).map(|tag| tag.name.as_str()).collect();
+                let mut collector = sink.of(None);
+                if !missing.is_empty() {
+                    let words = format!("the server has no tag {}, or hides it from this account", list(&missing));
+                    collector.push(Reading::Problem(Problem::new("*", ProblemCode::TagUnknown, words))).await?;
+                }
+                if !hidden.is_empty() {
+                    let words = format!(
+                        "the tag {} is visible to administrators only, and the server tells nobody else which files \
+                         carry it; make it visible, or classify by path",
+                        list(&hidden)
+                    );
+                    collector.push(Reading::Problem(Problem::new("*", ProblemCode::TagHidden, words))).await?;
+                }
+                collector.flush().await?;
+                // Without an administrator, a tag that is missing may be one that is hidden.
+                let more = !hidden.is_empty() || (!missing.is_empty() && self.admin().is_none());
+                tags.retain(|tag| !tag.hidden);
+                Ok::<_, ReadError>(KnownTags { tags, more })
+            })
+            .await
+    }
+}
+
+/// Names for people, quoted.
+fn list(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{}`", name.escape_debug()))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -114,6 +114,12 @@ impl Patterns {
         &self.written
     }
 
+    /// The patterns, compiled; they compare names without regard to case.
+    #[must_use]
+    pub fn set(&self) -> &GlobSet {
+        &self.set
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,7 +1,5 @@
 //! Where files are looked for, how they are laid over one another, and what they refer to.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail")]
-
 use std::{
     fs,
     path::{Path, PathBuf},

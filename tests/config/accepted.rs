@@ -1,7 +1,5 @@
 //! What the documentation promises is accepted, shown and described: every key, every form.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail")]
-
 use std::{
     collections::BTreeSet,
     path::Path,
@@ -12,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sharewarden::config::{self, Change, Loaded, MailMode, NextcloudAuth, SourceDetails, Transport};
 
-const EXAMPLE: &str = include_str!("../config.example.toml");
-const DOCUMENTATION: &str = include_str!("../docs/configuration.md");
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
 
 fn now() -> Timestamp {
     "2026-11-23T02:00:00Z".parse().unwrap()

@@ -1,27 +1,6 @@
 //! What is wrong with values is refused with its place and a remedy: the screens as printed.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may fail")]
-
-use std::path::Path;
-
-use sharewarden::config::{self, Style};
-
-/// A source that nothing is wrong with.
-const GOOD: &str = r#"
-[[source]]
-name = "cloud"
-kind = "nextcloud"
-url = "https://cloud.example.org"
-auth = { method = "login" }
-"#;
-
-/// The screen for a configuration with this in it.
-fn refused(text: &str) -> String {
-    let text = format!("{text}{GOOD}");
-    let now = "2026-11-23T02:00:00Z".parse().unwrap();
-    let report = config::parse(Path::new("config.toml"), &text, now).expect_err("refused");
-    report.render(Style::Plain)
-}
+use super::refused;
 
 #[test]
 fn what_is_wrong_with_waivers() {

@@ -1,28 +1,11 @@
 //! Whatever is in a file, it is refused without a panic, soon, and without telling a secret.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may fail")]
-
 use std::path::Path;
 
 use proptest::prelude::*;
 use sharewarden::config::{self, Style};
 
-/// A source that nothing is wrong with.
-const GOOD: &str = r#"
-[[source]]
-name = "cloud"
-kind = "nextcloud"
-url = "https://cloud.example.org"
-auth = { method = "login" }
-"#;
-
-/// The screen for a configuration with this in it.
-fn refused(text: &str) -> String {
-    let text = format!("{text}{GOOD}");
-    let now = "2026-11-23T02:00:00Z".parse().unwrap();
-    let report = config::parse(Path::new("config.toml"), &text, now).expect_err("refused");
-    report.render(Style::Plain)
-}
+use super::refused;
 
 #[test]
 fn an_empty_configuration_names_no_source() {

@@ -245,6 +245,9 @@ impl Writer<'_> {
             if read_scope.as_deref() == self.scope {
                 return self.repeated(share, row, &version);
             }
+            if self.is_another(share, row, &version)? {
+                return self.doubtful(share);
+            }
             if !share.item.path_is_owners {
                 return Ok(());
             }
@@ -263,6 +266,28 @@ impl Writer<'_> {
         if current.as_deref() == Some(&version.digest) {
             return Ok(());
         }
+        self.doubtful(share)
+    }
+
+    /// Whether the same id means something else in another account's listing: another owner's, or another item.
+    /// Whoever sees a share, these are the same.
+    fn is_another(&mut self, share: &Share, row: i64, version: &VersionRow) -> Result<bool> {
+        if share
+            .unknown
+            .iter()
+            .any(|field| field == "owner" || field == "item.id")
+        {
+            return Ok(false);
+        }
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT 1 FROM share_version WHERE share = ?1 AND to_run IS NULL AND (owner <> ?2 OR item <> ?3)",
+            )?
+            .exists(params![row, version.owner, version.item])?)
+    }
+
+    fn doubtful(&mut self, share: &Share) -> Result<()> {
         self.problem(&Problem::new(
             self.scope.unwrap_or("*"),
             ProblemCode::MalformedShare,

@@ -219,7 +219,6 @@ impl Writer<'_> {
             .map(|each| self.principal(each))
             .collect::<Result<Vec<_>>>()?;
         let item = self.item(share)?;
-        let version = VersionRow::of(share, owner, shared_by, item, recipients)?;
         let known: Option<(i64, i64, Option<String>)> = self
             .connection
             .prepare_cached("SELECT id, read_run, read_scope FROM share WHERE source = ?1 AND key = ?2")?
@@ -227,6 +226,22 @@ impl Writer<'_> {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()?;
+        // Where the owner's list is not read, a resharer's name for the folder does not replace the owner's.
+        let path = match &known {
+            Some((row, ..)) if !share.item.path_is_owners => {
+                sharing::owners_path(self.connection, *row, owner, item)?
+            }
+            _ => None,
+        };
+        let version = match path {
+            Some(path) => {
+                let mut at_owners = share.clone();
+                at_owners.item.path = path;
+                at_owners.item.path_is_owners = true;
+                VersionRow::of(&at_owners, owner, shared_by, item, recipients)?
+            }
+            None => VersionRow::of(share, owner, shared_by, item, recipients)?,
+        };
         let now = self.run.now.as_second();
         let Some((row, read_run, read_scope)) = known else {
             let row = self

@@ -91,20 +91,23 @@ impl SourceRun<'_> {
         let found = self
             .sinking(async |sink| self.part.reader.discover(&users, &sink).await)
             .await?;
-        match found {
-            Ok(complete) => {
-                if complete {
-                    let (run, source) = (self.run.clone(), self.part.name.clone());
-                    self.desk
-                        .ask(move |ledger| ledger.mark_gone_accounts(&run, &source))
-                        .await??;
-                }
+        let complete = match found {
+            Ok(complete) => complete,
+            Err(error) => {
+                self.trouble("*", &error).await?;
+                false
             }
-            Err(error) => self.trouble("*", &error).await?,
-        }
+        };
         let stopped = self.sinking(async |sink| self.read_scopes(&sink).await).await??;
         if let Some(problem) = stopped {
             self.tell(problem).await?;
+        }
+        if complete {
+            // After reading, since shares name accounts that the list does not: those that were deleted.
+            let (run, source) = (self.run.clone(), self.part.name.clone());
+            self.desk
+                .ask(move |ledger| ledger.mark_gone_accounts(&run, &source))
+                .await??;
         }
         if whole && !self.cancel.is_cancelled() {
             reading.after = self.control().await?;
@@ -343,10 +346,10 @@ impl SourceRun<'_> {
         let mut group: Option<(String, Vec<Want>)> = pending.map(|(owner, want)| (owner, vec![want]));
         loop {
             let (run, source) = (self.run.clone(), self.part.name.clone());
-            let digest = self.policy.classes.digest().to_owned();
+            // Labels of earlier runs do not count: since then a tag may have been set, or a file put beneath.
             let page = self
                 .desk
-                .ask(move |ledger| ledger.shares_by_owner(&run, &source, &digest, after, PAGE))
+                .ask(move |ledger| ledger.shares_by_owner(&run, &source, "", after, PAGE))
                 .await??;
             if page.is_empty() {
                 return Ok((group, None));

@@ -10,3 +10,7 @@ mod exits;
 mod harness;
 #[cfg(test)]
 mod listed;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod state;

@@ -17,8 +17,6 @@ use crate::provider::{Pace, ReadError, Sink};
 const LISTING_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// How long a listing may take.
 const LISTING_TIME: Duration = Duration::from_hours(1);
-/// How often a listing is asked for again after it broke off.
-const LISTING_TRIES: u32 = 3;
 
 impl Nextcloud {
     pub(super) async fn read_scope(&self, known: &KnownScope, sink: &Sink) -> Result<Pace, ReadError> {
@@ -95,16 +93,11 @@ impl Nextcloud {
             .signed(request, account)?
             .max_body(LISTING_BYTES)
             .within(LISTING_TIME);
-        let mut tries = 0;
+        let mut tries = self.ocs.tries();
         loop {
-            tries += 1;
-            match self.list_once(&request, account, zone, sink).await {
-                // Nothing is lost by reading it again: a share that was kept already is the same share.
-                Err(ReadError::Service {
-                    code: ProblemCode::Truncated,
-                    ..
-                }) if tries < LISTING_TRIES => {}
-                result => return result,
+            let read = self.list_once(&request, account, zone, sink).await;
+            if !tries.again(&read) {
+                return read;
             }
         }
     }

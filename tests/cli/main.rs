@@ -3,6 +3,8 @@
 //! One binary for all, which saves linking; a module a part of what is promised, a test a promise.
 
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod coverage;
 #[cfg(test)]
 mod exits;
@@ -11,6 +13,12 @@ mod harness;
 #[cfg(test)]
 mod listed;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
 mod policy;
+#[cfg(test)]
+mod requests;
 #[cfg(test)]
 mod state;

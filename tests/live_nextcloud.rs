@@ -28,7 +28,11 @@ impl Server {
         let source = &config["source"][0];
         let auth = &source["auth"];
         let text = |value: &toml::Value| value.as_str().unwrap().to_owned();
-        assert_eq!(text(&auth["method"]), "app-api", "this test signs in through AppAPI");
+        assert_eq!(
+            text(&auth["method"]),
+            "app-api",
+            "this test signs in through AppAPI"
+        );
         let secret = std::fs::read_to_string(text(&auth["secret"]["file"])).unwrap();
         Self {
             url: text(&source["url"]).trim_end_matches('/').to_owned(),
@@ -134,7 +138,11 @@ async fn a_real_server_is_reported_as_it_lists_its_shares() {
         .iter()
         .map(|share| (share["id"].as_str().unwrap(), share))
         .collect();
-    assert_eq!(told.len(), report["shares"].as_array().unwrap().len(), "each share once");
+    assert_eq!(
+        told.len(),
+        report["shares"].as_array().unwrap().len(),
+        "each share once"
+    );
 
     let (status, accounts) = server.get("", "apps/app_api/api/v1/users").await;
     assert_eq!(status, 200);
@@ -143,7 +151,9 @@ async fn a_real_server_is_reported_as_it_lists_its_shares() {
     assert!(accounts.contains(&server.admin));
     let (mut listed, mut refused, mut secrets) = (BTreeSet::new(), 0, BTreeSet::new());
     for account in &accounts {
-        let (status, shares) = server.get(account, "apps/files_sharing/api/v1/shares?reshares=true").await;
+        let (status, shares) = server
+            .get(account, "apps/files_sharing/api/v1/shares?reshares=true")
+            .await;
         if status == 401 {
             refused += 1;
             continue;
@@ -174,7 +184,12 @@ async fn a_real_server_is_reported_as_it_lists_its_shares() {
             }
             listed.insert(id.to_owned());
             for field in ["token", "password", "url"] {
-                secrets.extend(share[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned));
+                secrets.extend(
+                    share[field]
+                        .as_str()
+                        .filter(|text| !text.is_empty())
+                        .map(str::to_owned),
+                );
             }
         }
     }
@@ -185,7 +200,10 @@ async fn a_real_server_is_reported_as_it_lists_its_shares() {
         .collect();
     assert_eq!(numbered, listed, "no more and no less than the server lists");
     assert!(!listed.is_empty(), "a server without shares proves nothing");
-    assert_eq!(source["accounts"]["skipped"], refused, "only accounts whose lists are refused are left out");
+    assert_eq!(
+        source["accounts"]["skipped"], refused,
+        "only accounts whose lists are refused are left out"
+    );
 
     secrets.insert(server.secret.clone());
     secrets.insert(STANDARD.encode(format!("{}:{}", server.admin, server.secret)));
@@ -202,7 +220,11 @@ async fn a_real_server_is_reported_as_it_lists_its_shares() {
     for share in narrow["shares"].as_array().unwrap() {
         let whole = told[share["id"].as_str().unwrap()];
         for field in ["kind", "access", "password", "audience"] {
-            assert_eq!(share[field], whole[field], "share {} by one account alone", share["id"]);
+            assert_eq!(
+                share[field], whole[field],
+                "share {} by one account alone",
+                share["id"]
+            );
         }
     }
 }

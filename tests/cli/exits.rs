@@ -84,30 +84,111 @@ fn wrong_configuration_ends_with_2_and_nothing_is_sent() {
     let file = |path: &std::path::Path| auth(&format!("{{ file = {:?} }}", path.to_string_lossy()));
     let policy = |extra: &str| POLICY.replace("[policy]", &format!("[policy]\n{extra}"));
     let cases: Vec<(&str, Config<'_>)> = vec![
-        ("unknown key", Config { source: "urll = \"x\"", ..Config::default() }),
-        ("not TOML", Config { more: "[[[", ..Config::default() }),
-        ("unknown rule", Config { more: "[policy.levels]\nlink-without-pasword = \"low\"", ..Config::default() }),
-        ("unset variable", Config { auth: Some("VARIABLE"), ..Config::default() }),
-        ("secret for all to read", Config { auth: Some("OPEN"), ..Config::default() }),
-        ("no secret in the file", Config { auth: Some("EMPTY"), ..Config::default() }),
-        ("no such secret file", Config { auth: Some("MISSING"), ..Config::default() }),
-        ("a failing command", Config { auth: Some("COMMAND"), ..Config::default() }),
-        ("a secret's value", Config { auth: Some("VALUE"), ..Config::default() }),
-        ("another scheme", Config { url: Some("ftp://127.0.0.1/"), ..Config::default() }),
-        ("bad number", Config { source: "limits = { requests_per_second = 0 }", ..Config::default() }),
-        ("bad duration", Config { policy: "MAX", ..Config::default() }),
-        ("a waiver too long", Config {
-            more: "[[waiver]]\nowner = \"alice\"\nreason = \"r\"\napproved_by = \"a\"\nuntil = 2030-01-01",
-            ..Config::default()
-        }),
-        ("a waiver without an end", Config {
-            more: "[[waiver]]\nowner = \"alice\"\nreason = \"r\"\napproved_by = \"a\"",
-            ..Config::default()
-        }),
-        ("a waiver of everybody's", Config {
-            more: "[[waiver]]\npath = \"/x\"\nreason = \"r\"\napproved_by = \"a\"\nuntil = 2027-03-31",
-            ..Config::default()
-        }),
+        (
+            "unknown key",
+            Config {
+                source: "urll = \"x\"",
+                ..Config::default()
+            },
+        ),
+        (
+            "not TOML",
+            Config {
+                more: "[[[",
+                ..Config::default()
+            },
+        ),
+        (
+            "unknown rule",
+            Config {
+                more: "[policy.levels]\nlink-without-pasword = \"low\"",
+                ..Config::default()
+            },
+        ),
+        (
+            "unset variable",
+            Config {
+                auth: Some("VARIABLE"),
+                ..Config::default()
+            },
+        ),
+        (
+            "secret for all to read",
+            Config {
+                auth: Some("OPEN"),
+                ..Config::default()
+            },
+        ),
+        (
+            "no secret in the file",
+            Config {
+                auth: Some("EMPTY"),
+                ..Config::default()
+            },
+        ),
+        (
+            "no such secret file",
+            Config {
+                auth: Some("MISSING"),
+                ..Config::default()
+            },
+        ),
+        (
+            "a failing command",
+            Config {
+                auth: Some("COMMAND"),
+                ..Config::default()
+            },
+        ),
+        (
+            "a secret's value",
+            Config {
+                auth: Some("VALUE"),
+                ..Config::default()
+            },
+        ),
+        (
+            "another scheme",
+            Config {
+                url: Some("ftp://127.0.0.1/"),
+                ..Config::default()
+            },
+        ),
+        (
+            "bad number",
+            Config {
+                source: "limits = { requests_per_second = 0 }",
+                ..Config::default()
+            },
+        ),
+        (
+            "bad duration",
+            Config {
+                policy: "MAX",
+                ..Config::default()
+            },
+        ),
+        (
+            "a waiver too long",
+            Config {
+                more: "[[waiver]]\nowner = \"alice\"\nreason = \"r\"\napproved_by = \"a\"\nuntil = 2030-01-01",
+                ..Config::default()
+            },
+        ),
+        (
+            "a waiver without an end",
+            Config {
+                more: "[[waiver]]\nowner = \"alice\"\nreason = \"r\"\napproved_by = \"a\"",
+                ..Config::default()
+            },
+        ),
+        (
+            "a waiver of everybody's",
+            Config {
+                more: "[[waiver]]\npath = \"/x\"\nreason = \"r\"\napproved_by = \"a\"\nuntil = 2027-03-31",
+                ..Config::default()
+            },
+        ),
     ];
     let secrets = [
         ("VARIABLE", auth("{ env = \"SHAREWARDEN_TEST_UNSET\" }")),
@@ -119,9 +200,14 @@ fn wrong_configuration_ends_with_2_and_nothing_is_sent() {
     ];
     let long = policy("max_expiry = \"soon\"");
     for (what, mut config) in cases {
-        config.auth = config
-            .auth
-            .map(|name| secrets.iter().find(|(known, _)| *known == name).unwrap().1.as_str());
+        config.auth = config.auth.map(|name| {
+            secrets
+                .iter()
+                .find(|(known, _)| *known == name)
+                .unwrap()
+                .1
+                .as_str()
+        });
         if config.policy == "MAX" {
             config.policy = &long;
         }
@@ -148,8 +234,15 @@ fn wrong_configuration_ends_with_2_and_nothing_is_sent() {
 #[test]
 fn plain_http_beyond_loopback_is_refused_before_anything_is_sent() {
     let stage = Stage::small();
-    for url in ["http://cloud.example.org/", "http://192.0.2.1/", "http://127.0.0.1.example.org/"] {
-        stage.configure(&Config { url: Some(url), ..Config::default() });
+    for url in [
+        "http://cloud.example.org/",
+        "http://192.0.2.1/",
+        "http://127.0.0.1.example.org/",
+    ] {
+        stage.configure(&Config {
+            url: Some(url),
+            ..Config::default()
+        });
         // Had the program sent something, the proxy would have seen it.
         let mut program = stage.program();
         program
@@ -183,7 +276,10 @@ fn a_refused_app_password_is_sent_once_only() {
         "{{ method = \"app-password\", user = \"alice\", password = {{ file = {:?} }} }}",
         password.to_string_lossy()
     );
-    stage.configure(&Config { auth: Some(&auth), ..Config::default() });
+    stage.configure(&Config {
+        auth: Some(&auth),
+        ..Config::default()
+    });
     let report = stage.scan(&[]).ended(3).json();
     assert_eq!(problems(&report), [("*", "unauthorized")]);
     assert_eq!(stage.requests().len(), 1, "{:?}", stage.requests());
@@ -302,7 +398,10 @@ fn troubles() -> Vec<Trouble> {
             what: "no JSON",
             stage: |stage| {
                 let json = json!({"Content-Type": "application/json"});
-                stage.fault(&listing_of("alice", &status(200, &json, "{\"ocs\":{\"data\":[{]}}")));
+                stage.fault(&listing_of(
+                    "alice",
+                    &status(200, &json, "{\"ocs\":{\"data\":[{]}}"),
+                ));
             },
             problem: ("alice", "malformed"),
             ..Trouble::default()
@@ -411,7 +510,10 @@ fn troubles() -> Vec<Trouble> {
         Trouble {
             what: "the server asks for a day's pause",
             stage: |stage| {
-                stage.fault(&listing_of("alice", &status(429, &json!({"Retry-After": "86400"}), "")));
+                stage.fault(&listing_of(
+                    "alice",
+                    &status(429, &json!({"Retry-After": "86400"}), ""),
+                ));
             },
             problem: ("alice", "throttled"),
             ..Trouble::default()
@@ -420,7 +522,9 @@ fn troubles() -> Vec<Trouble> {
             what: "the list of accounts repeats itself",
             world: |world| world["nextcloud"]["generate"] = json!({"accounts": 501}),
             stage: |stage| {
-                stage.fault(&json!({"match": {"path_contains": "offset=500"}, "action": {"do": "duplicate-page"}}));
+                stage.fault(
+                    &json!({"match": {"path_contains": "offset=500"}, "action": {"do": "duplicate-page"}}),
+                );
             },
             problem: ("*", "malformed"),
             ..Trouble::default()
@@ -435,7 +539,10 @@ fn troubles() -> Vec<Trouble> {
             what: "an entry without an id",
             world: |world| {
                 let raw = json!({"id": {"no": "id"}});
-                add_shares(world, vec![json!({"type": "link", "owner": "alice", "path": "/HR", "raw": raw})]);
+                add_shares(
+                    world,
+                    vec![json!({"type": "link", "owner": "alice", "path": "/HR", "raw": raw})],
+                );
             },
             problem: ("alice", "malformed-share"),
             ..Trouble::default()
@@ -473,10 +580,17 @@ fn is_incomplete(trouble: &Trouble) {
         assert_eq!(report["sources"][0]["inventory"]["known_percent"], 0.0, "{what}");
     }
     let told = problems(&report);
-    assert!(told.contains(&trouble.problem), "{what}: {:#}", report["sources"][0]["problems"]);
+    assert!(
+        told.contains(&trouble.problem),
+        "{what}: {:#}",
+        report["sources"][0]["problems"]
+    );
     for problem in report["sources"][0]["problems"].as_array().unwrap() {
         let message = problem["message"].as_str().unwrap();
-        assert!(message.chars().count() < 600 && !message.contains("panicked"), "{what}: {message}");
+        assert!(
+            message.chars().count() < 600 && !message.contains("panicked"),
+            "{what}: {message}"
+        );
     }
     let table = stage.run(&["report"]);
     never_clean(table.ended(3));
@@ -515,7 +629,10 @@ fn credentials_do_not_follow_a_redirect() {
     let (stage, other) = (Stage::small(), Stage::small());
     for code in [301, 302, 307, 308] {
         stage.no_faults();
-        let to = other.url().join("ocs/v2.php/cloud/capabilities?format=json").unwrap();
+        let to = other
+            .url()
+            .join("ocs/v2.php/cloud/capabilities?format=json")
+            .unwrap();
         stage.fault(&json!({"action": status(code, &json!({"Location": to.as_str()}), "")}));
         let report = stage.scan(&[]).ended(3).json();
         assert_eq!(problems(&report), [("*", "redirected")], "{code}");
@@ -547,7 +664,9 @@ fn a_report_that_cannot_be_written_ends_with_5() {
         .ended(5);
     // The scan itself was kept: only its printing failed.
     let stage = Stage::small();
-    stage.run(&["scan", "--output", "no/such/folder/report.json"]).ended(5);
+    stage
+        .run(&["scan", "--output", "no/such/folder/report.json"])
+        .ended(5);
     stage.run(&["report"]).ended(0);
 }
 
@@ -594,11 +713,22 @@ fn an_interrupted_scan_ends_with_130_and_keeps_what_it_read() {
             .args([format!("-{signal}"), child.id().to_string()])
             .status();
         assert!(killed.unwrap().success());
-        let ran = Ran::of(&child.wait_with_output().unwrap(), format!("scan, interrupted by {signal}"));
+        let ran = Ran::of(
+            &child.wait_with_output().unwrap(),
+            format!("scan, interrupted by {signal}"),
+        );
         let report = ran.ended(130).json();
         assert_eq!(verdict(&report), "incomplete");
-        assert!(problems(&report).contains(&("*", "interrupted")), "{:?}", problems(&report));
-        assert!(findings(&report).iter().any(|finding| finding["share"]["id"] == "1"));
+        assert!(
+            problems(&report).contains(&("*", "interrupted")),
+            "{:?}",
+            problems(&report)
+        );
+        assert!(
+            findings(&report)
+                .iter()
+                .any(|finding| finding["share"]["id"] == "1")
+        );
         assert_eq!(stage.requests().len(), sent, "no new request after the signal");
         let again = stage.run(&["report", "--format", "json"]).ended(3).json();
         assert_eq!(again["run"]["id"], report["run"]["id"]);

@@ -283,8 +283,7 @@ impl Stage {
                 "AUTHORIZATION-APP-API",
                 STANDARD.encode(format!("{account}:{}", self.secret)),
             );
-        let body: Value =
-            RUNTIME.block_on(async { request.send().await.unwrap().json().await.unwrap() });
+        let body: Value = RUNTIME.block_on(async { request.send().await.unwrap().json().await.unwrap() });
         body["ocs"]["data"].as_array().cloned().unwrap_or_default()
     }
 
@@ -441,7 +440,12 @@ pub(crate) fn problems(report: &Value) -> Vec<(&str, &str)> {
         .as_array()
         .unwrap()
         .iter()
-        .map(|problem| (problem["scope"].as_str().unwrap(), problem["code"].as_str().unwrap()))
+        .map(|problem| {
+            (
+                problem["scope"].as_str().unwrap(),
+                problem["code"].as_str().unwrap(),
+            )
+        })
         .collect()
 }
 

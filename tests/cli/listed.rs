@@ -74,7 +74,13 @@ impl Truth {
         let recipient = row["recipient"].as_str().unwrap_or_default();
         match row["type"].as_i64().unwrap() {
             3 | 4 => "anyone",
-            0 if self.accounts.get(recipient).is_some_and(|account| account["backend"] == "Guests") => "external",
+            0 if self
+                .accounts
+                .get(recipient)
+                .is_some_and(|account| account["backend"] == "Guests") =>
+            {
+                "external"
+            }
             0 => "internal",
             1 if recipient == "students" || recipient.starts_with("all-") => "organization",
             1 => "internal",
@@ -134,7 +140,11 @@ fn kind(number: &Value) -> &'static str {
 }
 
 fn texts(list: &Value) -> BTreeSet<&str> {
-    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|text| text.as_str().unwrap())
+        .collect()
 }
 
 fn reports_every_share(truth: &Truth) {
@@ -178,7 +188,8 @@ fn reports_every_share(truth: &Truth) {
     let numbered = told.iter().filter(|id| !id.starts_with("file/")).count();
     assert_eq!(numbered, listable.len(), "nothing is invented: {told:?}");
     // What only disabled accounts could list is reported by its file.
-    let place = |owner: &Value, path: &Value| format!("{}:{}", owner.as_str().unwrap(), path.as_str().unwrap());
+    let place =
+        |owner: &Value, path: &Value| format!("{}:{}", owner.as_str().unwrap(), path.as_str().unwrap());
     let orphaned: BTreeSet<String> = rows
         .iter()
         .filter(|row| row["trashed"] == false && row["path"].is_string() && !truth.is_listable(row))
@@ -207,7 +218,12 @@ fn totals_agree_with_what_is_listed() {
     for world in [small(), demo()] {
         let report = Stage::of(&world).report(&["--all-shares"]);
         let sum = |totals: &Value| -> u64 {
-            totals.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum()
+            totals
+                .as_object()
+                .unwrap()
+                .values()
+                .map(|count| count.as_u64().unwrap())
+                .sum()
         };
         let totals = &report["totals"];
         let all = findings(&report);
@@ -227,7 +243,10 @@ fn totals_agree_with_what_is_listed() {
         let shares = report["shares"].as_array().unwrap();
         assert_eq!(totals["shares"], shares.len());
         assert_eq!(report["sources"][0]["shares_seen"], shares.len());
-        let ids: BTreeSet<&str> = all.iter().map(|finding| finding["id"].as_str().unwrap()).collect();
+        let ids: BTreeSet<&str> = all
+            .iter()
+            .map(|finding| finding["id"].as_str().unwrap())
+            .collect();
         assert_eq!(ids.len(), all.len(), "each finding has an id of its own");
         for finding in all.iter().filter(|finding| !finding["share"].is_null()) {
             assert!(shares.contains(&finding["share"]), "{finding}");
@@ -286,7 +305,10 @@ fn secrets(stage: &Stage, world: &Value) -> BTreeSet<String> {
     secrets.insert("AUTHORIZATION-APP-API: ".to_lowercase());
     let base64 = base64::Engine::encode(
         &base64::engine::general_purpose::STANDARD,
-        format!("admin:{}", world["nextcloud"]["ex_apps"][0]["secret"].as_str().unwrap()),
+        format!(
+            "admin:{}",
+            world["nextcloud"]["ex_apps"][0]["secret"].as_str().unwrap()
+        ),
     );
     secrets.insert(base64);
     secrets

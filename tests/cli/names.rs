@@ -59,7 +59,9 @@ fn world() -> Value {
     let raw = json!({"share_with": "=cmd\u{1b}]0;x\u{7}@evil.example", "share_with_displayname": "\u{202e}moc.live"});
     add_shares(
         &mut world,
-        vec![json!({"id": 400, "type": "mail", "owner": "alice", "path": "/Team", "recipient": "x@y.example", "raw": raw})],
+        vec![
+            json!({"id": 400, "type": "mail", "owner": "alice", "path": "/Team", "recipient": "x@y.example", "raw": raw}),
+        ],
     );
     account(&mut world, "bob")["name"] = json!("=Bob\u{202e}\u{1b}[31m\nBäcker");
     world
@@ -67,7 +69,12 @@ fn world() -> Value {
 
 /// What no terminal and no spreadsheet is to be given: controls, and what reorders or hides text.
 fn is_raw(letter: char) -> bool {
-    let hidden = ['\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{2028}'..='\u{2029}'];
+    let hidden = [
+        '\u{200b}'..='\u{200f}',
+        '\u{202a}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{2028}'..='\u{2029}',
+    ];
     (letter.is_control() && letter != '\n')
         || letter == '\u{feff}'
         || letter == '\u{a0}'
@@ -77,7 +84,11 @@ fn is_raw(letter: char) -> bool {
 #[test]
 fn tables_hold_nothing_that_steers_a_terminal() {
     let stage = Stage::of(&world());
-    for arguments in [&["scan", "--all-shares"][..], &["-vv", "scan"], &["--color", "never", "scan"]] {
+    for arguments in [
+        &["scan", "--all-shares"][..],
+        &["-vv", "scan"],
+        &["--color", "never", "scan"],
+    ] {
         let ran = stage.run(&[&["--no-state"], arguments].concat());
         ran.ended(0);
         for (what, text) in [("the table", &ran.out), ("the log", &ran.err)] {
@@ -86,7 +97,13 @@ fn tables_hold_nothing_that_steers_a_terminal() {
         }
     }
     let table = stage.run(&["--no-state", "scan"]).ended(0).out.clone();
-    for shown in ["\\u{202e}gpj.exe", "zero\\u{200b}width", "<script>alert(1)", "日本語", "=HYPERLINK"] {
+    for shown in [
+        "\\u{202e}gpj.exe",
+        "zero\\u{200b}width",
+        "<script>alert(1)",
+        "日本語",
+        "=HYPERLINK",
+    ] {
         assert!(table.contains(shown), "still recognisable: {shown}");
     }
 }
@@ -99,7 +116,9 @@ fn colours_are_the_only_escapes_of_a_coloured_table() {
     assert!(rest.contains('\u{1b}'));
     while let Some((_, after)) = rest.split_once('\u{1b}') {
         let sequence = after.strip_prefix('[').unwrap();
-        let end = sequence.find(|letter: char| !letter.is_ascii_digit() && letter != ';').unwrap();
+        let end = sequence
+            .find(|letter: char| !letter.is_ascii_digit() && letter != ';')
+            .unwrap();
         assert_eq!(&sequence[end..=end], "m", "{sequence:.40}");
         rest = &sequence[end..];
     }
@@ -109,7 +128,11 @@ fn colours_are_the_only_escapes_of_a_coloured_table() {
 #[test]
 fn cells_of_a_spreadsheet_begin_no_formula_and_hold_no_line_end() {
     let stage = Stage::of(&world());
-    let text = stage.run(&["--no-state", "scan", "--format", "csv"]).ended(0).out.clone();
+    let text = stage
+        .run(&["--no-state", "scan", "--format", "csv"])
+        .ended(0)
+        .out
+        .clone();
     assert!(!text.chars().any(is_raw));
     let mut rows = csv::ReaderBuilder::new().from_reader(text.as_bytes());
     let columns = rows.headers().unwrap().len();
@@ -122,14 +145,18 @@ fn cells_of_a_spreadsheet_begin_no_formula_and_hold_no_line_end() {
             assert!(!cell.contains('\n') && !cell.contains('\r'), "{cell:?}");
             for part in cell.split(';') {
                 let first = part.trim_start().chars().next();
-                let begins = first.is_some_and(|first| "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}\t".contains(first));
+                let begins =
+                    first.is_some_and(|first| "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}\t".contains(first));
                 assert!(!begins, "{cell:?}");
             }
         }
     }
     assert_eq!(number, text.lines().count() - 1, "one row a line");
     assert!(number > 40);
-    assert!(text.contains("HYPERLINK") && text.contains("日本語"), "still recognisable");
+    assert!(
+        text.contains("HYPERLINK") && text.contains("日本語"),
+        "still recognisable"
+    );
 }
 
 #[test]
@@ -149,17 +176,29 @@ fn json_holds_exactly_what_was_told_and_ndjson_an_object_a_line() {
         assert_eq!(told["item"]["name"], format!("{name}.txt"));
         assert_eq!(told["item"]["path"], format!("/{name}/{name}.txt"));
     }
-    let events = stage.run(&["--no-state", "scan", "--format", "ndjson"]).ended(0).out.clone();
+    let events = stage
+        .run(&["--no-state", "scan", "--format", "ndjson"])
+        .ended(0)
+        .out
+        .clone();
     assert!(!events.chars().any(is_raw));
-    let lines: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = events
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let (last, others) = lines.split_last().unwrap();
     assert_eq!(last["event"], "run_finished");
     assert_eq!(last["findings"], others.len());
     for event in others {
         assert_eq!(event["event"], "opened");
-        let flat = event.as_object().unwrap().values().all(|value| !value.is_object() && !value.is_array());
+        let flat = event
+            .as_object()
+            .unwrap()
+            .values()
+            .all(|value| !value.is_object() && !value.is_array());
         assert!(flat, "{event}");
     }
-    let ids: std::collections::BTreeSet<String> = lines.iter().map(|event| event["event_id"].to_string()).collect();
+    let ids: std::collections::BTreeSet<String> =
+        lines.iter().map(|event| event["event_id"].to_string()).collect();
     assert_eq!(ids.len(), lines.len());
 }

@@ -23,7 +23,10 @@ fn a_proxy_is_used_where_one_is_named_and_by_the_environment() {
     let stage = Stage::small();
     // The emulator understands the absolute form of a request, so that it may stand for a proxy before itself.
     let proxy = stage.url().as_str().trim_end_matches('/').to_owned();
-    stage.configure(&Config { source: &format!("proxy = {proxy:?}"), ..Config::default() });
+    stage.configure(&Config {
+        source: &format!("proxy = {proxy:?}"),
+        ..Config::default()
+    });
     stage.report(&[]);
     assert!(!stage.requests().is_empty());
     // With a proxy that does not answer nothing reaches the server.
@@ -74,14 +77,27 @@ fn a_private_authority_is_trusted_where_it_is_named_and_only_there() {
     });
     let url = format!("https://localhost:{port}/");
     stage.change(&json!({"do": "update", "settings": {"trusted_domains": ["localhost", "127.0.0.1"]}}));
-    stage.configure(&Config { url: Some(&url), ..Config::default() });
+    stage.configure(&Config {
+        url: Some(&url),
+        ..Config::default()
+    });
     let report = stage.scan(&[]).ended(3).json();
     assert_eq!(problems(&report), [("*", "tls-failed")]);
-    assert!(stage.requests().is_empty(), "nothing is sent to a server that is not trusted");
+    assert!(
+        stage.requests().is_empty(),
+        "nothing is sent to a server that is not trusted"
+    );
     let file = stage.write("ca.pem", &issuer.pem());
     let trust = format!("ca_file = {:?}", file.to_string_lossy());
-    stage.configure(&Config { url: Some(&url), source: &trust, ..Config::default() });
-    let report = stage.run_at(NOW, &["--no-state", "scan", "--format", "json"]).ended(0).json();
+    stage.configure(&Config {
+        url: Some(&url),
+        source: &trust,
+        ..Config::default()
+    });
+    let report = stage
+        .run_at(NOW, &["--no-state", "scan", "--format", "json"])
+        .ended(0)
+        .json();
     assert_eq!(report["totals"]["shares"], 13);
     stage.write("ca.pem", "no certificate");
     stage.scan(&[]).ended(2);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Config, NOW, POLICY, Stage, account, add_shares, demo, finding, findings, list, problems, rules_of, share, small,
+    Config, NOW, POLICY, Stage, account, add_shares, demo, finding, findings, list, problems, rules_of,
+    share, small,
 };
 
 const LATER: &str = "2026-11-23T12:00:00Z";
@@ -37,7 +38,12 @@ fn waived(report: &Value) -> BTreeSet<(&str, &str)> {
     findings(report)
         .iter()
         .filter(|finding| finding["status"] == "waived")
-        .map(|finding| (finding["rule"].as_str().unwrap(), finding["share"]["id"].as_str().unwrap_or("")))
+        .map(|finding| {
+            (
+                finding["rule"].as_str().unwrap(),
+                finding["share"]["id"].as_str().unwrap_or(""),
+            )
+        })
         .collect()
 }
 
@@ -45,24 +51,51 @@ fn waived(report: &Value) -> BTreeSet<(&str, &str)> {
 fn a_waiver_covers_what_it_names_and_says_who_answers_for_it() {
     let stage = Stage::small();
     let full = stage.report(&[]);
-    let id = finding(&full, "link-without-expiry", "1").unwrap()["id"].as_str().unwrap();
+    let id = finding(&full, "link-without-expiry", "1").unwrap()["id"]
+        .as_str()
+        .unwrap();
     let one = BTreeSet::from([("link-without-expiry", "1")]);
     let both = BTreeSet::from([("link-without-expiry", "1"), ("link-without-expiry", "7")]);
     let cases = [
         (format!("finding = \"{id}\""), one.clone()),
-        ("rule = \"link-without-expiry\"\nshare = \"1\"".to_owned(), one.clone()),
-        ("rule = \"link-without-expiry\"\nowner = \"alice\"".to_owned(), both.clone()),
-        ("rule = \"link-without-expiry\"\nowner = \"alice@example.org\"".to_owned(), both.clone()),
-        ("rule = \"link-without-expiry\"\nowner = \"al*\"\npath = \"/Projects\"".to_owned(), one.clone()),
-        ("rule = \"link-without-expiry\"\npath = \"**/team/**\"\nall_owners = true".to_owned(),
-         BTreeSet::from([("link-without-expiry", "7")])),
-        ("rule = \"link-without-expiry\"\nsource = \"cloud\"\nshare = \"7\"".to_owned(),
-         BTreeSet::from([("link-without-expiry", "7")])),
-        ("share = \"1\"".to_owned(), BTreeSet::from([("link-without-expiry", "1"), ("link-without-password", "1")])),
-        ("rule = \"link-without-expiry\"\nowner = \"bob\"".to_owned(), BTreeSet::new()),
+        (
+            "rule = \"link-without-expiry\"\nshare = \"1\"".to_owned(),
+            one.clone(),
+        ),
+        (
+            "rule = \"link-without-expiry\"\nowner = \"alice\"".to_owned(),
+            both.clone(),
+        ),
+        (
+            "rule = \"link-without-expiry\"\nowner = \"alice@example.org\"".to_owned(),
+            both.clone(),
+        ),
+        (
+            "rule = \"link-without-expiry\"\nowner = \"al*\"\npath = \"/Projects\"".to_owned(),
+            one.clone(),
+        ),
+        (
+            "rule = \"link-without-expiry\"\npath = \"**/team/**\"\nall_owners = true".to_owned(),
+            BTreeSet::from([("link-without-expiry", "7")]),
+        ),
+        (
+            "rule = \"link-without-expiry\"\nsource = \"cloud\"\nshare = \"7\"".to_owned(),
+            BTreeSet::from([("link-without-expiry", "7")]),
+        ),
+        (
+            "share = \"1\"".to_owned(),
+            BTreeSet::from([("link-without-expiry", "1"), ("link-without-password", "1")]),
+        ),
+        (
+            "rule = \"link-without-expiry\"\nowner = \"bob\"".to_owned(),
+            BTreeSet::new(),
+        ),
     ];
     for (lines, expected) in cases {
-        stage.configure(&Config { more: &waiver(&lines, "2027-03-31"), ..Config::default() });
+        stage.configure(&Config {
+            more: &waiver(&lines, "2027-03-31"),
+            ..Config::default()
+        });
         let report = stage.report(&[]);
         assert_eq!(waived(&report), expected, "{lines}");
         assert_eq!(report["totals"]["waived"], expected.len(), "{lines}");
@@ -87,16 +120,26 @@ fn waivers_lapse_and_are_announced_before() {
         ("2027-01-31", true, vec![]),
     ] {
         let lines = waiver("rule = \"link-without-expiry\"\nshare = \"1\"", until);
-        stage.configure(&Config { more: &lines, ..Config::default() });
+        stage.configure(&Config {
+            more: &lines,
+            ..Config::default()
+        });
         let report = stage.report(&[]);
         assert_eq!(waived(&report).len(), usize::from(holds), "{until}");
         assert_eq!(notices(&report), BTreeSet::from_iter(told), "{until}");
         let table = stage.run(&["--no-state", "scan"]);
-        assert_eq!(table.ended(0).out.contains("NOTICES"), until != "2027-01-31", "{until}");
+        assert_eq!(
+            table.ended(0).out.contains("NOTICES"),
+            until != "2027-01-31",
+            "{until}"
+        );
     }
     // A scan that did not judge everything cannot know what matches nothing.
     let lines = waiver("rule = \"mailing-list-recipient\"\nshare = \"999\"", "2027-01-31");
-    stage.configure(&Config { more: &lines, ..Config::default() });
+    stage.configure(&Config {
+        more: &lines,
+        ..Config::default()
+    });
     assert_eq!(notices(&stage.report(&[])), BTreeSet::from(["waiver-unused"]));
     assert_eq!(notices(&stage.report(&["--user", "alice"])), BTreeSet::new());
 }
@@ -107,15 +150,27 @@ fn a_waiver_that_came_or_went_changes_the_status_and_not_the_finding() {
     let scan = |now: &str| stage.run_at(now, &["scan", "--format", "json"]).ended(0).json();
     let first = scan(NOW);
     let lines = waiver("rule = \"link-without-expiry\"\nshare = \"1\"", "2027-01-31");
-    stage.configure(&Config { more: &lines, ..Config::default() });
+    stage.configure(&Config {
+        more: &lines,
+        ..Config::default()
+    });
     let second = scan(LATER);
     stage.configure(&Config::default());
     let third = scan("2026-11-24T12:00:00Z");
     let each = [first, second, third];
-    let told: Vec<&Value> = each.iter().map(|report| finding(report, "link-without-expiry", "1").unwrap()).collect();
-    let statuses: Vec<&str> = told.iter().map(|finding| finding["status"].as_str().unwrap()).collect();
+    let told: Vec<&Value> = each
+        .iter()
+        .map(|report| finding(report, "link-without-expiry", "1").unwrap())
+        .collect();
+    let statuses: Vec<&str> = told
+        .iter()
+        .map(|finding| finding["status"].as_str().unwrap())
+        .collect();
     assert_eq!(statuses, ["new", "waived", "open"]);
-    assert!(told.iter().all(|finding| finding["id"] == told[0]["id"] && finding["first_seen"] == NOW));
+    assert!(
+        told.iter()
+            .all(|finding| finding["id"] == told[0]["id"] && finding["first_seen"] == NOW)
+    );
     assert_eq!(told[2]["waiver"], Value::Null);
 }
 
@@ -127,39 +182,82 @@ fn overrides_change_levels_of_what_they_match_and_later_ones_win() {
     for (lines, first, seventh) in [
         (String::new(), Some("medium"), Some("medium")),
         (over("level = \"info\""), Some("info"), Some("info")),
-        (over("level = \"critical\"\npath = \"/Projects/**\""), Some("critical"), Some("medium")),
-        (over("level = \"off\"\nowner = \"alice\"\npath = \"/Team\""), Some("medium"), None),
-        (over("level = \"low\"\ngroup = \"staff\""), Some("low"), Some("low")),
-        (over("level = \"low\"\ngroup = \"students\""), Some("medium"), Some("medium")),
-        (over("level = \"low\"\nsource = \"cloud\""), Some("low"), Some("low")),
         (
-            [over("level = \"off\""), over("level = \"high\"\npath = \"/Team\"")].concat(),
+            over("level = \"critical\"\npath = \"/Projects/**\""),
+            Some("critical"),
+            Some("medium"),
+        ),
+        (
+            over("level = \"off\"\nowner = \"alice\"\npath = \"/Team\""),
+            Some("medium"),
+            None,
+        ),
+        (
+            over("level = \"low\"\ngroup = \"staff\""),
+            Some("low"),
+            Some("low"),
+        ),
+        (
+            over("level = \"low\"\ngroup = \"students\""),
+            Some("medium"),
+            Some("medium"),
+        ),
+        (
+            over("level = \"low\"\nsource = \"cloud\""),
+            Some("low"),
+            Some("low"),
+        ),
+        (
+            [
+                over("level = \"off\""),
+                over("level = \"high\"\npath = \"/Team\""),
+            ]
+            .concat(),
             None,
             Some("high"),
         ),
         (
-            [over("level = \"high\"\npath = \"/Team\""), over("level = \"off\"")].concat(),
+            [
+                over("level = \"high\"\npath = \"/Team\""),
+                over("level = \"off\""),
+            ]
+            .concat(),
             None,
             None,
         ),
     ] {
-        stage.configure(&Config { more: &lines, ..Config::default() });
+        stage.configure(&Config {
+            more: &lines,
+            ..Config::default()
+        });
         let report = stage.report(&[]);
         assert_eq!(level(&report, rule, "1"), first, "{lines}");
         assert_eq!(level(&report, rule, "7"), seventh, "{lines}");
         assert_eq!(report["run"]["policy"]["overrides"], lines.matches("[[").count());
     }
     let far = "[[policy.override]]\nowner = \"alice\"\nmax_expiry = \"500d\"\n";
-    stage.configure(&Config { more: far, ..Config::default() });
+    stage.configure(&Config {
+        more: far,
+        ..Config::default()
+    });
     assert_eq!(level(&stage.report(&[]), "link-expiry-too-far", "5"), None);
     let near = "[[policy.override]]\npath = \"/Drop\"\nmax_expiry = \"5d\"\n";
-    stage.configure(&Config { more: near, ..Config::default() });
+    stage.configure(&Config {
+        more: near,
+        ..Config::default()
+    });
     let report = stage.report(&[]);
     assert_eq!(level(&report, "link-expiry-too-far", "3"), Some("low"));
     assert_eq!(level(&report, "link-expiry-too-far", "5"), Some("low"));
     let label = "[[policy.override]]\nlabel = \"confidential\"\nrule = \"classified-item-exposed\"\nlevel = \"low\"\n";
-    stage.configure(&Config { more: label, ..Config::default() });
-    assert_eq!(level(&stage.report(&[]), "classified-item-exposed", "2"), Some("low"));
+    stage.configure(&Config {
+        more: label,
+        ..Config::default()
+    });
+    assert_eq!(
+        level(&stage.report(&[]), "classified-item-exposed", "2"),
+        Some("low")
+    );
 }
 
 #[test]
@@ -172,21 +270,36 @@ fn a_rule_that_is_switched_off_closes_its_findings_by_policy_and_says_so() {
         ..Config::default()
     });
     let second = scan(LATER);
-    assert_eq!(second["run"]["policy"]["rules_off"], json!(["link-without-expiry"]));
-    assert_eq!(finding(&second, "link-without-expiry", "1").unwrap()["status"], "closed-by-policy");
+    assert_eq!(
+        second["run"]["policy"]["rules_off"],
+        json!(["link-without-expiry"])
+    );
+    assert_eq!(
+        finding(&second, "link-without-expiry", "1").unwrap()["status"],
+        "closed-by-policy"
+    );
     assert_eq!(level(&second, "reshared-by-other", "5"), Some("high"));
     let third = scan("2026-11-24T12:00:00Z");
     assert!(finding(&third, "link-without-expiry", "1").is_none());
     stage.configure(&Config::default());
     let fourth = scan("2026-11-25T12:00:00Z");
-    assert_eq!(finding(&fourth, "link-without-expiry", "1").unwrap()["first_seen"], NOW);
+    assert_eq!(
+        finding(&fourth, "link-without-expiry", "1").unwrap()["first_seen"],
+        NOW
+    );
 }
 
 #[test]
 fn a_scan_by_one_rule_reports_that_rule_only() {
     let report = Stage::small().report(&["--rule", "external-recipient", "--rule", "link-without-expiry"]);
-    let rules: BTreeSet<&str> = findings(&report).iter().map(|each| each["rule"].as_str().unwrap()).collect();
-    assert_eq!(rules, BTreeSet::from(["external-recipient", "link-without-expiry"]));
+    let rules: BTreeSet<&str> = findings(&report)
+        .iter()
+        .map(|each| each["rule"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        rules,
+        BTreeSet::from(["external-recipient", "link-without-expiry"])
+    );
     assert_eq!(report["run"]["scope"]["full"], false);
     assert_eq!(report["totals"]["findings"], findings(&report).len());
 }
@@ -212,14 +325,23 @@ fn expected_outsiders_are_reported_at_info_but_never_for_classified_items() {
     let stage = Stage::of(&world);
     let report = stage.report(&[]);
     let rule = "external-recipient";
-    let expected = [("8", Some("info")), ("60", Some("medium")), ("61", Some("info")), ("62", Some("medium")),
-                    ("63", None), ("64", Some("medium"))];
+    let expected = [
+        ("8", Some("info")),
+        ("60", Some("medium")),
+        ("61", Some("info")),
+        ("62", Some("medium")),
+        ("63", None),
+        ("64", Some("medium")),
+    ];
     for (id, expected) in expected {
         assert_eq!(level(&report, rule, id), expected, "share {id}");
     }
     assert_eq!(level(&report, "guest-recipient", "11"), Some("info"));
     let none = POLICY.replace("partner_domains = [\"partner.example.net\"]", "");
-    stage.configure(&Config { policy: &none, ..Config::default() });
+    stage.configure(&Config {
+        policy: &none,
+        ..Config::default()
+    });
     let report = stage.report(&[]);
     assert_eq!(level(&report, rule, "8"), Some("medium"));
     assert_eq!(level(&report, "guest-recipient", "11"), Some("medium"));
@@ -239,7 +361,10 @@ fn groups_are_wide_by_their_name_or_by_their_size() {
     ] {
         let text = POLICY.replace("wide_groups = [\"students\", \"all-*\"]", lines);
         assert_ne!(text, POLICY);
-        stage.configure(&Config { policy: &text, ..Config::default() });
+        stage.configure(&Config {
+            policy: &text,
+            ..Config::default()
+        });
         let report = stage.report(&["--all-shares"]);
         assert_eq!(level(&report, rule, "6").is_some(), wide, "{lines}");
         let audience = if wide { "organization" } else { "internal" };
@@ -267,15 +392,30 @@ fn items_are_classified_by_path_and_tag_on_them_above_them_and_beneath_them() {
         ("[\"**/nothing-of-the-kind/**\"]", "[]", "", vec![]),
         ("[]", "[\"Confidential\"]", "", vec!["2"]),
         // On the item, on an ancestor, on what lies beneath.
-        ("[]", "[\"confidential\"]", "/Projects/plan.md", vec!["1", "2", "5", "8"]),
+        (
+            "[]",
+            "[\"confidential\"]",
+            "/Projects/plan.md",
+            vec!["1", "2", "5", "8"],
+        ),
         ("[]", "[\"confidential\"]", "/Projects", vec!["1", "2", "5", "8"]),
-        ("[]", "[\"confidential\"]", "/Projects/Q4 Budget/numbers.csv", vec!["1", "2", "5"]),
+        (
+            "[]",
+            "[\"confidential\"]",
+            "/Projects/Q4 Budget/numbers.csv",
+            vec!["1", "2", "5"],
+        ),
         ("[]", "[\"confidential\"]", "/Drop", vec!["2", "3"]),
     ] {
         let stage = Stage::small();
-        stage.configure(&Config { policy: &classes(paths, tags), ..Config::default() });
+        stage.configure(&Config {
+            policy: &classes(paths, tags),
+            ..Config::default()
+        });
         if !tagged.is_empty() {
-            stage.change(&json!({"do": "update", "owner": "alice", "file": tagged, "set": {"tags": ["confidential"]}}));
+            stage.change(
+                &json!({"do": "update", "owner": "alice", "file": tagged, "set": {"tags": ["confidential"]}}),
+            );
         }
         let report = stage.report(&["--all-shares"]);
         let what = format!("{paths} {tags} {tagged}");
@@ -286,12 +426,23 @@ fn items_are_classified_by_path_and_tag_on_them_above_them_and_beneath_them() {
         assert_eq!(found, BTreeSet::from_iter(expected.iter().copied()), "{what}");
         for id in ["1", "2", "3", "5", "7", "8"] {
             let fired = level(&report, "classified-item-exposed", id);
-            assert_eq!(fired, expected.contains(&id).then_some("critical"), "{what}, share {id}");
+            assert_eq!(
+                fired,
+                expected.contains(&id).then_some("critical"),
+                "{what}, share {id}"
+            );
             let classified = &share(&report, id).unwrap()["item"]["classified"];
-            assert!(classified.is_boolean(), "everything was looked at: {what}, share {id}");
+            assert!(
+                classified.is_boolean(),
+                "everything was looked at: {what}, share {id}"
+            );
         }
         if expected.contains(&"1") {
-            assert_eq!(level(&report, "link-without-password", "1"), Some("critical"), "{what}");
+            assert_eq!(
+                level(&report, "link-without-password", "1"),
+                Some("critical"),
+                "{what}"
+            );
         }
         assert_eq!(report["sources"][0]["classification_undetermined"], 0, "{what}");
         if expected.contains(&"2") {
@@ -305,7 +456,11 @@ fn what_could_not_be_looked_at_is_counted_and_never_taken_for_harmless() {
     let stage = Stage::small();
     stage.fault(&json!({"match": {"method": "REPORT"}, "action": {"do": "status", "status": 500}}));
     let report = stage.scan(&["--all-shares"]).ended(3).json();
-    assert!(problems(&report).contains(&("alice", "labels-unreadable")), "{:?}", problems(&report));
+    assert!(
+        problems(&report).contains(&("alice", "labels-unreadable")),
+        "{:?}",
+        problems(&report)
+    );
     // Links: /Projects twice, /Drop, /Team, /Projects/plan.md by mail, erin's folder; the path tells of /HR.
     assert_eq!(report["sources"][0]["classification_undetermined"], 6);
     assert_eq!(share(&report, "1").unwrap()["item"]["classified"], Value::Null);
@@ -314,21 +469,40 @@ fn what_could_not_be_looked_at_is_counted_and_never_taken_for_harmless() {
     assert!(table.contains("6 shares open to anyone"), "{table}");
     // A tag that only administrators see cannot be asked for.
     stage.no_faults();
-    stage.configure(&Config { policy: &classes("[]", "[\"internal-review\"]"), ..Config::default() });
+    stage.configure(&Config {
+        policy: &classes("[]", "[\"internal-review\"]"),
+        ..Config::default()
+    });
     let report = stage.report(&["--all-shares"]);
-    assert!(problems(&report).contains(&("*", "tag-hidden")), "{:?}", problems(&report));
+    assert!(
+        problems(&report).contains(&("*", "tag-hidden")),
+        "{:?}",
+        problems(&report)
+    );
     assert_eq!(share(&report, "1").unwrap()["item"]["classified"], Value::Null);
     // One that does not exist is worth a word.
-    stage.configure(&Config { policy: &classes("[]", "[\"no-such-tag\"]"), ..Config::default() });
+    stage.configure(&Config {
+        policy: &classes("[]", "[\"no-such-tag\"]"),
+        ..Config::default()
+    });
     let report = stage.report(&["--all-shares"]);
-    assert!(problems(&report).contains(&("*", "tag-unknown")), "{:?}", problems(&report));
+    assert!(
+        problems(&report).contains(&("*", "tag-unknown")),
+        "{:?}",
+        problems(&report)
+    );
     assert_eq!(share(&report, "1").unwrap()["item"]["classified"], false);
 }
 
 #[test]
 fn labels_are_not_looked_up_for_what_was_looked_up_before_but_a_new_tag_is_seen() {
     let stage = Stage::small();
-    let scan = |now: &str| stage.run_at(now, &["scan", "--format", "json", "--all-shares"]).ended(0).json();
+    let scan = |now: &str| {
+        stage
+            .run_at(now, &["scan", "--format", "json", "--all-shares"])
+            .ended(0)
+            .json()
+    };
     assert_eq!(share(&scan(NOW), "1").unwrap()["item"]["classified"], false);
     let tag = json!({"do": "update", "owner": "alice", "file": "/Projects/plan.md", "set": {"tags": ["confidential"]}});
     stage.change(&tag);
@@ -377,7 +551,10 @@ fn the_demonstration_shows_the_levels_that_the_rules_promise() {
     assert_eq!(rules_of(&report, "41"), Vec::<&str>::new());
     // Ended this morning: it exposes nothing.
     assert_eq!(rules_of(&report, "20"), Vec::<&str>::new());
-    assert!(!rules_of(&report, "84").contains(&"external-recipient"), "an internal server");
+    assert!(
+        !rules_of(&report, "84").contains(&"external-recipient"),
+        "an internal server"
+    );
 }
 
 #[test]
@@ -403,8 +580,11 @@ fn posture_tells_what_the_server_allows() {
         ("password_enforced", json!(false), "posture-password-not-enforced"),
         ("expiry_enforced", json!(false), "posture-expiry-not-enforced"),
         ("passwords_by_mail", json!(true), "posture-passwords-mailed"),
-        ("password_policy", json!({"min_length": 8, "numeric": true, "special": true, "upper_lower": true}),
-         "posture-weak-password-policy"),
+        (
+            "password_policy",
+            json!({"min_length": 8, "numeric": true, "special": true, "upper_lower": true}),
+            "posture-weak-password-policy",
+        ),
     ] {
         let mut settings = strict.clone();
         settings[name] = value;
@@ -424,6 +604,9 @@ fn a_review_is_asked_for_after_the_time_set() {
     let report = stage.report(&[]);
     assert_eq!(level(&report, "unreviewed-share", "70"), Some("low"));
     assert_eq!(level(&report, "unreviewed-share", "71"), None);
-    stage.configure(&Config { policy: &policy("review_after = \"400d\""), ..Config::default() });
+    stage.configure(&Config {
+        policy: &policy("review_after = \"400d\""),
+        ..Config::default()
+    });
     assert_eq!(level(&stage.report(&[]), "unreviewed-share", "70"), None);
 }

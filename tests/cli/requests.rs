@@ -64,15 +64,28 @@ fn a_scan_of_one_person_reads_that_persons_list_in_a_handful_of_requests() {
         let report = stage.report(&["--user", name, "--all-shares"]);
         let asked = stage.requests();
         // Beside that, each folder that strangers can open is looked into for what is classified by its path.
-        let folders = asked.iter().filter(|each| each.method == "PROPFIND" && each.path.contains("/files/")).count();
+        let folders = asked
+            .iter()
+            .filter(|each| each.method == "PROPFIND" && each.path.contains("/files/"))
+            .count();
         assert_eq!(folders, 3, "/Projects, /Drop and /Team");
-        assert!(asked.len() <= 10 + folders + usize::from(name.contains('@')), "{name}: {asked:#?}");
-        assert_eq!(listings(&asked), BTreeMap::from([("alice".to_owned(), 1)]), "{name}");
+        assert!(
+            asked.len() <= 10 + folders + usize::from(name.contains('@')),
+            "{name}: {asked:#?}"
+        );
+        assert_eq!(
+            listings(&asked),
+            BTreeMap::from([("alice".to_owned(), 1)]),
+            "{name}"
+        );
         assert_eq!(report["shares"].as_array().unwrap().len(), 12, "{name}");
         assert_eq!(report["run"]["scope"]["users"], json!([name]));
         assert_eq!(report["sources"][0]["accounts"]["found"], 1);
         // Of the others, what rules need was asked: who is disabled, a guest, or never signed in.
-        let fired: Vec<&str> = findings(&report).iter().map(|each| each["rule"].as_str().unwrap()).collect();
+        let fired: Vec<&str> = findings(&report)
+            .iter()
+            .map(|each| each["rule"].as_str().unwrap())
+            .collect();
         for rule in ["orphaned-share", "guest-recipient", "recipient-never-logged-in"] {
             assert!(fired.contains(&rule), "{name}: {rule}");
         }
@@ -83,10 +96,21 @@ fn a_scan_of_one_person_reads_that_persons_list_in_a_handful_of_requests() {
 fn several_people_are_read_together_and_the_disabled_by_their_homes() {
     let stage = Stage::small();
     let report = stage.report(&["--user", "bob", "--user", "erin", "--all-shares"]);
-    assert_eq!(report["sources"][0]["accounts"], json!({"found": 2, "scanned": 1, "skipped": 1, "failed": 0, "gone": 0}));
-    let ids: Vec<&str> = report["shares"].as_array().unwrap().iter().map(|each| each["id"].as_str().unwrap()).collect();
+    assert_eq!(
+        report["sources"][0]["accounts"],
+        json!({"found": 2, "scanned": 1, "skipped": 1, "failed": 0, "gone": 0})
+    );
+    let ids: Vec<&str> = report["shares"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| each["id"].as_str().unwrap())
+        .collect();
     assert_eq!(ids.len(), 2, "{ids:?}");
-    assert!(ids.contains(&"5") && ids.iter().any(|id| id.starts_with("file/")), "{ids:?}");
+    assert!(
+        ids.contains(&"5") && ids.iter().any(|id| id.starts_with("file/")),
+        "{ids:?}"
+    );
     assert_eq!(problems(&report), [("erin", "account-disabled")]);
 }
 
@@ -99,7 +123,10 @@ fn scans_send_only_what_reads() {
     stage.run(&["report"]).ended(0);
     let before = stage.stored();
     for each in stage.requests() {
-        assert!(["GET", "PROPFIND", "REPORT", "SEARCH"].contains(&each.method.as_str()), "{each:?}");
+        assert!(
+            ["GET", "PROPFIND", "REPORT", "SEARCH"].contains(&each.method.as_str()),
+            "{each:?}"
+        );
         assert!(!each.path.contains("__emulator") && each.status < 400, "{each:?}");
     }
     assert_eq!(stage.stored(), before);
@@ -118,7 +145,12 @@ fn odd_account_ids_are_asked_for_as_they_are() {
     let stage = Stage::of(&world);
     let report = stage.report(&["--all-shares"]);
     for id in odd {
-        let owned = report["shares"].as_array().unwrap().iter().filter(|share| share["owner"]["id"] == id).count();
+        let owned = report["shares"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|share| share["owner"]["id"] == id)
+            .count();
         assert_eq!(owned, 1, "{id}");
         let alone = stage.report(&["--user", id, "--all-shares"]);
         assert_eq!(alone["shares"].as_array().unwrap().len(), 1, "{id}");
@@ -127,27 +159,52 @@ fn odd_account_ids_are_asked_for_as_they_are() {
 
 #[test]
 fn what_passes_is_ridden_out_and_counted() {
-    let listing = |action: Value| {
-        json!({"match": {"path_contains": "api/v1/shares", "account": "alice"}, "times": 1, "action": action})
-    };
+    let listing = |action: Value| json!({"match": {"path_contains": "api/v1/shares", "account": "alice"}, "times": 1, "action": action});
     let passing = [
-        ("429", listing(json!({"do": "status", "status": 429, "headers": {"Retry-After": "1"}})), true),
+        (
+            "429",
+            listing(json!({"do": "status", "status": 429, "headers": {"Retry-After": "1"}})),
+            true,
+        ),
         ("503", listing(json!({"do": "status", "status": 503})), false),
-        ("503 with a time", listing(json!({"do": "status", "status": 503, "headers": {"Retry-After": "1"}})), true),
+        (
+            "503 with a time",
+            listing(json!({"do": "status", "status": 503, "headers": {"Retry-After": "1"}})),
+            true,
+        ),
         ("500", listing(json!({"do": "status", "status": 500})), false),
         ("reset", listing(json!({"do": "reset"})), false),
         ("cut", listing(json!({"do": "cut", "bytes": 700})), false),
-        ("cut in the account list",
-         json!({"match": {"path_contains": "users/details"}, "times": 1, "action": {"do": "cut", "bytes": 200}}), false),
-        ("reset in the check",
-         json!({"match": {"path_contains": "ex-app/state"}, "times": 1, "action": {"do": "reset"}}), false),
-        ("502 in a home",
-         json!({"match": {"path_contains": "dav/files/erin"}, "times": 1, "action": {"do": "status", "status": 502}}), false),
-        ("cut in a home",
-         json!({"match": {"path_contains": "dav/files/erin"}, "times": 1, "action": {"do": "cut", "bytes": 300}}), false),
-        ("cut among tagged files",
-         json!({"match": {"method": "REPORT"}, "times": 1, "action": {"do": "cut", "bytes": 100}}), false),
-        ("slow", listing(json!({"do": "slow", "bytes": 3000, "ms": 5})), false),
+        (
+            "cut in the account list",
+            json!({"match": {"path_contains": "users/details"}, "times": 1, "action": {"do": "cut", "bytes": 200}}),
+            false,
+        ),
+        (
+            "reset in the check",
+            json!({"match": {"path_contains": "ex-app/state"}, "times": 1, "action": {"do": "reset"}}),
+            false,
+        ),
+        (
+            "502 in a home",
+            json!({"match": {"path_contains": "dav/files/erin"}, "times": 1, "action": {"do": "status", "status": 502}}),
+            false,
+        ),
+        (
+            "cut in a home",
+            json!({"match": {"path_contains": "dav/files/erin"}, "times": 1, "action": {"do": "cut", "bytes": 300}}),
+            false,
+        ),
+        (
+            "cut among tagged files",
+            json!({"match": {"method": "REPORT"}, "times": 1, "action": {"do": "cut", "bytes": 100}}),
+            false,
+        ),
+        (
+            "slow",
+            listing(json!({"do": "slow", "bytes": 3000, "ms": 5})),
+            false,
+        ),
     ];
     std::thread::scope(|scope| {
         let tries: Vec<_> = passing
@@ -167,8 +224,15 @@ fn what_passes_is_ridden_out_and_counted() {
                     assert_eq!(requests["sent"], sent, "{what}");
                     assert_eq!(requests["throttled"], u64::from(throttled), "{what}: {requests}");
                     let calm = if what == "slow" { 0 } else { 1 };
-                    assert!(requests["retried"].as_u64().unwrap() >= calm, "{what}: {requests}");
-                    assert_eq!(requests["waited_seconds"].as_f64().unwrap() > 0.0, throttled, "{what}: {requests}");
+                    assert!(
+                        requests["retried"].as_u64().unwrap() >= calm,
+                        "{what}: {requests}"
+                    );
+                    assert_eq!(
+                        requests["waited_seconds"].as_f64().unwrap() > 0.0,
+                        throttled,
+                        "{what}: {requests}"
+                    );
                 };
                 (what, scope.spawn(ride))
             })

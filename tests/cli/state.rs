@@ -40,7 +40,12 @@ fn totals_agree(report: &Value) {
             .count() as u64
     };
     let sum = |totals: &Value| -> u64 {
-        totals.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum()
+        totals
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|count| count.as_u64().unwrap())
+            .sum()
     };
     let totals = &report["totals"];
     let standing = count(&["new", "open", "not-checked"]);
@@ -74,7 +79,10 @@ fn a_finding_is_new_once_then_open_then_resolved_once_and_then_gone() {
     stage.change(&json!({"do": "remove", "share": 1}));
     let third = scan(&stage, NEXT_DAY, &[], 0);
     assert_eq!(statuses(&third, "1"), BTreeSet::from(["resolved"]));
-    assert_eq!(finding(&third, "link-without-password", "1").unwrap()["last_seen"], LATER);
+    assert_eq!(
+        finding(&third, "link-without-password", "1").unwrap()["last_seen"],
+        LATER
+    );
     totals_agree(&third);
     let fourth = scan(&stage, "2026-11-24T12:00:00Z", &[], 0);
     assert_eq!(statuses(&fourth, "1"), BTreeSet::new());
@@ -84,18 +92,25 @@ fn a_finding_is_new_once_then_open_then_resolved_once_and_then_gone() {
 #[test]
 fn what_comes_back_keeps_its_id_and_its_first_date() {
     let stage = Stage::small();
-    let set = |password: Value| stage.change(&json!({"do": "update", "share": 1, "set": {"password": password}}));
+    let set =
+        |password: Value| stage.change(&json!({"do": "update", "share": 1, "set": {"password": password}}));
     let first = scan(&stage, NOW, &[], 0);
     set(json!("Now-There-Is-One-7"));
     let second = scan(&stage, LATER, &[], 0);
     let ended = finding(&second, "link-without-password", "1").unwrap();
     assert_eq!(ended["status"], "resolved");
-    assert_eq!(finding(&second, "link-without-expiry", "1").unwrap()["status"], "open");
+    assert_eq!(
+        finding(&second, "link-without-expiry", "1").unwrap()["status"],
+        "open"
+    );
     set(Value::Null);
     let third = scan(&stage, NEXT_DAY, &[], 0);
     let back = finding(&third, "link-without-password", "1").unwrap();
     let before = finding(&first, "link-without-password", "1").unwrap();
-    assert_eq!((&back["id"], &back["first_seen"]), (&before["id"], &before["first_seen"]));
+    assert_eq!(
+        (&back["id"], &back["first_seen"]),
+        (&before["id"], &before["first_seen"])
+    );
     assert_eq!(back["status"], "open");
 }
 
@@ -113,7 +128,10 @@ fn what_was_not_read_is_not_checked_and_never_resolved() {
         // bob still shows what he shared of hers.
         assert_eq!(statuses(&report, "5"), BTreeSet::from(["open"]));
         assert_eq!(report["totals"]["findings"], first["totals"]["findings"]);
-        assert_eq!(finding(&report, "link-without-expiry", "1").unwrap()["last_seen"], NOW);
+        assert_eq!(
+            finding(&report, "link-without-expiry", "1").unwrap()["last_seen"],
+            NOW
+        );
         totals_agree(&report);
     }
     stage.no_faults();
@@ -143,15 +161,25 @@ fn a_scan_of_one_account_or_one_rule_leaves_the_rest_as_it_was() {
     let narrow = scan(&stage, LATER, &["--user", "frank"], 0);
     assert_eq!(findings(&narrow), &[] as &[Value]);
     let narrow = scan(&stage, LATER, &["--rule", "external-recipient"], 0);
-    let rules: BTreeSet<&str> = findings(&narrow).iter().map(|each| each["rule"].as_str().unwrap()).collect();
+    let rules: BTreeSet<&str> = findings(&narrow)
+        .iter()
+        .map(|each| each["rule"].as_str().unwrap())
+        .collect();
     assert_eq!(rules, BTreeSet::from(["external-recipient"]));
-    assert_eq!(finding(&narrow, "external-recipient", "8").unwrap()["status"], "resolved");
+    assert_eq!(
+        finding(&narrow, "external-recipient", "8").unwrap()["status"],
+        "resolved"
+    );
     totals_agree(&narrow);
     let user = scan(&stage, LATER, &["--user", "alice"], 0);
     assert_eq!(statuses(&user, "1"), BTreeSet::from(["resolved"]));
     let full = scan(&stage, NEXT_DAY, &[], 0);
     assert_eq!(statuses(&full, "7"), BTreeSet::from(["open"]));
-    assert!(findings(&full).iter().any(|each| each["rule"] == "posture-password-not-enforced" && each["status"] == "open"));
+    assert!(
+        findings(&full)
+            .iter()
+            .any(|each| each["rule"] == "posture-password-not-enforced" && each["status"] == "open")
+    );
     totals_agree(&full);
 }
 
@@ -163,13 +191,24 @@ fn an_auditor_that_is_told_less_than_before_resolves_nothing_for_it() {
         "{{ method = \"app-api\", app_id = \"sharewarden\", admin = \"bob\", secret = {{ file = {:?} }} }}",
         stage.path("secret").to_string_lossy()
     );
-    stage.configure(&Config { auth: Some(&auth), ..Config::default() });
+    stage.configure(&Config {
+        auth: Some(&auth),
+        ..Config::default()
+    });
     let second = scan(&stage, LATER, &["--all-shares"], 0);
     let ids = |report: &Value| -> BTreeSet<String> {
-        report["shares"].as_array().unwrap().iter().map(|share| share["id"].to_string()).collect()
+        report["shares"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|share| share["id"].to_string())
+            .collect()
     };
     assert_eq!(ids(&first), ids(&second));
-    let resolved: Vec<&Value> = findings(&second).iter().filter(|each| each["status"] == "resolved").collect();
+    let resolved: Vec<&Value> = findings(&second)
+        .iter()
+        .filter(|each| each["status"] == "resolved")
+        .collect();
     assert!(resolved.is_empty(), "{resolved:#?}");
 }
 
@@ -178,7 +217,10 @@ fn homes_of_disabled_accounts_are_searched_weekly_and_count_as_known_between() {
     let stage = Stage::small();
     let first = scan(&stage, NOW, &["--all-shares"], 0);
     let id = first["shares"].as_array().unwrap().iter().find_map(|share| {
-        share["id"].as_str().filter(|id| id.starts_with("file/")).map(str::to_owned)
+        share["id"]
+            .as_str()
+            .filter(|id| id.starts_with("file/"))
+            .map(str::to_owned)
     });
     let id = id.unwrap();
     stage.change(&json!({"do": "remove", "share": 12}));
@@ -254,7 +296,10 @@ fn without_a_state_nothing_is_left_behind() {
     // What an earlier scan kept is neither read nor touched.
     scan(&stage, NOW, &[], 0);
     let kept = std::fs::read(stage.path("state.db")).unwrap();
-    let report = stage.run_at(LATER, &["--no-state", "scan", "--format", "json"]).ended(0).json();
+    let report = stage
+        .run_at(LATER, &["--no-state", "scan", "--format", "json"])
+        .ended(0)
+        .json();
     assert_eq!(statuses(&report, "1"), BTreeSet::from(["new"]));
     assert_eq!(std::fs::read(stage.path("state.db")).unwrap(), kept);
 }
@@ -336,7 +381,11 @@ fn a_reshare_is_one_share_with_its_owners_path_whoever_is_read_first() {
         assert_eq!(first["shares"], second["shares"]);
         // What the sharer alone tells does not make its owner's words forgotten.
         let narrow = scan(&stage, LATER, &["--user", sharer, "--all-shares"], 0);
-        assert_eq!(share(&narrow, "2").unwrap()["item"]["path"], "/Papers", "{sharer} read alone");
+        assert_eq!(
+            share(&narrow, "2").unwrap()["item"]["path"],
+            "/Papers",
+            "{sharer} read alone"
+        );
         let third = scan(&stage, NEXT_DAY, &["--all-shares"], 0);
         assert_eq!(first["shares"], third["shares"]);
     }
@@ -355,7 +404,9 @@ fn runs_of_the_same_second_do_not_overwrite_each_other() {
 fn scans_at_once_do_not_break_each_others_state() {
     let stage = Stage::small();
     std::thread::scope(|scope| {
-        let all: Vec<_> = (0..3).map(|_| scope.spawn(|| stage.run(&["scan", "--format", "json"]))).collect();
+        let all: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| stage.run(&["scan", "--format", "json"])))
+            .collect();
         for ran in all {
             let ran = ran.join().unwrap();
             assert!([Some(0), Some(3)].contains(&ran.code), "{}", ran.err);
@@ -371,7 +422,10 @@ fn scans_at_once_do_not_break_each_others_state() {
 #[test]
 fn findings_have_the_same_ids_on_every_machine() {
     let ids = |report: &Value| -> BTreeSet<String> {
-        findings(report).iter().map(|each| each["id"].as_str().unwrap().to_owned()).collect()
+        findings(report)
+            .iter()
+            .map(|each| each["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     let first = Stage::small().report(&[]);
     let second = Stage::small().report(&[]);

@@ -120,7 +120,10 @@ impl Nextcloud {
                 Credential::Passwords(passwords) => {
                     // An account's own password, where there is one: each of the others is a request, and a risk.
                     let only = passwords.contains_key(user).then_some(user);
-                    for name in passwords.keys().filter(|name| only.is_none_or(|only| only == *name)) {
+                    for name in passwords
+                        .keys()
+                        .filter(|name| only.is_none_or(|only| only == *name))
+                    {
                         if self.refused().contains(name) {
                             continue;
                         }

@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::splitter::Splitter;
 use super::{Credential, Nextcloud, ocs, people, share};
 use crate::http::{Request, StatusCode};
-use crate::model::{KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Reading, Scope, ScopeOutcome};
+use crate::model::{
+    KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Reading, Scope, ScopeOutcome,
+};
 use crate::provider::{Pace, ReadError, Sink};
 
 /// How many bytes a listing may have in all; it is read piece by piece.

@@ -417,5 +417,5 @@ fn the_file_is_its_owners_alone_and_a_newer_one_is_refused() {
         Err(StoreError::Newer { found: 99, .. })
     ));
     std::fs::write(&path, b"this is no database, however long it may be".repeat(100)).unwrap();
-    assert!(matches!(Ledger::open(&path), Err(StoreError::Sqlite(_))));
+    assert!(matches!(Ledger::open(&path), Err(StoreError::Open { .. })));
 }

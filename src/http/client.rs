@@ -117,6 +117,11 @@ impl Client {
         }
     }
 
+    /// Counts a request that is sent again because its answer broke off while it was read piece by piece.
+    pub fn note_repeat(&self) {
+        self.0.retried.fetch_add(1, Ordering::Relaxed);
+    }
+
     async fn exchange(&self, request: &Request, extent: Extent) -> Result<Body, HttpError> {
         let inner = &*self.0;
         let at = request.place();

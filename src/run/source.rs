@@ -91,20 +91,23 @@ impl SourceRun<'_> {
         let found = self
             .sinking(async |sink| self.part.reader.discover(&users, &sink).await)
             .await?;
-        match found {
-            Ok(complete) => {
-                if complete {
-                    let (run, source) = (self.run.clone(), self.part.name.clone());
-                    self.desk
-                        .ask(move |ledger| ledger.mark_gone_accounts(&run, &source))
-                        .await??;
-                }
+        let complete = match found {
+            Ok(complete) => complete,
+            Err(error) => {
+                self.trouble("*", &error).await?;
+                false
             }
-            Err(error) => self.trouble("*", &error).await?,
-        }
+        };
         let stopped = self.sinking(async |sink| self.read_scopes(&sink).await).await??;
         if let Some(problem) = stopped {
             self.tell(problem).await?;
+        }
+        if complete {
+            // After reading, since shares name accounts that the list does not: those that were deleted.
+            let (run, source) = (self.run.clone(), self.part.name.clone());
+            self.desk
+                .ask(move |ledger| ledger.mark_gone_accounts(&run, &source))
+                .await??;
         }
         if whole && !self.cancel.is_cancelled() {
             reading.after = self.control().await?;

@@ -219,7 +219,6 @@ impl Writer<'_> {
             .map(|each| self.principal(each))
             .collect::<Result<Vec<_>>>()?;
         let item = self.item(share)?;
-        let version = VersionRow::of(share, owner, shared_by, item, recipients)?;
         let known: Option<(i64, i64, Option<String>)> = self
             .connection
             .prepare_cached("SELECT id, read_run, read_scope FROM share WHERE source = ?1 AND key = ?2")?
@@ -227,6 +226,22 @@ impl Writer<'_> {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()?;
+        // Where the owner's list is not read, a resharer's name for the folder does not replace the owner's.
+        let path = match &known {
+            Some((row, ..)) if !share.item.path_is_owners => {
+                sharing::owners_path(self.connection, *row, owner, item)?
+            }
+            _ => None,
+        };
+        let version = match path {
+            Some(path) => {
+                let mut at_owners = share.clone();
+                at_owners.item.path = path;
+                at_owners.item.path_is_owners = true;
+                VersionRow::of(&at_owners, owner, shared_by, item, recipients)?
+            }
+            None => VersionRow::of(share, owner, shared_by, item, recipients)?,
+        };
         let now = self.run.now.as_second();
         let Some((row, read_run, read_scope)) = known else {
             let row = self
@@ -244,6 +259,9 @@ impl Writer<'_> {
         if read_run == self.run.id {
             if read_scope.as_deref() == self.scope {
                 return self.repeated(share, row, &version);
+            }
+            if self.is_another(share, row, &version)? {
+                return self.doubtful(share);
             }
             if !share.item.path_is_owners {
                 return Ok(());
@@ -263,6 +281,28 @@ impl Writer<'_> {
         if current.as_deref() == Some(&version.digest) {
             return Ok(());
         }
+        self.doubtful(share)
+    }
+
+    /// Whether the same id means something else in another account's listing: another owner's, or another item.
+    /// Whoever sees a share, these are the same.
+    fn is_another(&mut self, share: &Share, row: i64, version: &VersionRow) -> Result<bool> {
+        if share
+            .unknown
+            .iter()
+            .any(|field| field == "owner" || field == "item.id")
+        {
+            return Ok(false);
+        }
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT 1 FROM share_version WHERE share = ?1 AND to_run IS NULL AND (owner <> ?2 OR item <> ?3)",
+            )?
+            .exists(params![row, version.owner, version.item])?)
+    }
+
+    fn doubtful(&mut self, share: &Share) -> Result<()> {
         self.problem(&Problem::new(
             self.scope.unwrap_or("*"),
             ProblemCode::MalformedShare,

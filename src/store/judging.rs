@@ -288,7 +288,8 @@ fn end(connection: &Connection, run: &Run, source: i64, share: i64, fate: Fate) 
             findings::ended(connection, run, &live, status)?;
         }
     }
-    if fate == Fate::Gone {
+    // A run of some rules only ends their findings; the share stays known until those of the others were ended, too.
+    if fate == Fate::Gone && run.scope.rules.is_empty() {
         connection
             .prepare_cached("UPDATE share_version SET to_run = ?2 WHERE share = ?1 AND to_run IS NULL")?
             .execute(params![share, run.id])?;

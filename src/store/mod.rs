@@ -85,13 +85,22 @@ impl Ledger {
     /// Opens the ledger in a file, making it and its folder, readable by their owner only, if need be.
     ///
     /// # Errors
-    /// [`StoreError::Open`], [`StoreError::Newer`], [`StoreError::Sqlite`] where the file is none.
+    /// [`StoreError::Open`], also where the file is none of ours; [`StoreError::Newer`].
     pub fn open(path: &Path) -> Result<Self> {
         private_file(path).map_err(|source| StoreError::Open {
             path: path.to_owned(),
             source,
         })?;
-        Self::prepare(Connection::open(path)?, path, None)
+        let opened = Connection::open(path)
+            .map_err(StoreError::from)
+            .and_then(|connection| Self::prepare(connection, path, None));
+        opened.map_err(|error| match error {
+            StoreError::Sqlite(error) => StoreError::Open {
+                path: path.to_owned(),
+                source: std::io::Error::other(error),
+            },
+            other => other,
+        })
     }
 
     /// Opens a private ledger that vanishes when it is dropped.

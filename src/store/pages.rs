@@ -261,7 +261,7 @@ impl StoredRun<'_> {
             "SELECT o.name, f.key, f.rule, f.first_run = :run, f.first_at, f.last_at, f.checked_at, v.status, v.level,
                  v.body, f.share IS NULL, {SHARE_COLUMNS} {}
              ORDER BY CASE v.level WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3
-                 ELSE 4 END, o.name, f.rule, s.id",
+                 ELSE 4 END, o.name, f.rule, length(s.key), s.key",
             finding_set().replace("v.kind", "w.kind")
         )
         .replace(SHARE_COLUMNS, &SHARE_COLUMNS.replace("v.", "w.")))?;
@@ -321,7 +321,7 @@ impl StoredRun<'_> {
              JOIN share_version v ON v.share = s.id AND v.from_run <= :run AND (v.to_run IS NULL OR v.to_run > :run)
              JOIN item i ON i.id = v.item JOIN source o ON o.id = s.source
              WHERE s.source IN (SELECT source FROM run_source WHERE run = :run) AND (:users = '[]' OR {})
-             ORDER BY o.name, s.id",
+             ORDER BY o.name, length(s.key), s.key",
             of_users("v", ":users")
         ))?;
         let mut rows = statement.query(named_params! {":run": self.id, ":users": self.users})?;

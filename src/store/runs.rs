@@ -167,16 +167,21 @@ impl Ledger {
             params![source, run.id],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let (known, all, oldest): (i64, i64, Option<i64>) = self.connection.query_row(
-            "SELECT count(c.read_at), count(*), min(c.read_at) FROM scope s
-             LEFT JOIN coverage c ON c.scope = s.id
-             WHERE s.source = ?1 AND s.listed_run = (SELECT max(listed_run) FROM scope WHERE source = ?1)
-               AND COALESCE(c.outcome, '') NOT IN ('skipped', 'gone')",
+        let (known, all, listed, oldest): (i64, i64, i64, Option<i64>) = self.connection.query_row(
+            "SELECT count(c.read_at) FILTER (WHERE within), count(*) FILTER (WHERE within), count(*),
+                 min(c.read_at) FILTER (WHERE within)
+             FROM (SELECT s.id, COALESCE(c.outcome, '') NOT IN ('skipped', 'gone') AS within
+                   FROM scope s LEFT JOIN coverage c ON c.scope = s.id
+                   WHERE s.source = ?1 AND s.listed_run = (SELECT max(listed_run) FROM scope WHERE source = ?1)) s
+             LEFT JOIN coverage c ON c.scope = s.id",
             [source],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )?;
         #[expect(clippy::cast_precision_loss, reason = "a percentage of counts far below 2^52")]
-        let known_percent = if all == 0 {
+        let known_percent = if listed == 0 {
+            // Nobody was ever listed: of a source that was never reached nothing is known.
+            0.0
+        } else if all == 0 {
             100.0
         } else {
             (known as f64 * 1000.0 / all as f64).floor() / 10.0

@@ -230,6 +230,24 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// The path that an item has at its owner's, where the current version of a share tells it.
+pub(super) fn owners_path(
+    connection: &Connection,
+    share: i64,
+    owner: i64,
+    item: i64,
+) -> Result<Option<String>> {
+    let body: Option<String> = connection
+        .prepare_cached(
+            "SELECT body FROM share_version
+             WHERE share = ?1 AND to_run IS NULL AND owner = ?2 AND item = ?3 AND body IS NOT NULL",
+        )?
+        .query_row(params![share, owner, item], |row| row.get(0))
+        .optional()?;
+    let body: Option<Body> = body.map(|body| stored("a share", &body)).transpose()?;
+    Ok(body.filter(|body| body.path_is_owners).map(|body| body.path))
+}
+
 /// The principal in a row.
 pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Option<Principal>> {
     type Columns = (

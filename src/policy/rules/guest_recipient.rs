@@ -30,10 +30,8 @@ fn look(case: &Case<'_>) -> Outcome {
     let message = "A guest account is among the recipients.";
     Outcome::about(guests, Level::Medium, Remedy::Review, message).unless(|| {
         case.fact(Fact::AccountDetailsRead) != Some(true)
-            && case.any_recipient(|recipient, kind| {
-                kind == PrincipalKind::Member
-                    && recipient.class == PrincipalClass::Account
-                    && recipient.guest.is_none()
+            && case.any_recipient(|recipient, _| {
+                recipient.class == PrincipalClass::Account && recipient.guest.is_none()
             })
     })
 }
@@ -75,6 +73,15 @@ mod tests {
             ("colleague", &read, share(), Said::Quiet),
             ("told to be none", &unread, share(), Said::Quiet),
             ("untold", &unread, to(vec![untold()]), Said::NoInput),
+            (
+                "untold, with an address elsewhere",
+                &unread,
+                to(vec![Principal {
+                    email: Some("gus@evil.net".to_owned()),
+                    ..untold()
+                }]),
+                Said::NoInput,
+            ),
             ("untold, details read", &read, to(vec![untold()]), Said::Quiet),
             ("outsider", &unread, to(vec![address("x@evil.net")]), Said::Quiet),
         ] {

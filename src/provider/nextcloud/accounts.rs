@@ -118,8 +118,27 @@ impl Nextcloud {
                     Err(error) => return Err(error),
                 },
                 Credential::Passwords(passwords) => {
-                    for name in passwords.keys() {
-                        let account = people::own_details(&self.ocs, name).await?;
+                    // An account's own password, where there is one: each of the others is a request, and a risk.
+                    let only = passwords.contains_key(user).then_some(user);
+                    for name in passwords
+                        .keys()
+                        .filter(|name| only.is_none_or(|only| only == *name))
+                    {
+                        if self.refused().contains(name) {
+                            continue;
+                        }
+                        let account = match people::own_details(&self.ocs, name).await {
+                            Err(
+                                refusal @ ReadError::Service {
+                                    code: ProblemCode::Unauthorized,
+                                    ..
+                                },
+                            ) => {
+                                self.give_up(name, refusal)?;
+                                continue;
+                            }
+                            account => account?,
+                        };
                         let address = account.email.as_deref();
                         if account.id == *user
                             || address.is_some_and(|email| email.eq_ignore_ascii_case(user))
@@ -128,6 +147,10 @@ impl Nextcloud {
                         }
                     }
                 }
+            }
+            if accounts.is_empty() && self.refused().contains(user) {
+                // Reading it will tell why.
+                accounts.push(Principal::new(PrincipalClass::Account, user));
             }
             if accounts.is_empty() {
                 let message = match &self.setup.credential {

@@ -54,6 +54,19 @@ impl Nextcloud {
             collector.flush().await?;
             return Ok((ScopeOutcome::Skipped, false));
         }
+        collector.flush().await?;
+        let mut tries = self.ocs.tries();
+        loop {
+            let searched = self.search_home(account, sink).await;
+            if !tries.again(&searched) {
+                return searched.map(|whole| (ScopeOutcome::Skipped, whole));
+            }
+        }
+    }
+
+    /// The shared nodes of a home; whether all of it was looked at.
+    async fn search_home(&self, account: &str, sink: &Sink) -> Result<bool, ReadError> {
+        let mut collector = sink.of(Some(account));
         let mut tree = nodes::Tree::of_home(&self.ocs, account).await?;
         let mut whole = true;
         loop {
@@ -80,6 +93,6 @@ impl Nextcloud {
             }
         }
         collector.flush().await?;
-        Ok((ScopeOutcome::Skipped, whole))
+        Ok(whole)
     }
 }

@@ -168,7 +168,14 @@ async fn walk(
         })
         .collect();
     for root in roots {
-        if let Err(error) = walk_one(ocs, account, root, items, classes).await {
+        let mut tries = ocs.tries();
+        let walked = loop {
+            let walked = walk_one(ocs, account, root, items, classes).await;
+            if !tries.again(&walked) {
+                break walked;
+            }
+        };
+        if let Err(error) = walked {
             for (path, looked) in items.iter_mut() {
                 if looked.item.kind != ItemKind::File && ancestors(path).any(|above| above == root) {
                     looked.complete = false;
@@ -188,6 +195,11 @@ async fn walk_one(
     items: &mut BTreeMap<String, Looked>,
     classes: &Classes,
 ) -> Result<(), ReadError> {
+    for (path, looked) in items.iter_mut() {
+        if ancestors(path).any(|above| above == root) {
+            looked.beneath = None;
+        }
+    }
     let mut tree = Tree::of_folder(ocs, account, root).await?;
     while let Some((path, node)) = tree.next().await? {
         let labels = classes.of_path(&path);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::dav::{Multistatus, Resource};
 use super::ocs::{Depth, Ocs};
-use crate::http::{Method, StatusCode};
+use crate::http::{Method, Request, StatusCode};
 use crate::model::{
     Access, Expiry, Item, ItemKind, Principal, PrincipalClass, ProblemCode, Share, ShareKind, SourceName,
 };
@@ -207,7 +207,17 @@ pub(super) struct Tag {
 pub(super) async fn tags(ocs: &Ocs, account: &str) -> Result<Vec<Tag>, ReadError> {
     let propfind = method("PROPFIND")?;
     let request = ocs.signed(ocs.dav(propfind, &["systemtags", ""], Depth::One, TAGS)?, account)?;
-    let mut answer = Multistatus::new(ocs.open(&request, StatusCode::MULTI_STATUS).await?);
+    let mut tries = ocs.tries();
+    loop {
+        let read = tags_once(ocs, &request).await;
+        if !tries.again(&read) {
+            return read;
+        }
+    }
+}
+
+async fn tags_once(ocs: &Ocs, request: &Request) -> Result<Vec<Tag>, ReadError> {
+    let mut answer = Multistatus::new(ocs.open(request, StatusCode::MULTI_STATUS).await?);
     let place = request.place().to_string();
     let mut tags = Vec::new();
     while let Some(tag) = answer.next().await.map_err(|error| placed(error, &place))? {
@@ -241,7 +251,21 @@ pub(super) async fn tagged(
         )?
         .within(TREE_TIME)
         .max_body(TREE_BYTES);
-    let mut answer = Multistatus::new(ocs.open(&request, StatusCode::MULTI_STATUS).await?);
+    let mut tries = ocs.tries();
+    loop {
+        let read = tagged_once(ocs, account, &request).await;
+        if !tries.again(&read) {
+            return read;
+        }
+    }
+}
+
+async fn tagged_once(
+    ocs: &Ocs,
+    account: &str,
+    request: &Request,
+) -> Result<Vec<(String, Option<String>)>, ReadError> {
+    let mut answer = Multistatus::new(ocs.open(request, StatusCode::MULTI_STATUS).await?);
     let place = request.place().to_string();
     let root = root(ocs, account);
     let mut found = Vec::new();

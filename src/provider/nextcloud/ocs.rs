@@ -57,6 +57,9 @@ struct Inner<T> {
     data: T,
 }
 
+/// How often an answer that is read piece by piece is asked for, where it breaks off.
+const STREAM_TRIES: u32 = 3;
+
 #[derive(Deserialize)]
 struct Refusal {
     ocs: RefusalInner,
@@ -75,7 +78,41 @@ struct Meta {
     message: Option<String>,
 }
 
+/// Says of an answer that is read piece by piece when to read it from its beginning again. What was kept of it
+/// before is kept again, so that nothing is lost.
+pub(super) struct Tries<'a> {
+    http: &'a Client,
+    left: u32,
+}
+
+impl Tries<'_> {
+    /// Whether the answer broke off, and may be asked for once more.
+    pub(super) fn again<T>(&mut self, read: &Result<T, ReadError>) -> bool {
+        let broke_off = matches!(
+            read,
+            Err(ReadError::Service {
+                code: ProblemCode::Truncated,
+                ..
+            })
+        );
+        if !broke_off || self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        self.http.note_repeat();
+        true
+    }
+}
+
 impl Ocs {
+    /// The tries of an answer that is read piece by piece.
+    pub(super) fn tries(&self) -> Tries<'_> {
+        Tries {
+            http: &self.http,
+            left: STREAM_TRIES - 1,
+        }
+    }
+
     /// The address of an interface path; segments are percent-encoded.
     pub(super) fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Url, ReadError> {
         let mut url = self.base.clone();

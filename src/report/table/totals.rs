@@ -67,7 +67,7 @@ fn scope(run: &Run) -> String {
 pub(super) fn write(header: &Header, screen: &mut Screen<'_>) -> io::Result<()> {
     notices(&header.notices, screen)?;
     screen.title(Tint::new().bold(), "TOTALS")?;
-    by_rule(&header.totals, screen)?;
+    by_rule(header, screen)?;
     for line in [by_level(&header.totals), by_status(&header.totals)]
         .into_iter()
         .flatten()
@@ -90,10 +90,21 @@ fn notices(notices: &[Notice], screen: &mut Screen<'_>) -> io::Result<()> {
 }
 
 /// The rules that fired, the most frequent first.
-fn by_rule(totals: &Totals, screen: &mut Screen<'_>) -> io::Result<()> {
-    let mut rules: Vec<_> = totals.by_rule.iter().filter(|(_, number)| **number > 0).collect();
+fn by_rule(header: &Header, screen: &mut Screen<'_>) -> io::Result<()> {
+    let mut rules: Vec<_> = header
+        .totals
+        .by_rule
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .collect();
     if rules.is_empty() {
-        return screen.paragraph(Tint::new(), "No finding stands.");
+        // Of what was not read nothing is known, so that nothing is said that could pass for a clean result.
+        let words = if header.run.verdict == Verdict::Incomplete {
+            "Nothing to add up in what was read."
+        } else {
+            "No finding stands."
+        };
+        return screen.paragraph(Tint::new(), words);
     }
     rules.sort_by_key(|(rule, number)| (Reverse(**number), **rule));
     let rows = rules.iter().map(|(rule, number)| {

@@ -1,0 +1,24 @@
+//! The program as its users see it: the built binary against emulated servers, over real HTTP.
+//!
+//! One binary for all, which saves linking; a module a part of what is promised, a test a promise.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod coverage;
+#[cfg(test)]
+mod exits;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod listed;
+#[cfg(test)]
+mod names;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod state;

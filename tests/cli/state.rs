@@ -1,0 +1,433 @@
+//! What one scan remembers for the next, and that absence is knowledge only where everything was read.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Config, NOW, Stage, account, add_shares, finding, findings, list, problems, rules_of, share, small,
+};
+
+const LATER: &str = "2026-11-22T13:00:00Z";
+const NEXT_DAY: &str = "2026-11-23T12:00:00Z";
+
+/// Scans with the state at a time.
+fn scan(stage: &Stage, now: &str, arguments: &[&str], code: i32) -> Value {
+    let ran = stage.run_at(now, &[&["scan", "--format", "json"], arguments].concat());
+    ran.ended(code).json()
+}
+
+/// Where the findings on a share stand.
+fn statuses<'r>(report: &'r Value, id: &str) -> BTreeSet<&'r str> {
+    findings(report)
+        .iter()
+        .filter(|finding| finding["share"]["id"] == id)
+        .map(|finding| finding["status"].as_str().unwrap())
+        .collect()
+}
+
+fn unreadable(account: &str) -> Value {
+    json!({"match": {"path_contains": "api/v1/shares", "account": account}, "action": {"do": "status", "status": 500}})
+}
+
+/// Totals count what stands, and nothing else.
+fn totals_agree(report: &Value) {
+    let count = |wanted: &[&str]| {
+        findings(report)
+            .iter()
+            .filter(|finding| wanted.contains(&finding["status"].as_str().unwrap()))
+            .count() as u64
+    };
+    let sum = |totals: &Value| -> u64 {
+        totals
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|count| count.as_u64().unwrap())
+            .sum()
+    };
+    let totals = &report["totals"];
+    let standing = count(&["new", "open", "not-checked"]);
+    assert_eq!(totals["findings"], standing);
+    assert_eq!(sum(&totals["by_level"]), standing);
+    assert_eq!(sum(&totals["by_rule"]), standing);
+    assert_eq!(totals["waived"], count(&["waived"]));
+    for (status, number) in totals["by_status"].as_object().unwrap() {
+        assert_eq!(number, count(&[status]), "{status}");
+    }
+    assert_eq!(sum(&totals["by_status"]), findings(report).len() as u64);
+}
+
+#[test]
+fn a_finding_is_new_once_then_open_then_resolved_once_and_then_gone() {
+    let stage = Stage::small();
+    let first = scan(&stage, NOW, &[], 0);
+    assert_eq!(statuses(&first, "1"), BTreeSet::from(["new"]));
+    assert_eq!(first["run"]["baseline"], true);
+    let second = scan(&stage, LATER, &[], 0);
+    assert_eq!(statuses(&second, "1"), BTreeSet::from(["open"]));
+    assert_eq!(second["run"]["baseline"], false);
+    assert_eq!(findings(&first).len(), findings(&second).len());
+    for (before, after) in findings(&first).iter().zip(findings(&second)) {
+        for field in ["id", "rule", "level", "first_seen", "message", "share"] {
+            assert_eq!(before[field], after[field], "{field}");
+        }
+        assert_eq!(after["last_seen"], LATER);
+    }
+    totals_agree(&second);
+    stage.change(&json!({"do": "remove", "share": 1}));
+    let third = scan(&stage, NEXT_DAY, &[], 0);
+    assert_eq!(statuses(&third, "1"), BTreeSet::from(["resolved"]));
+    assert_eq!(
+        finding(&third, "link-without-password", "1").unwrap()["last_seen"],
+        LATER
+    );
+    totals_agree(&third);
+    let fourth = scan(&stage, "2026-11-24T12:00:00Z", &[], 0);
+    assert_eq!(statuses(&fourth, "1"), BTreeSet::new());
+    totals_agree(&fourth);
+}
+
+#[test]
+fn what_comes_back_keeps_its_id_and_its_first_date() {
+    let stage = Stage::small();
+    let set =
+        |password: Value| stage.change(&json!({"do": "update", "share": 1, "set": {"password": password}}));
+    let first = scan(&stage, NOW, &[], 0);
+    set(json!("Now-There-Is-One-7"));
+    let second = scan(&stage, LATER, &[], 0);
+    let ended = finding(&second, "link-without-password", "1").unwrap();
+    assert_eq!(ended["status"], "resolved");
+    assert_eq!(
+        finding(&second, "link-without-expiry", "1").unwrap()["status"],
+        "open"
+    );
+    set(Value::Null);
+    let third = scan(&stage, NEXT_DAY, &[], 0);
+    let back = finding(&third, "link-without-password", "1").unwrap();
+    let before = finding(&first, "link-without-password", "1").unwrap();
+    assert_eq!(
+        (&back["id"], &back["first_seen"]),
+        (&before["id"], &before["first_seen"])
+    );
+    assert_eq!(back["status"], "open");
+}
+
+#[test]
+fn what_was_not_read_is_not_checked_and_never_resolved() {
+    let stage = Stage::small();
+    let first = scan(&stage, NOW, &[], 0);
+    stage.fault(&unreadable("alice"));
+    // Nobody can know of this while alice's list cannot be read.
+    stage.change(&json!({"do": "remove", "share": 1}));
+    for now in [LATER, NEXT_DAY] {
+        let report = scan(&stage, now, &[], 3);
+        assert_eq!(statuses(&report, "1"), BTreeSet::from(["not-checked"]));
+        assert_eq!(statuses(&report, "9"), BTreeSet::from(["not-checked"]));
+        // bob still shows what he shared of hers.
+        assert_eq!(statuses(&report, "5"), BTreeSet::from(["open"]));
+        assert_eq!(report["totals"]["findings"], first["totals"]["findings"]);
+        assert_eq!(
+            finding(&report, "link-without-expiry", "1").unwrap()["last_seen"],
+            NOW
+        );
+        totals_agree(&report);
+    }
+    stage.no_faults();
+    let report = scan(&stage, "2026-11-24T12:00:00Z", &[], 0);
+    assert_eq!(statuses(&report, "1"), BTreeSet::from(["resolved"]));
+    assert_eq!(statuses(&report, "9"), BTreeSet::from(["open"]));
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_resolves_nothing() {
+    let stage = Stage::small();
+    let first = scan(&stage, NOW, &[], 0);
+    stage.fault(&json!({"action": {"do": "maintenance"}}));
+    let second = scan(&stage, LATER, &[], 3);
+    assert_eq!(second["totals"]["findings"], first["totals"]["findings"]);
+    for finding in findings(&second) {
+        assert_eq!(finding["status"], "not-checked", "{finding}");
+    }
+    assert_eq!(second["totals"]["shares"], first["totals"]["shares"]);
+}
+
+#[test]
+fn a_scan_of_one_account_or_one_rule_leaves_the_rest_as_it_was() {
+    let stage = Stage::small();
+    scan(&stage, NOW, &[], 0);
+    stage.change(&json!([{"do": "remove", "share": 1}, {"do": "remove", "share": 8}]));
+    let narrow = scan(&stage, LATER, &["--user", "frank"], 0);
+    assert_eq!(findings(&narrow), &[] as &[Value]);
+    let narrow = scan(&stage, LATER, &["--rule", "external-recipient"], 0);
+    let rules: BTreeSet<&str> = findings(&narrow)
+        .iter()
+        .map(|each| each["rule"].as_str().unwrap())
+        .collect();
+    assert_eq!(rules, BTreeSet::from(["external-recipient"]));
+    assert_eq!(
+        finding(&narrow, "external-recipient", "8").unwrap()["status"],
+        "resolved"
+    );
+    totals_agree(&narrow);
+    let user = scan(&stage, LATER, &["--user", "alice"], 0);
+    assert_eq!(statuses(&user, "1"), BTreeSet::from(["resolved"]));
+    let full = scan(&stage, NEXT_DAY, &[], 0);
+    assert_eq!(statuses(&full, "7"), BTreeSet::from(["open"]));
+    assert!(
+        findings(&full)
+            .iter()
+            .any(|each| each["rule"] == "posture-password-not-enforced" && each["status"] == "open")
+    );
+    totals_agree(&full);
+}
+
+#[test]
+fn an_auditor_that_is_told_less_than_before_resolves_nothing_for_it() {
+    let stage = Stage::small();
+    let first = scan(&stage, NOW, &["--all-shares"], 0);
+    let auth = format!(
+        "{{ method = \"app-api\", app_id = \"sharewarden\", admin = \"bob\", secret = {{ file = {:?} }} }}",
+        stage.path("secret").to_string_lossy()
+    );
+    stage.configure(&Config {
+        auth: Some(&auth),
+        ..Config::default()
+    });
+    let second = scan(&stage, LATER, &["--all-shares"], 0);
+    let ids = |report: &Value| -> BTreeSet<String> {
+        report["shares"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|share| share["id"].to_string())
+            .collect()
+    };
+    assert_eq!(ids(&first), ids(&second));
+    let resolved: Vec<&Value> = findings(&second)
+        .iter()
+        .filter(|each| each["status"] == "resolved")
+        .collect();
+    assert!(resolved.is_empty(), "{resolved:#?}");
+}
+
+#[test]
+fn homes_of_disabled_accounts_are_searched_weekly_and_count_as_known_between() {
+    let stage = Stage::small();
+    let first = scan(&stage, NOW, &["--all-shares"], 0);
+    let id = first["shares"].as_array().unwrap().iter().find_map(|share| {
+        share["id"]
+            .as_str()
+            .filter(|id| id.starts_with("file/"))
+            .map(str::to_owned)
+    });
+    let id = id.unwrap();
+    stage.change(&json!({"do": "remove", "share": 12}));
+    let second = scan(&stage, NEXT_DAY, &[], 0);
+    assert!(problems(&second).contains(&("erin", "home-not-searched")));
+    assert_eq!(statuses(&second, &id), BTreeSet::from(["open"]));
+    let third = scan(&stage, "2026-11-29T12:00:00Z", &[], 0);
+    assert_eq!(statuses(&third, &id), BTreeSet::from(["resolved"]));
+    assert_eq!(problems(&third), [("erin", "account-disabled")]);
+}
+
+#[test]
+fn what_a_deleted_account_shared_is_resolved() {
+    let stage = Stage::small();
+    scan(&stage, NOW, &[], 0);
+    stage.change(&json!({"do": "remove", "account": "alice"}));
+    let report = scan(&stage, LATER, &[], 0);
+    assert_eq!(statuses(&report, "1"), BTreeSet::from(["resolved"]));
+    assert_eq!(report["sources"][0]["accounts"]["found"], 5);
+    totals_agree(&report);
+}
+
+#[test]
+fn a_stored_run_is_printed_as_the_scan_printed_it() {
+    let stage = Stage::small();
+    for format in ["json", "ndjson", "csv", "table"] {
+        let scanned = stage.run(&["scan", "--format", format]);
+        let reported = stage.run(&["report", "--format", format]);
+        assert_eq!(scanned.ended(0).out, reported.ended(0).out, "{format}");
+        assert!(!scanned.out.is_empty());
+    }
+    let sent = stage.requests().len();
+    stage.run(&["report"]).ended(0);
+    assert_eq!(stage.requests().len(), sent, "a report asks nobody");
+}
+
+#[test]
+fn an_older_run_is_printed_as_it_was_whatever_changed_since() {
+    let stage = Stage::small();
+    let first = stage.run(&["scan", "--format", "json"]);
+    let id = first.ended(0).json()["run"]["id"].as_str().unwrap().to_owned();
+    stage.change(&json!([
+        {"do": "remove", "share": 1},
+        {"do": "update", "share": 5, "set": {"label": "another", "expires": null, "password": "Later-Set-99"}},
+        {"do": "update", "share": 8, "set": {"permissions": 3}},
+        {"do": "add", "share": {"type": "link", "owner": "alice", "path": "/Team"}},
+        {"do": "update", "owner": "alice", "file": "/Projects", "set": {"path": "/Moved/Projects"}},
+    ]));
+    let second = stage.run_at(NEXT_DAY, &["scan", "--format", "json"]);
+    assert_ne!(second.ended(0).out, first.out);
+    let again = stage.run_at(NEXT_DAY, &["report", "--format", "json", "--run", &id]);
+    let (then, now) = (first.json(), again.ended(0).json());
+    for (was, is) in findings(&then).iter().zip(findings(&now)) {
+        assert_eq!(was, is);
+    }
+    assert_eq!(then, now);
+    let latest = stage.run_at(NEXT_DAY, &["report", "--format", "json"]);
+    assert_eq!(latest.ended(0).out, second.out);
+}
+
+#[test]
+fn without_a_state_nothing_is_left_behind() {
+    let stage = Stage::small();
+    let files = || -> BTreeSet<String> {
+        std::fs::read_dir(stage.path("."))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect()
+    };
+    let before = files();
+    stage.report(&[]);
+    assert_eq!(files(), before);
+    // What an earlier scan kept is neither read nor touched.
+    scan(&stage, NOW, &[], 0);
+    let kept = std::fs::read(stage.path("state.db")).unwrap();
+    let report = stage
+        .run_at(LATER, &["--no-state", "scan", "--format", "json"])
+        .ended(0)
+        .json();
+    assert_eq!(statuses(&report, "1"), BTreeSet::from(["new"]));
+    assert_eq!(std::fs::read(stage.path("state.db")).unwrap(), kept);
+}
+
+#[test]
+fn the_state_is_its_owners_alone() {
+    let stage = Stage::small();
+    let config = std::fs::read_to_string(stage.path("config.toml")).unwrap();
+    let without: String = config
+        .lines()
+        .filter(|line| !line.contains("state.db") && *line != "[state]")
+        .map(|line| format!("{line}\n"))
+        .collect();
+    stage.write("config.toml", &without);
+    let home = stage.path("state-home");
+    let mut program = stage.program();
+    program
+        .variable("XDG_STATE_HOME", &home.to_string_lossy())
+        .arguments(&["--now", NOW, "scan"]);
+    program.run().ended(0);
+    let folder = home.join("sharewarden");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.join("state.db")), 0o600);
+    assert_eq!(mode(&folder), 0o700);
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_state_is_left_alone() {
+    let stage = Stage::small();
+    let text = "this is somebody's diary, and no database\n".repeat(200);
+    stage.write("state.db", &text);
+    let ran = stage.run(&["scan"]);
+    ran.ended(2);
+    assert!(ran.err.contains("state.db"), "{}", ran.err);
+    assert_eq!(std::fs::read_to_string(stage.path("state.db")).unwrap(), text);
+    assert!(stage.requests().is_empty());
+    stage.report(&[]);
+}
+
+/// Alice's folder under another name at bob's, who shares a link of it; in which order their lists are read differs.
+fn reshared(owner: &str, sharer: &str) -> Value {
+    let mut world = small();
+    world["nextcloud"]["shares"] = json!([]);
+    list(&mut account(&mut world, owner)["files"]).push(json!({"path": "/Papers/HR/list.txt"}));
+    add_shares(
+        &mut world,
+        vec![
+            json!({"id": 1, "type": "user", "owner": owner, "path": "/Papers", "recipient": sharer, "permissions": 31,
+                   "target": "/Got this"}),
+            json!({"id": 2, "type": "link", "owner": owner, "path": "/Papers", "sharer": sharer, "expires": "+9d"}),
+            json!({"id": 3, "type": "link", "owner": owner, "path": "/Papers/HR", "sharer": sharer, "expires": "+9d"}),
+        ],
+    );
+    world
+}
+
+#[test]
+fn a_reshare_is_one_share_with_its_owners_path_whoever_is_read_first() {
+    for (owner, sharer) in [("alice", "bob"), ("bob", "alice")] {
+        let stage = Stage::of(&reshared(owner, sharer));
+        stage.configure(&Config {
+            source: "limits = { requests_per_second = 1000, in_flight = 1 }",
+            ..Config::default()
+        });
+        assert_eq!(stage.listing(sharer)[0]["path"], "/Got this");
+        let first = scan(&stage, NOW, &["--all-shares"], 0);
+        for (id, path) in [("2", "/Papers"), ("3", "/Papers/HR")] {
+            let told = share(&first, id).unwrap();
+            assert_eq!(told["item"]["path"], path, "{owner}");
+            assert_eq!(told["owner"]["id"], owner);
+            assert_eq!(told["shared_by"]["id"], sharer);
+            assert_eq!(told["item"]["classified"], true, "{owner}: {told}");
+            assert!(rules_of(&first, id).contains(&"reshared-by-other"));
+        }
+        let second = scan(&stage, LATER, &["--all-shares"], 0);
+        assert_eq!(first["shares"], second["shares"]);
+        // What the sharer alone tells does not make its owner's words forgotten.
+        let narrow = scan(&stage, LATER, &["--user", sharer, "--all-shares"], 0);
+        assert_eq!(
+            share(&narrow, "2").unwrap()["item"]["path"],
+            "/Papers",
+            "{sharer} read alone"
+        );
+        let third = scan(&stage, NEXT_DAY, &["--all-shares"], 0);
+        assert_eq!(first["shares"], third["shares"]);
+    }
+}
+
+#[test]
+fn runs_of_the_same_second_do_not_overwrite_each_other() {
+    let stage = Stage::small();
+    let ids: BTreeSet<String> = (0..3)
+        .map(|_| scan(&stage, NOW, &[], 0)["run"]["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 3);
+}
+
+#[test]
+fn scans_at_once_do_not_break_each_others_state() {
+    let stage = Stage::small();
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| stage.run(&["scan", "--format", "json"])))
+            .collect();
+        for ran in all {
+            let ran = ran.join().unwrap();
+            assert!([Some(0), Some(3)].contains(&ran.code), "{}", ran.err);
+            totals_agree(&ran.json());
+        }
+    });
+    let report = scan(&stage, LATER, &[], 0);
+    assert_eq!(statuses(&report, "1"), BTreeSet::from(["open"]));
+    let alone = Stage::small().report(&[]);
+    assert_eq!(report["totals"]["by_rule"], alone["totals"]["by_rule"]);
+}
+
+#[test]
+fn findings_have_the_same_ids_on_every_machine() {
+    let ids = |report: &Value| -> BTreeSet<String> {
+        findings(report)
+            .iter()
+            .map(|each| each["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let first = Stage::small().report(&[]);
+    let second = Stage::small().report(&[]);
+    assert_eq!(ids(&first), ids(&second));
+}

@@ -7,9 +7,13 @@
 //! This is the only part of the program that reads the environment. Secrets are references ([`SecretRef`])
 //! until somebody needs one.
 
+mod addresses;
+mod blank;
+mod command;
 mod computed;
 mod diagnostic;
 mod environment;
+mod file;
 mod load;
 mod locate;
 mod nearest;
@@ -27,10 +31,11 @@ mod written;
 
 pub use diagnostic::{Diagnostic, Report, Severity, Style};
 pub use environment::variable;
+pub use file::FileRef;
 pub use load::{Loaded, load, parse};
 pub use locate::Locations;
 pub use schema::schema;
-pub use secret::{FileRef, SecretRef};
+pub use secret::SecretRef;
 pub use settings::{
     Attachment, Change, Cloud, Details, DisabledAccounts, EnforceRule, EnforceSettings, ExportSettings,
     Freeze, IdentitySettings, Include, MailMode, MailOwner, MailSettings, Mailbox, MicrosoftAuth,

@@ -1,4 +1,4 @@
-//! References to secrets and files, and getting what they refer to.
+//! References to secrets, and getting what they refer to.
 //!
 //! A secret is read when it is needed and never kept here. What is said of a secret names its reference,
 //! never its value, and never what a command said.
@@ -8,19 +8,15 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use secrecy::SecretString;
 
-use super::{Diagnostic, Report, environment, text::Place, written};
+use super::{Diagnostic, Report, command::run, environment, text::Place, written};
 
 /// No secret is longer.
-const MAX_SECRET: u64 = 64 * 1024;
-/// No file that the configuration names is longer.
-const MAX_FILE: u64 = 16 * 1024 * 1024;
+pub(super) const MAX_SECRET: u64 = 64 * 1024;
 /// How long a command may take.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
@@ -183,46 +179,6 @@ impl SecretRef {
     }
 }
 
-/// A file that the configuration names; what is in it is no secret.
-#[derive(Clone, Debug)]
-pub struct FileRef {
-    path: PathBuf,
-    place: Option<Place>,
-}
-
-impl FileRef {
-    pub(super) fn new(path: PathBuf, place: Option<Place>) -> Self {
-        Self { path, place }
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What is in it.
-    ///
-    /// # Errors
-    /// It cannot be read; with where it is named.
-    pub fn read(&self) -> Result<Vec<u8>, Diagnostic> {
-        let bytes = File::open(&self.path).and_then(|file| read_up_to(file, MAX_FILE + 1));
-        let trouble = |what: String| {
-            Diagnostic::error(what)
-                .at(self.place.clone(), "named here")
-                .remedy("name a file that the account that runs sharewarden can read")
-        };
-        match bytes {
-            Ok(bytes) if bytes.len() as u64 > MAX_FILE => Err(trouble(format!(
-                "`{}` is longer than 16 MiB",
-                self.path.display()
-            ))),
-            Ok(bytes) => Ok(bytes),
-            Err(error) => Err(trouble(format!("cannot read `{}`: {error}", self.path.display()))),
-        }
-    }
-}
-
 /// All that went wrong, if anything did.
 pub(super) fn gather(results: impl IntoIterator<Item = Result<(), Report>>) -> Result<(), Report> {
     let diagnostics: Vec<_> = results
@@ -237,7 +193,7 @@ pub(super) fn gather(results: impl IntoIterator<Item = Result<(), Report>>) -> R
     }
 }
 
-fn read_up_to(file: File, limit: u64) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_up_to(file: File, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -252,49 +208,6 @@ fn open_to_others(metadata: &std::fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn open_to_others(_: &std::fs::Metadata) -> bool {
     false
-}
-
-/// Runs a program and takes what it prints; says in words what went wrong.
-fn run(program: &str, arguments: &[String], time: Duration) -> Result<Vec<u8>, String> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("cannot be run: {error}"))?;
-    let Some(output) = child.stdout.take() else {
-        return Err("has no output".to_owned());
-    };
-    let (sender, receiver) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = output.take(MAX_SECRET + 1).read_to_end(&mut bytes);
-        // Nobody listens any more after the time has passed.
-        let _ = sender.send(read.map(|_| bytes));
-    });
-    let end = Instant::now() + time;
-    let read = receiver.recv_timeout(time);
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) if read.is_ok() => break status,
-            Ok(None) if read.is_ok() && Instant::now() < end => thread::sleep(Duration::from_millis(5)),
-            _ => {
-                // It may be gone already, which is as good.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("did not end within {} seconds", time.as_secs()));
-            }
-        }
-    };
-    match read {
-        Ok(Ok(bytes)) if status.success() => Ok(bytes),
-        Ok(Err(error)) => Err(format!("could not be listened to: {error}")),
-        _ => Err(match status.code() {
-            Some(code) => format!("failed with exit status {code}"),
-            None => "was ended by a signal".to_owned(),
-        }),
-    }
 }
 
 #[cfg(test)]
@@ -364,14 +277,6 @@ mod tests {
         assert_eq!(error.message(), "the command `sh` failed with exit status 3");
         assert!(!format!("{error}{:?}", command(&["sh", "hunter2"])).contains("hunter2"));
         assert!(command(&["/nonexistent"]).resolve().is_err());
-    }
-
-    #[test]
-    fn a_command_that_does_not_end_is_ended() {
-        let begun = Instant::now();
-        let error = run("sleep", &["60".to_owned()], Duration::from_millis(50)).unwrap_err();
-        assert!(error.starts_with("did not end"), "{error}");
-        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, path::Path};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Diagnostic, FileRef, Report, SecretRef,
+    Diagnostic, FileRef, Report, SecretRef, blank,
     nearest::nearest,
-    text::{self, Place, Texts},
+    text::{Place, Texts},
     tree::{self, Node},
     written::Secret,
 };
@@ -31,10 +31,7 @@ fn parse(path: &Path, content: &str) -> Result<BTreeMap<String, SecretRef>, Repo
     let (tree, errors) = DeTable::parse_recoverable(content);
     let mut texts = Texts::default();
     let base = texts.next_base();
-    texts.add(
-        path,
-        text::blank_values(content, tree.get_ref(), !errors.is_empty()),
-    );
+    texts.add(path, blank::values(content, tree.get_ref(), !errors.is_empty()));
     let mut diagnostics: Vec<_> = errors
         .iter()
         .map(|error| {

@@ -218,3 +218,6 @@ fn within<T>(connection: &Connection, change: impl FnOnce(&Transaction<'_>) -> R
     transaction.commit()?;
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;

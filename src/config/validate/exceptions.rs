@@ -7,6 +7,7 @@ use jiff::{Span, civil::Date};
 use super::Context;
 use crate::{
     config::{
+        addresses,
         nearest::nearest,
         values,
         written::{At, Gap as WrittenGap, Override as WrittenOverride, RuleName, Waiver as WrittenWaiver},
@@ -38,7 +39,7 @@ pub(super) fn filter(it: &mut Context<'_>, words: Words<'_>, sources: &[(&str, S
         group: it.name("group", words.group),
         path: it.path_pattern("path", words.path),
         label: words.label.map(|label| label.get().clone()),
-        recipient_domain: it.maybe("recipient_domain", words.recipient_domain, values::domain),
+        recipient_domain: it.maybe("recipient_domain", words.recipient_domain, addresses::domain),
         rule: words.rule.map(|rule| rule.get().0),
     }
 }

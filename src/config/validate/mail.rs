@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     config::{
+        addresses,
         settings::{Attachment, MailMode, MailOwner, MailSettings, SecureRoute, SmtpLogin, Tls, Transport},
-        values::{self, Wrong},
+        values::Wrong,
         written::{self, At, Mail, MailTransport},
     },
     model::{SourceKind, SourceName},
@@ -18,14 +19,20 @@ use crate::{
 
 /// What the files say of letters.
 pub(super) fn mail(it: &mut Context<'_>, written: &Mail, sources: &[(&str, SourceKind)]) -> MailSettings {
-    let allowed_domains = it.all("allowed_domains", &written.allowed_domains, values::domain);
-    let allowed = allowed_domains.as_slice();
+    let allowed_domains = it.all("allowed_domains", &written.allowed_domains, addresses::domain);
+    // While nothing is sent, addresses are held against what is written only, not against a default.
+    let stated = written
+        .allowed_domains
+        .first()
+        .is_some_and(|word| it.texts.place(&word.span()).is_some());
+    let held = stated || *written.mode.get() != written::MailMode::Off;
+    let allowed = if held { allowed_domains.as_slice() } else { &[] };
     let settings = MailSettings {
         mode: mode(it, written, allowed),
         min_level: written.min_level.0,
         max_letters: written.max_letters,
-        from: it.maybe("from", written.from.as_ref(), values::mailbox),
-        reply_to: it.maybe("reply_to", written.reply_to.as_ref(), values::mailbox),
+        from: it.maybe("from", written.from.as_ref(), addresses::mailbox),
+        reply_to: it.maybe("reply_to", written.reply_to.as_ref(), addresses::mailbox),
         transport: written
             .transport
             .as_ref()
@@ -109,15 +116,15 @@ fn recipient(
     allowed: &[String],
 ) -> Option<String> {
     let word = word?;
-    let address = it.one(key, word, values::address)?;
-    if !allowed.is_empty() && !values::is_beneath(values::domain_of(&address), allowed) {
+    let address = it.one(key, word, addresses::address)?;
+    if !allowed.is_empty() && !addresses::is_beneath(addresses::domain_of(&address), allowed) {
         it.error(
             &word.span(),
             &format!("`{key}` is an address that is never written to"),
             "not in `allowed_domains`",
             &format!(
                 "add \"{}\" to `allowed_domains` in [mail]",
-                values::domain_of(&address)
+                addresses::domain_of(&address)
             ),
         );
     }
@@ -148,7 +155,7 @@ fn transport(
                 Host::Ipv4(address) => Host::Ipv4(*address),
                 Host::Ipv6(address) => Host::Ipv6(*address),
             };
-            if how == Tls::None && !values::is_loopback(&borrowed) {
+            if how == Tls::None && !addresses::is_loopback(&borrowed) {
                 it.error(
                     &tls.span(),
                     "letters would travel in the clear",
@@ -198,7 +205,7 @@ fn transport(
             })
         }
         MailTransport::Graph { source, sender } => {
-            let sender = it.one("sender", sender, values::address)?;
+            let sender = it.one("sender", sender, addresses::address)?;
             match sources.iter().find(|(name, _)| name == source.get()) {
                 Some((_, SourceKind::Microsoft365)) => {}
                 Some(_) => it.error(
@@ -282,8 +289,8 @@ fn routes(it: &mut Context<'_>, written: &[At<written::SecureRoute>]) -> Vec<Sec
     let mut routes: Vec<SecureRoute> = Vec::new();
     for entry in written {
         let words = entry.get();
-        let suffix = it.one("suffix", &words.suffix, values::domain);
-        let becomes = it.one("becomes", &words.becomes, values::domain);
+        let suffix = it.one("suffix", &words.suffix, addresses::domain);
+        let becomes = it.one("becomes", &words.becomes, addresses::domain);
         let (Some(suffix), Some(becomes)) = (suffix, becomes) else {
             continue;
         };

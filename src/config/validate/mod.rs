@@ -22,8 +22,9 @@ use jiff::{SignedDuration, Span, civil::Date};
 
 use super::{
     Diagnostic, FileRef, SecretRef, Settings,
+    blank::is_variable,
     settings::Patterns,
-    text::{Texts, is_variable},
+    text::Texts,
     values::{self, Wrong},
     written::{self, At},
 };

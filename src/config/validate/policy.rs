@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{
-        values,
+        addresses, values,
         written::{At, Classify, File, Policy as Written},
     },
     model::{Classes, SourceKind},
@@ -25,9 +25,9 @@ pub(super) fn policy(
     let written = &file.policy;
     let max_waiver = it.time("max_waiver", &written.max_waiver);
     let policy = Policy {
-        internal_domains: it.all("internal_domains", &written.internal_domains, values::domain),
-        partner_domains: it.all("partner_domains", &written.partner_domains, values::domain),
-        internal_servers: it.all("internal_servers", &written.internal_servers, values::server),
+        internal_domains: it.all("internal_domains", &written.internal_domains, addresses::domain),
+        partner_domains: it.all("partner_domains", &written.partner_domains, addresses::domain),
+        internal_servers: it.all("internal_servers", &written.internal_servers, addresses::server),
         max_expiry: it.time("max_expiry", &written.max_expiry),
         review_after: it.time("review_after", &written.review_after),
         max_waiver,
@@ -51,7 +51,7 @@ pub(super) fn policy(
 
 fn contradictions(it: &mut Context<'_>, written: &Written, policy: &Policy) {
     for (word, domain) in written.partner_domains.iter().zip(&policy.partner_domains) {
-        if values::is_beneath(domain, &policy.internal_domains) {
+        if addresses::is_beneath(domain, &policy.internal_domains) {
             let what = format!("`{domain}` is a partner's domain and the organisation's own");
             it.warning(
                 &word.span(),

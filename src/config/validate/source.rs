@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, ops::Range};
 use super::Context;
 use crate::{
     config::{
-        Diagnostic, SecretRef,
+        Diagnostic, SecretRef, addresses,
         settings::{
             Cloud, DisabledAccounts, Include, MicrosoftAuth, MicrosoftExclude, MicrosoftLimits,
             MicrosoftSettings, NextcloudAuth, NextcloudExclude, NextcloudLimits, NextcloudSettings,
             SourceDetails, SourceSettings, UsersFile,
         },
-        values::{self, Wrong},
+        values::Wrong,
         written::{self, At, Microsoft, Nextcloud, Source},
     },
     model::{SourceKind, SourceName},
@@ -85,7 +85,7 @@ fn source_name(text: &str) -> Result<SourceName, Wrong> {
 
 fn nextcloud(it: &mut Context<'_>, written: &Nextcloud, span: &Range<usize>) -> Option<NextcloudSettings> {
     let name = written.name.get();
-    let url = it.maybe("url", written.url.as_ref(), values::base_url);
+    let url = it.maybe("url", written.url.as_ref(), addresses::base_url);
     if written.url.is_none() {
         let what = format!("`url` is missing in the source `{name}`");
         it.missing(span, "url", &what, "add `url = \"https://cloud.example.org\"`");
@@ -100,7 +100,7 @@ fn nextcloud(it: &mut Context<'_>, written: &Nextcloud, span: &Range<usize>) -> 
     }
     let auth = written.auth.as_ref().map(|auth| nextcloud_auth(it, auth));
     // What is wrong elsewhere in the source is found before what is missing ends this.
-    let proxy = it.maybe("proxy", written.proxy.as_ref(), values::proxy_url);
+    let proxy = it.maybe("proxy", written.proxy.as_ref(), addresses::proxy_url);
     let limits = NextcloudLimits {
         requests_per_second: written.limits.requests_per_second,
         in_flight: written.limits.in_flight,
@@ -198,7 +198,7 @@ fn microsoft(it: &mut Context<'_>, written: &Microsoft, span: &Range<usize>) -> 
     let graph_url = endpoint(it, "graph_url", written.graph_url.as_ref(), cloud.graph_url());
     let include = include(it, &written.include, span);
     let limits = limits(it, written);
-    let proxy = it.maybe("proxy", written.proxy.as_ref(), values::proxy_url);
+    let proxy = it.maybe("proxy", written.proxy.as_ref(), addresses::proxy_url);
     let exclude = MicrosoftExclude {
         users: it.patterns("users", &written.exclude.users),
         groups: it.patterns("groups", &written.exclude.groups),
@@ -225,14 +225,14 @@ fn microsoft(it: &mut Context<'_>, written: &Microsoft, span: &Range<usize>) -> 
 
 fn endpoint(it: &mut Context<'_>, key: &str, word: Option<&At<String>>, usual: &str) -> Option<url::Url> {
     match word {
-        Some(word) => it.one(key, word, values::base_url),
+        Some(word) => it.one(key, word, addresses::base_url),
         None => url::Url::parse(usual).ok(),
     }
 }
 
 fn tenant(text: &str) -> Result<String, Wrong> {
     let text = text.trim();
-    if is_guid(text) || text.contains('.') && values::domain(text).is_ok() {
+    if is_guid(text) || text.contains('.') && addresses::domain(text).is_ok() {
         return Ok(text.to_lowercase());
     }
     Err(Wrong {

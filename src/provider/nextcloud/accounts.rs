@@ -1,7 +1,5 @@
 //! Finds the accounts to read: all of them, those whose passwords are configured, or those asked for.
 
-use std::sync::PoisonError;
-
 use super::{Credential, Nextcloud, people};
 use crate::model::{Principal, PrincipalClass, Problem, ProblemCode, Reading, Scope};
 use crate::provider::{Collector, ReadError, Sink};
@@ -81,15 +79,27 @@ impl Nextcloud {
         );
         collector.push(Reading::Problem(problem)).await?;
         for name in names {
-            match people::own_details(&self.ocs, name).await {
-                Ok(account) => self.found(account, collector).await?,
-                Err(error) if error.concerns_source() => return Err(error),
-                // Reading it will tell why.
-                Err(_) => {
-                    self.found(Principal::new(PrincipalClass::Account, name), collector)
-                        .await?;
+            let unknown = Principal::new(PrincipalClass::Account, name);
+            let account = if self.refused().contains(name) {
+                unknown
+            } else {
+                match people::own_details(&self.ocs, name).await {
+                    Ok(account) => account,
+                    Err(
+                        refusal @ ReadError::Service {
+                            code: ProblemCode::Unauthorized,
+                            ..
+                        },
+                    ) => {
+                        self.give_up(name, refusal)?;
+                        unknown
+                    }
+                    Err(error) if error.concerns_source() => return Err(error),
+                    // Reading it will tell why.
+                    Err(_) => unknown,
                 }
-            }
+            };
+            self.found(account, collector).await?;
         }
         Ok(())
     }
@@ -143,10 +153,7 @@ impl Nextcloud {
         collector: &mut Collector<'_>,
     ) -> Result<(), ReadError> {
         if account.active == Some(false) {
-            self.disabled
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(account.id.clone());
+            self.disabled().insert(account.id.clone());
         }
         let scope = Scope {
             id: account.id.clone(),

@@ -2,7 +2,6 @@
 //!
 //! Whatever happens, the account has an outcome afterwards, and a problem says why it is not `scanned`.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -50,7 +49,7 @@ impl Nextcloud {
                 Err(ReadError::Service {
                     code: ProblemCode::Unauthorized,
                     message,
-                }) => self.refused(known, message, sink).await,
+                }) => self.weigh_refusal(known, message, sink).await,
                 Err(error) => Err(error),
             }
         };
@@ -80,6 +79,13 @@ impl Nextcloud {
 
     /// One account's list of shares, entry by entry.
     async fn list(&self, account: &str, zone: &TimeZone, sink: &Sink) -> Result<(), ReadError> {
+        if self.refused().contains(account) {
+            return Err(ReadError::service(
+                ProblemCode::Unauthorized,
+                "the server refused this account's app password; it was not tried again, since a dozen wrong ones \
+                 block the address",
+            ));
+        }
         let request = self.ocs.ocs(
             &["apps", "files_sharing", "api", "v1", "shares"],
             &[("reshares", "true")],
@@ -95,7 +101,7 @@ impl Nextcloud {
             match self.list_once(&request, account, zone, sink).await {
                 // Nothing is lost by reading it again: a share that was kept already is the same share.
                 Err(ReadError::Service {
-                    code: ProblemCode::Truncated | ProblemCode::Unreachable,
+                    code: ProblemCode::Truncated,
                     ..
                 }) if tries < LISTING_TRIES => {}
                 result => return result,
@@ -160,7 +166,7 @@ impl Nextcloud {
 
     /// An account whose list was refused although the credential is good: disabled or gone since it was listed, or the
     /// credential was changed.
-    async fn refused(
+    async fn weigh_refusal(
         &self,
         known: &KnownScope,
         message: String,
@@ -189,10 +195,7 @@ impl Nextcloud {
         let mut collector = sink.of(None);
         collector.push(Reading::Principal(details.clone())).await?;
         collector.flush().await?;
-        self.disabled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(account.to_owned());
+        self.disabled().insert(account.to_owned());
         let scope = Scope {
             id: account.to_owned(),
             account: Some(details),
@@ -213,10 +216,7 @@ impl Nextcloud {
     }
 
     pub(super) fn is_disabled(&self, account: &str) -> bool {
-        self.disabled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(account)
+        self.disabled().contains(account)
     }
 }
 

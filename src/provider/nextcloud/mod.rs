@@ -19,7 +19,7 @@ mod share;
 mod splitter;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -53,6 +53,9 @@ pub enum Credential {
     /// App passwords by account.
     Passwords(BTreeMap<String, SecretString>),
 }
+
+/// How many refused passwords a scan risks: eleven within half an hour block the address.
+const REFUSALS: usize = 3;
 
 /// How often the homes of disabled accounts are searched for shared nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +108,8 @@ pub struct Nextcloud {
     setup: Setup,
     /// Accounts known to be disabled: their own lists are refused, so their nodes are told elsewhere.
     disabled: Mutex<BTreeSet<String>>,
+    /// Accounts whose own password was refused: asking again would count towards blocking the address.
+    refused: Mutex<BTreeSet<String>>,
     tags: tokio::sync::OnceCell<KnownTags>,
 }
 
@@ -147,6 +152,7 @@ impl Nextcloud {
             ocs,
             setup,
             disabled: Mutex::default(),
+            refused: Mutex::default(),
             tags: tokio::sync::OnceCell::new(),
         })
     }
@@ -163,8 +169,22 @@ impl Nextcloud {
     fn anybody(&self) -> &str {
         match &self.setup.credential {
             Credential::AppApi { admin, .. } => admin,
-            Credential::Passwords(passwords) => passwords.keys().next().map_or("", String::as_str),
+            Credential::Passwords(passwords) => {
+                let refused = self.refused();
+                passwords
+                    .keys()
+                    .find(|name| !refused.contains(*name))
+                    .map_or("", String::as_str)
+            }
         }
+    }
+
+    fn refused(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn disabled(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.disabled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::labels::KnownTags;
 use super::ocs::Ocs;
-use super::{Credential, Nextcloud, nodes, settings};
+use super::{Credential, Nextcloud, REFUSALS, nodes, settings};
 use crate::model::{Fact, Problem, ProblemCode, Reading, ShareKind, SourceFacts};
 use crate::provider::{ReadError, Sink};
 
@@ -15,8 +15,21 @@ impl Nextcloud {
         if matches!(self.setup.credential, Credential::AppApi { .. }) {
             self.check_app().await?;
         }
-        let request = self.ocs.ocs(&["cloud", "capabilities"], &[])?;
-        let data: Value = self.ocs.data(&self.ocs.signed(request, self.anybody())?).await?;
+        let data = loop {
+            let account = self.anybody();
+            let request = self.ocs.ocs(&["cloud", "capabilities"], &[])?;
+            match self.ocs.data::<Value>(&self.ocs.signed(request, account)?).await {
+                Err(
+                    refusal @ ReadError::Service {
+                        code: ProblemCode::Unauthorized,
+                        ..
+                    },
+                ) => {
+                    self.give_up(account, refusal)?;
+                }
+                data => break data?,
+            }
+        };
         if settings::sharing_is_off(&data) {
             return Err(ReadError::service(
                 ProblemCode::SharingDisabled,
@@ -28,6 +41,20 @@ impl Nextcloud {
             facts.set(Fact::DisabledAccountsLinksDead, true);
         }
         Ok(facts)
+    }
+
+    /// Remembers that an account's own password was refused; the error where no other may be tried.
+    pub(super) fn give_up(&self, account: &str, refusal: ReadError) -> Result<(), ReadError> {
+        let Credential::Passwords(passwords) = &self.setup.credential else {
+            return Err(refusal);
+        };
+        let mut refused = self.refused();
+        refused.insert(account.to_owned());
+        if refused.len() >= REFUSALS.min(passwords.len()) {
+            Err(refusal)
+        } else {
+            Ok(())
+        }
     }
 
     /// Asks whether the registration is good: one request, since wrong secrets are counted.

@@ -27,7 +27,7 @@ struct Stage {
 impl Stage {
     async fn small() -> Result<Self, Failure> {
         Self::of(
-            World::from_json(include_bytes!("../fixtures/worlds/small.json"))?,
+            World::from_json(include_bytes!("../../fixtures/worlds/small.json"))?,
             "small-app-secret",
         )
         .await
@@ -632,7 +632,7 @@ fn a_broken_world_says_where_and_what_to_do() {
 
 #[tokio::test]
 async fn the_examples_of_the_documentation_work() -> Done {
-    let text = include_str!("../docs/emulator.md");
+    let text = include_str!("../../docs/emulator.md");
     let blocks: Vec<&str> = text
         .split("```json")
         .skip(1)

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sharewarden::config::{self, Change, Loaded, MailMode, NextcloudAuth, SourceDetails, Transport};
 
-const EXAMPLE: &str = include_str!("../config.example.toml");
-const DOCUMENTATION: &str = include_str!("../docs/configuration.md");
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
 
 fn now() -> Timestamp {
     "2026-11-23T02:00:00Z".parse().unwrap()
@@ -272,7 +272,7 @@ fn settings_mean_what_the_example_says() {
     };
     assert_eq!(cloud.url.as_str(), "https://cloud.example.org/");
     assert!(matches!(&cloud.auth, NextcloudAuth::AppPassword { user, .. } if user == "alice"));
-    assert_eq!(cloud.limits.stop_after, Duration::from_secs(6 * 3600));
+    assert_eq!(cloud.limits.stop_after, Duration::from_hours(6));
     let SourceDetails::Microsoft365(tenant) = &settings.source("m365").unwrap().kind else {
         panic!("a tenant");
     };

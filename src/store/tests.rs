@@ -1,0 +1,421 @@
+//! The ledger's promises: versions, one share from two readings, what absence means, and what a kill leaves behind.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::model::{
+    Access, Audience, Batch, Expiry, Finding, FindingId, Item, ItemKind, Level, Principal, PrincipalKind,
+    Problem, Reading, Remedy, Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, Status, Verdict,
+};
+use crate::policy::{Judged, Past};
+use crate::report::{Pages, view};
+
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+fn cloud() -> SourceName {
+    SourceName::new("cloud")
+}
+
+fn at(day: i64) -> Timestamp {
+    Timestamp::from_second(1_795_000_000 + day * 86_400).unwrap()
+}
+
+fn account(id: &str) -> Principal {
+    Principal::new(PrincipalClass::Account, id)
+}
+
+/// A link on alice's file, as one account sees it.
+fn link(id: &str, reader: &str, password: bool) -> Share {
+    let of_owner = reader == "alice";
+    Share {
+        source: cloud(),
+        id: id.to_owned(),
+        kind: ShareKind::Link,
+        anonymous: true,
+        item: Item {
+            id: "5".to_owned(),
+            path: if of_owner { "/Projects/plan" } else { "/plan" }.to_owned(),
+            path_is_owners: of_owner,
+            kind: ItemKind::File,
+            size: Some(10),
+            files_beneath: None,
+            drive: None,
+            labels: None,
+        },
+        owner: account("alice"),
+        shared_by: Some(account("bob")),
+        recipients: Vec::new(),
+        access: Access::of(&[Right::View]),
+        password: Some(password),
+        expires: Expiry::Never,
+        created_at: None,
+        inherited: false,
+        label: None,
+        link: None,
+        unknown: Vec::new(),
+    }
+}
+
+fn begin(ledger: &mut Ledger, day: i64, users: &[&str]) -> Run {
+    let scope = view::RunScope {
+        sources: vec!["cloud".to_owned()],
+        users: users.iter().map(|&user| user.to_owned()).collect(),
+        rules: Vec::new(),
+        full: users.is_empty(),
+    };
+    let policy = view::PolicyNote {
+        digest: "p".to_owned(),
+        rules_off: Vec::new(),
+        overrides: 0,
+        waivers: 0,
+        exclusions: 0,
+        gaps: 0,
+    };
+    let sources = vec![(cloud(), SourceKind::Nextcloud)];
+    ledger
+        .begin(RunStart {
+            now: at(day),
+            scope,
+            policy,
+            sources,
+        })
+        .unwrap()
+}
+
+fn absorb(ledger: &mut Ledger, run: &Run, scope: &str, readings: Vec<Reading>) {
+    let scope = Some(scope.to_owned());
+    ledger
+        .absorb(
+            run,
+            &Batch {
+                source: cloud(),
+                scope,
+                readings,
+            },
+        )
+        .unwrap();
+}
+
+/// Lists alice and bob, and reads each: their shares, or a failure.
+fn read(ledger: &mut Ledger, run: &Run, listings: &[(&str, Option<Vec<Share>>)]) {
+    for (name, _) in listings {
+        let scope = Scope {
+            id: (*name).to_owned(),
+            account: Some(account(name)),
+        };
+        absorb(
+            ledger,
+            run,
+            name,
+            vec![Reading::Principal(account(name)), Reading::Scope(scope)],
+        );
+    }
+    for (name, shares) in listings {
+        let outcome = if shares.is_some() {
+            ScopeOutcome::Scanned
+        } else {
+            ScopeOutcome::Failed
+        };
+        let mut readings: Vec<Reading> = shares
+            .iter()
+            .flatten()
+            .map(|share| Reading::Share(Box::new(share.clone())))
+            .collect();
+        readings.push(Reading::Outcome {
+            scope: (*name).to_owned(),
+            outcome,
+            searched: false,
+        });
+        absorb(ledger, run, name, readings);
+    }
+}
+
+/// Judges by one rule: a link needs a password.
+fn judge(share: &Share, _: &Past) -> Judged {
+    let finding = Finding {
+        id: FindingId::of(RuleId::LinkWithoutPassword, &share.source, Some(&share.id)),
+        rule: RuleId::LinkWithoutPassword,
+        level: Level::High,
+        message: "open".to_owned(),
+        remedy: Remedy::Revoke,
+        waiver: None,
+    };
+    Judged {
+        audience: Audience::Anyone,
+        classified: Some(false),
+        labels: std::collections::BTreeSet::new(),
+        expired: false,
+        owner: PrincipalKind::Member,
+        shared_by: Some(PrincipalKind::Member),
+        recipients: Vec::new(),
+        findings: if share.password == Some(false) {
+            vec![finding]
+        } else {
+            Vec::new()
+        },
+        not_judged: Vec::new(),
+        untold: Vec::new(),
+        waivers_used: Vec::new(),
+    }
+}
+
+fn finish(ledger: &mut Ledger, run: &Run) {
+    let name = cloud();
+    let judging = Judging {
+        source: &name,
+        classes: "",
+        relist_every: WEEK,
+    };
+    ledger.judge_source(run, judging, &mut judge).unwrap();
+    ledger.finish(run, run.now, Verdict::Complete, &[]).unwrap();
+}
+
+/// What a run's report says: share id and status of each finding.
+fn told(ledger: &Ledger, run: &Run) -> Vec<(String, Status)> {
+    let stored = ledger.stored_run(Some(&run.key), RunFilter::default()).unwrap();
+    let mut told = Vec::new();
+    stored
+        .findings(&mut |finding| {
+            told.push((
+                finding.share.map(|share| share.id).unwrap_or_default(),
+                finding.status,
+            ));
+            Ok(())
+        })
+        .unwrap();
+    told.sort();
+    told
+}
+
+fn versions(ledger: &Ledger) -> i64 {
+    ledger
+        .connection
+        .query_row("SELECT count(*) FROM share_version", [], |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn a_share_that_did_not_change_costs_no_row() {
+    let mut ledger = Ledger::temporary().unwrap();
+    for day in 0..3 {
+        let run = begin(&mut ledger, day, &[]);
+        read(
+            &mut ledger,
+            &run,
+            &[("alice", Some(vec![link("1", "alice", false)]))],
+        );
+        finish(&mut ledger, &run);
+    }
+    assert_eq!(versions(&ledger), 1);
+}
+
+#[test]
+fn two_readings_of_one_share_are_one_and_the_owners_counts() {
+    for order in [["bob", "alice"], ["alice", "bob"]] {
+        let mut ledger = Ledger::temporary().unwrap();
+        for day in 0..2 {
+            let run = begin(&mut ledger, day, &[]);
+            let listings = order.map(|name| (name, Some(vec![link("1", name, false)])));
+            read(&mut ledger, &run, &listings);
+            finish(&mut ledger, &run);
+        }
+        let paths: Vec<String> = ledger
+            .connection
+            .prepare("SELECT body ->> 't' FROM share_version")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<rusqlite::Result<_>>()
+            .unwrap();
+        assert_eq!(paths, ["/Projects/plan"], "read in the order {order:?}");
+    }
+}
+
+#[test]
+fn one_id_with_two_meanings_in_one_listing_is_told() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let run = begin(&mut ledger, 0, &[]);
+    let twice = vec![
+        link("1", "alice", true),
+        link("1", "alice", true),
+        link("1", "alice", false),
+    ];
+    read(&mut ledger, &run, &[("alice", Some(twice))]);
+    let problems: Vec<Problem> = ledger.problems(&run, &cloud()).unwrap();
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0]
+            .message
+            .contains("two different shares under the id 1")
+    );
+}
+
+#[test]
+fn what_was_not_read_resolves_nothing() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let both = |alice: Option<Vec<Share>>| [("alice", alice), ("bob", Some(Vec::new()))];
+    let first = begin(&mut ledger, 0, &[]);
+    read(&mut ledger, &first, &both(Some(vec![link("1", "alice", false)])));
+    finish(&mut ledger, &first);
+    assert_eq!(told(&ledger, &first), [("1".to_owned(), Status::New)]);
+
+    let failed = begin(&mut ledger, 1, &[]);
+    read(&mut ledger, &failed, &both(None));
+    finish(&mut ledger, &failed);
+    assert_eq!(told(&ledger, &failed), [("1".to_owned(), Status::NotChecked)]);
+
+    let again = begin(&mut ledger, 2, &[]);
+    read(&mut ledger, &again, &both(Some(vec![link("1", "alice", false)])));
+    finish(&mut ledger, &again);
+    assert_eq!(told(&ledger, &again), [("1".to_owned(), Status::Open)]);
+
+    let gone = begin(&mut ledger, 3, &[]);
+    read(&mut ledger, &gone, &both(Some(Vec::new())));
+    finish(&mut ledger, &gone);
+    assert_eq!(told(&ledger, &gone), [("1".to_owned(), Status::Resolved)]);
+
+    let after = begin(&mut ledger, 4, &[]);
+    read(&mut ledger, &after, &both(Some(Vec::new())));
+    finish(&mut ledger, &after);
+    assert_eq!(told(&ledger, &after), []);
+
+    assert_eq!(
+        told(&ledger, &first),
+        [("1".to_owned(), Status::New)],
+        "a stored run keeps its picture"
+    );
+    assert_eq!(told(&ledger, &failed), [("1".to_owned(), Status::NotChecked)]);
+}
+
+#[test]
+fn a_scan_of_one_account_leaves_the_others_alone() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let full = begin(&mut ledger, 0, &[]);
+    read(
+        &mut ledger,
+        &full,
+        &[
+            ("alice", Some(vec![link("1", "alice", false)])),
+            ("bob", Some(Vec::new())),
+        ],
+    );
+    finish(&mut ledger, &full);
+
+    let bob = begin(&mut ledger, 1, &["bob"]);
+    read(&mut ledger, &bob, &[("bob", Some(Vec::new()))]);
+    finish(&mut ledger, &bob);
+    assert_eq!(
+        told(&ledger, &bob),
+        [("1".to_owned(), Status::Open)],
+        "its owner was not asked"
+    );
+
+    let stale = begin(&mut ledger, 30, &["bob"]);
+    read(&mut ledger, &stale, &[("bob", Some(Vec::new()))]);
+    finish(&mut ledger, &stale);
+    assert_eq!(
+        told(&ledger, &stale),
+        [("1".to_owned(), Status::NotChecked)],
+        "too long ago to know"
+    );
+}
+
+#[test]
+fn what_a_deleted_account_shared_is_gone() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let first = begin(&mut ledger, 0, &[]);
+    read(
+        &mut ledger,
+        &first,
+        &[("alice", Some(vec![link("1", "alice", false)]))],
+    );
+    ledger.mark_gone_accounts(&first, &cloud()).unwrap();
+    finish(&mut ledger, &first);
+
+    let second = begin(&mut ledger, 1, &[]);
+    read(&mut ledger, &second, &[("bob", Some(Vec::new()))]);
+    ledger.mark_gone_accounts(&second, &cloud()).unwrap();
+    finish(&mut ledger, &second);
+    assert_eq!(told(&ledger, &second), [("1".to_owned(), Status::Resolved)]);
+}
+
+#[test]
+fn shares_without_a_finding_keep_only_their_digest_and_come_back_whole() {
+    let mut ledger = Ledger::temporary().unwrap();
+    for day in 0..2 {
+        let run = begin(&mut ledger, day, &[]);
+        read(
+            &mut ledger,
+            &run,
+            &[("alice", Some(vec![link("1", "alice", true)]))],
+        );
+        finish(&mut ledger, &run);
+        ledger.forget_details().unwrap();
+        let bare: bool = ledger
+            .connection
+            .query_row("SELECT body IS NULL FROM share_version", [], |row| row.get(0))
+            .unwrap();
+        assert!(bare);
+    }
+    let run = begin(&mut ledger, 2, &[]);
+    read(
+        &mut ledger,
+        &run,
+        &[("alice", Some(vec![link("1", "alice", true)]))],
+    );
+    let mut seen = 0;
+    let name = cloud();
+    let judging = Judging {
+        source: &name,
+        classes: "",
+        relist_every: WEEK,
+    };
+    ledger
+        .judge_source(&run, judging, &mut |share, past| {
+            seen += 1;
+            judge(share, past)
+        })
+        .unwrap();
+    assert_eq!((seen, versions(&ledger)), (1, 1));
+}
+
+#[test]
+fn a_run_that_was_killed_is_not_the_latest() {
+    let mut ledger = Ledger::temporary().unwrap();
+    assert!(matches!(
+        ledger.stored_run(None, RunFilter::default()),
+        Err(StoreError::NoRun)
+    ));
+    let whole = begin(&mut ledger, 0, &[]);
+    finish(&mut ledger, &whole);
+    let _killed = begin(&mut ledger, 1, &[]);
+    let latest = ledger.stored_run(None, RunFilter::default()).unwrap();
+    assert_eq!(latest.header().run.id, whole.key);
+    assert!(matches!(
+        ledger.stored_run(Some("x"), RunFilter::default()),
+        Err(StoreError::NoSuchRun(_))
+    ));
+}
+
+#[test]
+fn the_file_is_its_owners_alone_and_a_newer_one_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/er/state.db");
+    drop(Ledger::open(&path).unwrap());
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    assert!(matches!(
+        Ledger::open(&path),
+        Err(StoreError::Newer { found: 99, .. })
+    ));
+    std::fs::write(&path, b"this is no database, however long it may be".repeat(100)).unwrap();
+    assert!(matches!(Ledger::open(&path), Err(StoreError::Sqlite(_))));
+}

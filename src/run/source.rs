@@ -2,7 +2,7 @@
 //!
 //! Whatever fails is kept as a problem and the reading goes on where it can; nothing is held but one page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Desk, ScanError};
 use crate::model::{
-    Batch, KnownScope, Problem, ProblemCode, ShareKind, SourceFacts, SourceKind, SourceName, Want,
+    Batch, KnownScope, Problem, ProblemCode, Share, ShareKind, SourceFacts, SourceKind, SourceName, Want,
 };
 use crate::policy::{self, Judge, Past, Policy};
 use crate::provider::{Pace, ReadError, Reader, Sink};
@@ -283,13 +283,10 @@ impl SourceRun<'_> {
 
     /// Asks for the labels of the items that need them, account by account.
     async fn enrich(&self, facts: &SourceFacts) -> Result<(), ScanError> {
-        let groups = stream::unfold(Some((None, (0, 0))), |state| async move {
-            let (pending, after) = state?;
-            match self.wants_of_next_owner(facts, pending, after).await {
-                Ok((Some(group), next)) => Some((Ok(group), next)),
-                Ok((None, _)) => None,
-                Err(error) => Some((Err(error), None)),
-            }
+        let groups = stream::unfold(Wanting::default(), |mut wanting| async {
+            let group = self.wants_of_next_owner(facts, &mut wanting).await.transpose()?;
+            wanting.ended |= group.is_err();
+            Some((group, wanting))
         });
         let classes = Arc::new(self.policy.classes.clone());
         let failed = self
@@ -330,50 +327,46 @@ impl SourceRun<'_> {
         Ok(())
     }
 
-    /// The wants of the next account that has any, and where to go on.
+    /// The wants of the next account that has any; labels that earlier runs found are asked for again, since tags
+    /// and folders change.
     async fn wants_of_next_owner(
         &self,
         facts: &SourceFacts,
-        pending: Option<(String, Want)>,
-        mut after: (i64, i64),
-    ) -> Result<
-        (
-            Option<(String, Vec<Want>)>,
-            Option<(Option<(String, Want)>, (i64, i64))>,
-        ),
-        ScanError,
-    > {
-        let mut group: Option<(String, Vec<Want>)> = pending.map(|(owner, want)| (owner, vec![want]));
-        loop {
-            let (run, source) = (self.run.clone(), self.part.name.clone());
-            // Labels of earlier runs do not count: since then a tag may have been set, or a file put beneath.
-            let page = self
-                .desk
-                .ask(move |ledger| ledger.shares_by_owner(&run, &source, "", after, PAGE))
-                .await??;
-            if page.is_empty() {
-                return Ok((group, None));
+        wanting: &mut Wanting,
+    ) -> Result<Option<(String, Vec<Want>)>, ScanError> {
+        let judge = Judge::new(self.policy, facts, self.run.now);
+        let mut group = wanting.pending.take().map(|(owner, want)| (owner, vec![want]));
+        while !wanting.ended {
+            let Some((place, share)) = wanting.page.pop_front() else {
+                let (run, source, after) = (self.run.clone(), self.part.name.clone(), wanting.after);
+                let page = self
+                    .desk
+                    .ask(move |ledger| ledger.shares_by_owner(&run, &source, after, PAGE))
+                    .await??;
+                wanting.ended = page.is_empty();
+                wanting.page = page.into();
+                continue;
+            };
+            wanting.after = place;
+            let judged = judge.share(&share, &Past::default());
+            if policy::wants(self.policy, &share, &judged) == policy::Need::None || !share.item.path_is_owners
+            {
+                continue;
             }
-            let judge = Judge::new(self.policy, facts, self.run.now);
-            for (place, share) in page {
-                after = place;
-                let judged = judge.share(&share, &Past::default());
-                if policy::wants(self.policy, &share, &judged) == policy::Need::None
-                    || !share.item.path_is_owners
-                {
-                    continue;
+            let want = Want {
+                scope: share.owner.id,
+                item: share.item,
+            };
+            match &mut group {
+                Some((owner, wants)) if *owner == want.scope && wants.len() < WANTS => wants.push(want),
+                Some(_) => {
+                    wanting.pending = Some((want.scope.clone(), want));
+                    return Ok(group);
                 }
-                let want = Want {
-                    scope: share.owner.id.clone(),
-                    item: share.item,
-                };
-                match &mut group {
-                    Some((owner, wants)) if *owner == want.scope && wants.len() < WANTS => wants.push(want),
-                    Some(_) => return Ok((group, Some((Some((want.scope.clone(), want)), after)))),
-                    None => group = Some((want.scope.clone(), vec![want])),
-                }
+                None => group = Some((want.scope.clone(), vec![want])),
             }
         }
+        Ok(group)
     }
 
     async fn trouble(&self, scope: &str, error: &ReadError) -> Result<(), ScanError> {
@@ -390,6 +383,15 @@ impl SourceRun<'_> {
             .ask(move |ledger| ledger.problem(&run, &source, &problem))
             .await??)
     }
+}
+
+/// Where going over the shares for what is wanted stands.
+#[derive(Default)]
+struct Wanting {
+    after: (i64, i64),
+    page: VecDeque<((i64, i64), Share)>,
+    pending: Option<(String, Want)>,
+    ended: bool,
 }
 
 impl From<StoreError> for ScanError {

@@ -99,7 +99,7 @@ impl Writer<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO scope (source, key, account, listed_run) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (source, key) DO UPDATE SET account = excluded.account, listed_run = excluded.listed_run",
+                 ON CONFLICT (source, key) DO UPDATE SET account = excluded.account, listed_run = max(listed_run, excluded.listed_run)",
             )?
             .execute(params![self.source, scope.id, account, self.run.id])?;
         Ok(())
@@ -112,7 +112,7 @@ impl Writer<'_> {
             .prepare_cached(
                 "INSERT INTO coverage (scope, run, outcome, read_at, searched_at)
                  SELECT id, ?3, ?4, ?5, ?6 FROM scope WHERE source = ?1 AND key = ?2
-                 ON CONFLICT (scope) DO UPDATE SET run = excluded.run, outcome = excluded.outcome,
+                 ON CONFLICT (scope) DO UPDATE SET run = max(run, excluded.run), outcome = excluded.outcome,
                      read_at = COALESCE(excluded.read_at, read_at),
                      searched_at = COALESCE(excluded.searched_at, searched_at)",
             )?
@@ -315,7 +315,9 @@ impl Writer<'_> {
 
     fn touch(&mut self, row: i64, scope: Option<&str>) -> Result<()> {
         self.connection
-            .prepare_cached("UPDATE share SET read_run = ?2, read_at = ?3, read_scope = ?4 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_scope = ?4 WHERE id = ?1",
+            )?
             .execute(params![row, self.run.id, self.run.now.as_second(), scope])?;
         Ok(())
     }
@@ -339,6 +341,8 @@ impl Writer<'_> {
                 }
                 Ok(())
             }
+            // A scan that was begun later, and runs beside this one, has told it since.
+            Some((_, _, from)) if from > self.run.id => Ok(()),
             Some((_, _, from)) if from == self.run.id => {
                 let reopened = self
                     .connection

@@ -176,6 +176,8 @@ fn write_version(
         {
             return Ok(());
         }
+        // A scan that was begun later, and runs beside this one, has judged it since.
+        Some((from, ..)) if from > run.id => return Ok(()),
         Some((from, ..)) if from == run.id => {}
         Some(_) => {
             connection

@@ -78,7 +78,7 @@ impl Ledger {
             within(&self.connection, |connection| {
                 let mut loader = Loader::new(connection, judging.source.clone(), judging.classes);
                 for row in rows {
-                    if row.read_run != run.id {
+                    if row.read_run < run.id {
                         let fate = fate(connection, run, &row, stale_before)?;
                         if fate != Fate::Known {
                             end(connection, run, source, row.share, fate)?;
@@ -172,7 +172,7 @@ fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result
     let mut statement = connection.prepare_cached(&format!(
         "SELECT s.id, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, v.judged, {SHARE_COLUMNS}
          FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL JOIN item i ON i.id = v.item
-         WHERE s.source = ?1 AND s.id > ?2 AND (?3 = '[]' OR {})
+         WHERE +s.source = ?1 AND s.id > ?2 AND (?3 = '[]' OR {})
          ORDER BY s.id LIMIT {PAGE}",
         super::pages::of_users("v", "?3")
     ))?;
@@ -261,7 +261,7 @@ fn coverage(connection: &Connection, run: &Run, account: i64) -> Result<Option<C
     let found: Option<(String, bool)> = connection
         .prepare_cached(
             "SELECT c.outcome, COALESCE(c.searched_at = ?3, 0) FROM scope s JOIN coverage c ON c.scope = s.id
-             WHERE s.account = ?1 AND c.run = ?2",
+             WHERE s.account = ?1 AND c.run >= ?2",
         )?
         .query_row(params![account, run.id, run.now.as_second()], |row| {
             Ok((row.get(0)?, row.get(1)?))

@@ -14,13 +14,17 @@ use crate::model::{
 };
 use crate::report::{Pages, view};
 
-/// Whose shares: the condition that a version's owner or sharer is one of the accounts in a JSON list of
-/// account ids and mail addresses.
-pub(super) fn of_users(version: &str, list: &str) -> String {
-    let named = format!(
+/// The rows of the accounts in a JSON list of account ids and mail addresses.
+pub(super) fn accounts_named(list: &str) -> String {
+    format!(
         "(SELECT p.id FROM principal p JOIN json_each({list}) u
           ON p.class = 'account' AND (p.key = u.value OR lower(p.email) = lower(u.value)))"
-    );
+    )
+}
+
+/// Whose shares: the condition that a version's owner or sharer is one of the accounts in such a list.
+pub(super) fn of_users(version: &str, list: &str) -> String {
+    let named = accounts_named(list);
     format!("({version}.owner IN {named} OR {version}.shared_by IN {named})")
 }
 

@@ -124,12 +124,14 @@ impl Ledger {
         let Some(source) = self.known_source(source)? else {
             return Ok(totals);
         };
-        let mut statement = self.connection.prepare_cached(
-            "SELECT CASE WHEN c.run = ?2 THEN c.outcome END, count(*)
+        let users = storable("accounts", &run.scope.users)?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT CASE WHEN c.run >= ?2 THEN c.outcome END, count(*)
              FROM scope s LEFT JOIN coverage c ON c.scope = s.id
-             WHERE s.source = ?1 AND s.listed_run = ?2 GROUP BY 1",
-        )?;
-        let mut rows = statement.query(params![source, run.id])?;
+             WHERE s.source = ?1 AND s.listed_run >= ?2 AND (?3 = '[]' OR s.account IN {}) GROUP BY 1",
+            super::pages::accounts_named("?3")
+        ))?;
+        let mut rows = statement.query(params![source, run.id, users])?;
         while let Some(row) = rows.next()? {
             let outcome: Option<String> = row.get(0)?;
             let count = u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default();
@@ -161,7 +163,7 @@ impl Ledger {
         };
         let (items, shares): (i64, i64) = self.connection.query_row(
             "SELECT count(DISTINCT v.item), count(*) FROM share s
-             JOIN share_version v ON v.share = s.id AND v.to_run IS NULL WHERE s.source = ?1 AND s.read_run = ?2",
+             JOIN share_version v ON v.share = s.id AND v.to_run IS NULL WHERE s.source = ?1 AND s.read_run >= ?2",
             params![source, run.id],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;

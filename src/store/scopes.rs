@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use super::pages::accounts_named;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row};
-use super::{Ledger, Result, Run};
+use super::{Ledger, Result, Run, storable};
 use crate::model::{KnownScope, PrincipalClass, Scope, Share, SourceName};
 
 impl Ledger {
-    /// The scopes that this run listed and whose id comes after `after`, in the order of their ids.
+    /// The scopes of this run, which it listed (or a later one, beside it), and whose id comes after `after`, in the order of their ids.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -22,13 +23,22 @@ impl Ledger {
         let Some(source) = self.known_source(source)? else {
             return Ok(Vec::new());
         };
-        let mut statement = self.connection.prepare_cached(
+        let users = storable("accounts", &run.scope.users)?;
+        let mut statement = self.connection.prepare_cached(&format!(
             "SELECT s.key, s.account, c.searched_at FROM scope s LEFT JOIN coverage c ON c.scope = s.id
-             WHERE s.source = ?1 AND s.listed_run = ?2 AND (?3 IS NULL OR s.key > ?3) ORDER BY s.key LIMIT ?4",
-        )?;
+             WHERE s.source = ?1 AND s.listed_run >= ?2 AND (?3 IS NULL OR s.key > ?3)
+               AND (?4 = '[]' OR s.account IN {}) ORDER BY s.key LIMIT ?5",
+            accounts_named("?4")
+        ))?;
         let rows = statement
             .query_map(
-                params![source, run.id, after, i64::try_from(limit).unwrap_or(i64::MAX)],
+                params![
+                    source,
+                    run.id,
+                    after,
+                    users,
+                    i64::try_from(limit).unwrap_or(i64::MAX)
+                ],
                 |row| {
                     Ok((
                         row.get::<_, String>(0)?,
@@ -65,7 +75,7 @@ impl Ledger {
         let mut statement = self.connection.prepare_cached(
             "WITH seen AS (
                  SELECT v.owner, v.shared_by, v.body FROM share s JOIN share_version v ON v.share = s.id
-                 WHERE s.source = ?1 AND s.read_run = ?2 AND v.to_run IS NULL
+                 WHERE s.source = ?1 AND s.read_run >= ?2 AND v.to_run IS NULL
              )
              SELECT key FROM principal WHERE class = ?3 AND told_run IS NULL AND id IN (
                  SELECT owner FROM seen UNION SELECT shared_by FROM seen
@@ -85,7 +95,7 @@ impl Ledger {
     }
 
     /// Shares read in this run, ordered by the account that owns their item and then by id, after
-    /// `(owner's row, share's row)`; each comes with that place.
+    /// `(owner's row, share's row)`; each comes with that place, and without the labels that earlier runs found.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -93,7 +103,6 @@ impl Ledger {
         &self,
         run: &Run,
         source: &SourceName,
-        classes: &str,
         after: (i64, i64),
         limit: usize,
     ) -> Result<Vec<((i64, i64), Share)>> {
@@ -101,10 +110,10 @@ impl Ledger {
             return Ok(Vec::new());
         };
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT v.owner, s.id, {SHARE_COLUMNS} FROM share_version v
-             JOIN share s ON s.id = v.share JOIN item i ON i.id = v.item
-             WHERE s.source = ?1 AND s.read_run = ?2 AND v.to_run IS NULL AND (v.owner, s.id) > (?3, ?4)
-             ORDER BY v.owner, s.id LIMIT ?5"
+            "SELECT v.owner, v.share, {SHARE_COLUMNS} FROM share_version v INDEXED BY share_version_owner
+             CROSS JOIN share s ON s.id = v.share JOIN item i ON i.id = v.item
+             WHERE v.to_run IS NULL AND (v.owner, v.share) > (?3, ?4) AND s.source = ?1 AND s.read_run >= ?2
+             ORDER BY v.owner, v.share LIMIT ?5"
         ))?;
         let rows = statement
             .query_map(
@@ -118,7 +127,7 @@ impl Ledger {
                 |row| Ok(((row.get(0)?, row.get(1)?), RawShare::read(row, 2)?)),
             )?
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        let mut loader = Loader::new(&self.connection, source.clone(), classes);
+        let mut loader = Loader::new(&self.connection, source.clone(), "");
         rows.into_iter()
             .filter_map(|(place, raw)| {
                 loader
@@ -141,7 +150,7 @@ impl Ledger {
             .connection
             .prepare_cached(
                 "SELECT count(*) FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
-                 WHERE s.source = ?1 AND s.read_run = ?2 AND v.kind = ?3 AND s.key NOT LIKE 'file/%'",
+                 WHERE s.source = ?1 AND s.read_run >= ?2 AND v.kind = ?3 AND s.key NOT LIKE 'file/%'",
             )?
             .query_row(params![source, run.id, kind.as_str()], |row| row.get(0))
             .optional()?;
@@ -163,7 +172,7 @@ impl Ledger {
             .connection
             .prepare_cached(
                 "SELECT 1 FROM scope s JOIN principal p ON p.id = s.account
-                 WHERE s.source = ?1 AND s.listed_run = ?2 AND p.active IS NULL",
+                 WHERE s.source = ?1 AND s.listed_run >= ?2 AND p.active IS NULL",
             )?
             .exists(params![row, run.id])?;
         Ok(!bare && (run.scope.users.is_empty() || self.untold_accounts(run, source, 1)?.is_empty()))

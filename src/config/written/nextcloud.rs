@@ -77,7 +77,7 @@ pub(in crate::config) enum NextcloudAuth {
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct NextcloudLimits {
     /// Requests a second.
-    #[schemars(range(min = 0.01, max = 1000), extend("default" = 10))]
+    #[schemars(range(min = 0.01, max = 1_000_000), extend("default" = 10))]
     pub(in crate::config) requests_per_second: f64,
     /// Requests at the same time.
     #[schemars(range(min = 1, max = 64), extend("default" = 4))]

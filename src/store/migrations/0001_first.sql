@@ -113,7 +113,7 @@ CREATE TABLE share_version (
     judged TEXT,                            -- JSON: audience, classification and kinds, as last judged
     PRIMARY KEY (share, from_run)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX share_version_owner ON share_version (owner) WHERE to_run IS NULL;
+CREATE INDEX share_version_owner ON share_version (owner, share) WHERE to_run IS NULL;
 CREATE INDEX share_version_shared_by ON share_version (shared_by) WHERE to_run IS NULL;
 
 CREATE TABLE finding (

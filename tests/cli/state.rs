@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Config, NOW, Stage, account, add_shares, finding, findings, list, problems, rules_of, share, small,
+    verdict,
 };
 
 const LATER: &str = "2026-11-22T13:00:00Z";
@@ -425,20 +426,49 @@ fn runs_of_the_same_second_do_not_overwrite_each_other() {
 }
 
 #[test]
-fn scans_at_once_do_not_break_each_others_state() {
+fn a_scan_of_one_account_takes_nothing_from_a_full_scan_that_runs_meanwhile() {
     let stage = Stage::small();
-    std::thread::scope(|scope| {
-        let all: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| stage.run(&["scan", "--format", "json"])))
-            .collect();
-        for ran in all {
-            let ran = ran.join().unwrap();
-            assert!([Some(0), Some(3)].contains(&ran.code), "{}", ran.err);
-            totals_agree(&ran.json());
-        }
+    let first = scan(&stage, NOW, &[], 0);
+    // The full scan has listed the accounts and waits for bob's shares while alice's are read beside it.
+    stage.configure(&Config {
+        source: "limits = { requests_per_second = 1000, in_flight = 1 }",
+        ..Config::default()
     });
-    totals_agree(&scan(&stage, LATER, &[], 0));
-    stage.run(&["report"]).ended(0);
+    stage.fault(
+        &json!({"match": {"path_contains": "api/v1/shares", "account": "bob"}, "times": 1,
+                        "action": {"do": "delay", "ms": 1500}}),
+    );
+    stage.forget_requests();
+    let full = std::thread::scope(|scope| {
+        let full = scope.spawn(|| scan(&stage, LATER, &[], 0));
+        let waits = || {
+            stage
+                .requests()
+                .iter()
+                .any(|asked| asked.is_listing() && asked.account.as_deref() == Some("bob"))
+        };
+        while !waits() && !full.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let narrow = scan(
+            &stage,
+            "2026-11-22T13:00:01Z",
+            &["--user", "frank", "--user", "alice"],
+            0,
+        );
+        assert_eq!(statuses(&narrow, "1"), BTreeSet::from(["open"]));
+        full.join().unwrap()
+    });
+    assert_eq!(verdict(&full), "limited");
+    assert_eq!(full["sources"][0]["accounts"], first["sources"][0]["accounts"]);
+    assert_eq!(full["totals"]["by_rule"], first["totals"]["by_rule"]);
+    assert_eq!(
+        full["totals"]["by_status"],
+        json!({"open": findings(&first).len()})
+    );
+    let after = scan(&stage, NEXT_DAY, &[], 0);
+    assert_eq!(after["totals"]["by_rule"], first["totals"]["by_rule"]);
+    totals_agree(&after);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Config, Stage, account, add_shares, demo, finding, findings, list, problems, rules_of, share, small,
-    verdict,
+    Asked, Config, Stage, account, add_shares, demo_report, finding, findings, list, problems, rules_of,
+    share, small, verdict,
 };
 
 fn accounts(found: u64, scanned: u64, skipped: u64, failed: u64, gone: u64) -> Value {
@@ -165,11 +165,7 @@ fn excluded_accounts_and_groups_are_named_and_not_read() {
         told.contains(&("frank", "excluded")) && told.contains(&("gina", "excluded")),
         "{told:?}"
     );
-    let read: Vec<_> = stage
-        .requests()
-        .into_iter()
-        .filter(|asked| asked.is_listing())
-        .collect();
+    let read: Vec<_> = stage.requests().into_iter().filter(Asked::is_listing).collect();
     assert!(
         read.iter()
             .all(|asked| !["frank", "gina"].contains(&asked.account.as_deref().unwrap())),
@@ -217,15 +213,20 @@ fn an_auditor_without_rights_finds_all_shares_and_says_what_it_is_not_told() {
 
 /// An `auth` with the app passwords of accounts.
 fn passwords(stage: &Stage, accounts: &[(&str, &str)]) -> String {
-    let mut file = String::new();
-    for (account, password) in accounts {
-        let path = stage.write(&format!("{account}.secret"), password);
-        file.push_str(&format!(
-            "{account:?} = {{ file = {:?} }}\n",
-            path.to_string_lossy()
-        ));
-    }
-    let path = stage.write("users.toml", &file);
+    let lines: Vec<String> = accounts
+        .iter()
+        .map(|(account, password)| {
+            let path = stage.write(&format!("{account}.secret"), password);
+            format!("{account:?} = {{ file = {:?} }}", path.to_string_lossy())
+        })
+        .collect();
+    let path = stage.write(
+        "users.toml",
+        &lines.join(
+            "
+",
+        ),
+    );
     format!(
         "{{ method = \"app-passwords\", file = {:?} }}",
         path.to_string_lossy()
@@ -468,18 +469,14 @@ fn two_shares_under_one_id_in_two_accounts_are_told() {
 
 #[test]
 fn a_kind_of_share_that_is_not_known_is_never_counted_as_safe() {
-    let report = Stage::of(&demo()).report(&["--all-shares"]);
+    let report = demo_report();
     for id in ["90", "91", "92"] {
-        let told = share(&report, id).unwrap();
+        let told = share(report, id).unwrap();
         assert_eq!(
             (&told["kind"], &told["audience"]),
             (&json!("other"), &json!("unknown"))
         );
-        assert_eq!(
-            rules_of(&report, id).contains(&"unrecognized-share"),
-            true,
-            "{id}"
-        );
+        assert!(rules_of(report, id).contains(&"unrecognized-share"), "{id}");
     }
 }
 
@@ -547,9 +544,9 @@ fn fields_that_are_missing_or_of_another_type_never_drop_a_share() {
             ("expiration", "expires"),
             ("uid_file_owner", "owner"),
         ] {
-            if raw.get(field).is_some_and(|value| {
-                !value.as_str().is_some_and(|text| text.parse::<i64>().is_ok()) && *value != json!(-1)
-            }) {
+            let number = |text: &str| text.parse::<i64>().is_ok();
+            let is_odd = |value: &Value| *value != json!(-1) && !value.as_str().is_some_and(number);
+            if raw.get(field).is_some_and(is_odd) {
                 assert!(unknown.contains(name), "{raw}: {unknown}");
             }
         }

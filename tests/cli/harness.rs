@@ -47,6 +47,12 @@ pub(crate) fn demo() -> Value {
     world
 }
 
+/// What a scan of the invented university reports, every share included.
+pub(crate) fn demo_report() -> &'static Value {
+    static REPORT: LazyLock<Value> = LazyLock::new(|| Stage::of(&demo()).report(&["--all-shares"]));
+    &REPORT
+}
+
 /// Adds shares to a world.
 pub(crate) fn add_shares(world: &mut Value, shares: Vec<Value>) {
     list(&mut world["nextcloud"]["shares"]).extend(shares);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Config, NOW, POLICY, Stage, account, add_shares, demo, finding, findings, list, problems, rules_of,
-    share, small,
+    Config, NOW, POLICY, Stage, account, add_shares, demo_report, finding, findings, list, problems,
+    rules_of, share, small,
 };
 
 const LATER: &str = "2026-11-23T12:00:00Z";
@@ -126,7 +126,11 @@ fn waivers_lapse_and_are_announced_before() {
         });
         let report = stage.report(&[]);
         assert_eq!(waived(&report).len(), usize::from(holds), "{until}");
-        assert_eq!(notices(&report), BTreeSet::from_iter(told), "{until}");
+        assert_eq!(
+            notices(&report),
+            told.into_iter().collect::<BTreeSet<_>>(),
+            "{until}"
+        );
         let table = stage.run(&["--no-state", "scan"]);
         assert_eq!(
             table.ended(0).out.contains("NOTICES"),
@@ -423,7 +427,7 @@ fn items_are_classified_by_path_and_tag_on_them_above_them_and_beneath_them() {
             .into_iter()
             .filter(|id| share(&report, id).unwrap()["item"]["classified"] == true)
             .collect();
-        assert_eq!(found, BTreeSet::from_iter(expected.iter().copied()), "{what}");
+        assert_eq!(found, expected.iter().copied().collect::<BTreeSet<_>>(), "{what}");
         for id in ["1", "2", "3", "5", "7", "8"] {
             let fired = level(&report, "classified-item-exposed", id);
             assert_eq!(
@@ -513,7 +517,7 @@ fn labels_are_not_looked_up_for_what_was_looked_up_before_but_a_new_tag_is_seen(
 
 #[test]
 fn the_demonstration_shows_the_levels_that_the_rules_promise() {
-    let report = Stage::of(&demo()).report(&[]);
+    let report = demo_report();
     let expected = BTreeMap::from([
         (("link-without-password", "8"), "critical"),
         (("link-without-password", "40"), "critical"),
@@ -544,15 +548,15 @@ fn the_demonstration_shows_the_levels_that_the_rules_promise() {
         (("unrecognized-share", "92"), "medium"),
     ]);
     for ((rule, id), expected) in expected {
-        assert_eq!(level(&report, rule, id), Some(expected), "{rule} on share {id}");
+        assert_eq!(level(report, rule, id), Some(expected), "{rule} on share {id}");
     }
     // A pure file drop shows nothing; a protected, dated link to an ordinary file is as it should be.
-    assert!(!rules_of(&report, "34").contains(&"link-without-password"));
-    assert_eq!(rules_of(&report, "41"), Vec::<&str>::new());
+    assert!(!rules_of(report, "34").contains(&"link-without-password"));
+    assert_eq!(rules_of(report, "41"), Vec::<&str>::new());
     // Ended this morning: it exposes nothing.
-    assert_eq!(rules_of(&report, "20"), Vec::<&str>::new());
+    assert_eq!(rules_of(report, "20"), Vec::<&str>::new());
     assert!(
-        !rules_of(&report, "84").contains(&"external-recipient"),
+        !rules_of(report, "84").contains(&"external-recipient"),
         "an internal server"
     );
 }

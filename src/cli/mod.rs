@@ -43,9 +43,14 @@ struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// The configuration file [default: $`SHAREWARDEN_CONFIG`, ./sharewarden.toml,
-    /// $`XDG_CONFIG_HOME`/sharewarden/config.toml, /etc/sharewarden/config.toml]
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration file [default: $SHAREWARDEN_CONFIG, ./sharewarden.toml, \
+                $XDG_CONFIG_HOME/sharewarden/config.toml, /etc/sharewarden/config.toml]"
+    )]
     config: Option<PathBuf>,
     /// Say nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -53,7 +58,7 @@ struct Global {
     /// Say what is done; twice, each request
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// When to colour; auto heeds `NO_COLOR`
+    /// When to colour; auto heeds NO_COLOR
     #[arg(
         long,
         global = true,

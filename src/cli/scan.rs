@@ -6,8 +6,9 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::sources::{self, Memory};
 use super::terminal::{Output, say};
-use super::{Exit, Global, sources, unwritten};
+use super::{Exit, Global, unwritten};
 use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, Verdict};
 use crate::report::{self, Format, Pages};
@@ -25,7 +26,7 @@ pub(super) struct Arguments {
     /// Judge by this rule only; may be repeated
     #[arg(long, value_name = "RULE", value_parser = rule)]
     pub(super) rule: Vec<RuleId>,
-    /// Ignore what earlier scans remember of what has not changed
+    /// Ask for everything, also what is otherwise asked for less often (homes of disabled accounts)
     #[arg(long)]
     pub(super) full: bool,
     /// The form of the report
@@ -72,7 +73,12 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         .check_secrets(&names)
         .map_err(|report| global.wrong(&report))?;
     let policy = Arc::new(settings.policy.clone());
-    let parts = sources::parts(global, &chosen, &policy, &cancel)?;
+    let memory = if arguments.full {
+        Memory::Ignored
+    } else {
+        Memory::Heeded
+    };
+    let parts = sources::parts(global, &chosen, &policy, memory, &cancel)?;
     let ledger = open(global, settings)?;
     let request = Scan {
         now: global.now(),

@@ -43,16 +43,26 @@ pub(super) fn choose<'s>(settings: &'s Settings, named: &[String]) -> Result<Vec
         .collect())
 }
 
+/// Whether a scan heeds what earlier ones remember of what seldom changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// It asks less often where it may.
+    Heeded,
+    /// It asks for everything (`--full`).
+    Ignored,
+}
+
 /// The parts that a run is composed of; nothing is sent yet.
 pub(super) fn parts(
     global: &Global,
     chosen: &[&SourceSettings],
     policy: &Arc<Policy>,
+    memory: Memory,
     cancel: &CancellationToken,
 ) -> Result<Vec<Part>, Exit> {
     chosen
         .iter()
-        .map(|source| part(global, source, policy, cancel))
+        .map(|source| part(global, source, policy, memory, cancel))
         .collect()
 }
 
@@ -60,12 +70,13 @@ fn part(
     global: &Global,
     source: &SourceSettings,
     policy: &Arc<Policy>,
+    memory: Memory,
     cancel: &CancellationToken,
 ) -> Result<Part, Exit> {
     let name = &source.name;
     match &source.kind {
         SourceDetails::Nextcloud(settings) => {
-            let reader = nextcloud(global, name, settings, policy, cancel)?;
+            let reader = nextcloud(global, name, settings, policy, memory, cancel)?;
             Ok(Part {
                 name: name.clone(),
                 kind: source.source_kind(),
@@ -87,6 +98,7 @@ fn nextcloud(
     name: &SourceName,
     settings: &NextcloudSettings,
     policy: &Policy,
+    memory: Memory,
     cancel: &CancellationToken,
 ) -> Result<Nextcloud, Exit> {
     let told = |report: Report| global.wrong(&report);
@@ -137,10 +149,12 @@ fn nextcloud(
             settings.exclude.users.set().clone(),
             settings.exclude.groups.set().clone(),
         ),
-        home_search: match settings.disabled_accounts {
-            DisabledAccounts::Nightly => HomeSearch::Always,
-            DisabledAccounts::Weekly => HomeSearch::Weekly,
-            DisabledAccounts::Off => HomeSearch::Off,
+        home_search: match (settings.disabled_accounts, memory) {
+            (DisabledAccounts::Off, _) => HomeSearch::Off,
+            (DisabledAccounts::Weekly, Memory::Heeded) => HomeSearch::Weekly,
+            (DisabledAccounts::Weekly, Memory::Ignored) | (DisabledAccounts::Nightly, _) => {
+                HomeSearch::Always
+            }
         },
         disabled_links_dead: settings.hide_disabled_user_shares,
         classes: Arc::new(policy.classes.clone()),

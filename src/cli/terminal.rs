@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{config, report};
 
@@ -123,16 +127,32 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
-/// Starts the log on standard error.
+/// Standard error for the log; where it is closed there is nobody to tell, and the work goes on.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().lock().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = io::stderr().lock().flush();
+        Ok(())
+    }
+}
+
+/// Starts the log on standard error: what this program does, not what its libraries do.
 pub(super) fn start_log(level: LevelFilter, format: LogFormat, color: Color) {
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
+    let ours = Targets::new().with_target(env!("CARGO_PKG_NAME"), level);
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(|| Log)
         .with_target(false)
         .with_ansi(color.is_on(io::stderr().is_terminal()));
+    let registry = tracing_subscriber::registry();
     let started = match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
+        LogFormat::Text => registry.with(log.with_filter(ours)).try_init(),
+        LogFormat::Json => registry.with(log.json().with_filter(ours)).try_init(),
     };
     // A second start, as in tests of the library, keeps the first.
     drop(started);

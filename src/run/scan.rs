@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::source::{Part, Reading, SourceRun};
 use super::{Desk, DeskGone, coverage};
-use crate::model::{Problem, ProblemCode, RuleId, ShareKind, SourceFacts, Verdict};
+use crate::model::{Problem, ProblemCode, RuleId, ShareKind, SourceFacts, Verdict, short_digest};
 use crate::policy::{self, Judge, Policy};
 use crate::report::view;
 use crate::store::{JudgedSource, Judging, Ledger, Run, RunStart, StoreError};
@@ -121,6 +121,8 @@ pub async fn scan(
 }
 
 async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, BTreeSet<usize>), ScanError> {
+    let name = &source.part.name;
+    tracing::info!(source = %name, "reading");
     let reading = source.read().await?;
     if source.cancel.is_cancelled() {
         let words = "the scan was interrupted: what is missing was not read";
@@ -128,9 +130,14 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, BTreeSet<usize>)
             .tell(Problem::new("*", ProblemCode::Interrupted, words))
             .await?;
     }
+    tracing::info!(source = %name, "judging");
     let judged = judge(&source, reading.facts.as_ref()).await?;
     let summary = summarise(&source, &reading, &judged).await?;
     let verdict = summary.verdict;
+    tracing::info!(
+        source = %name, %verdict, accounts = summary.accounts.scanned, shares = summary.shares_seen,
+        requests = summary.requests.sent, "read"
+    );
     let whole = verdict != Verdict::Incomplete
         && source.run.scope.users.is_empty()
         && source.run.scope.rules.is_empty();
@@ -234,7 +241,8 @@ async fn summarise(
 
 fn policy_note(policy: &Policy, exclusions: usize) -> view::PolicyNote {
     view::PolicyNote {
-        digest: policy.digest.clone(),
+        // Rules change with the program, too.
+        digest: short_digest([policy.digest.as_str(), env!("CARGO_PKG_VERSION")]),
         rules_off: policy
             .levels
             .iter()

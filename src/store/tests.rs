@@ -321,6 +321,40 @@ fn a_scan_of_one_account_leaves_the_others_alone() {
 }
 
 #[test]
+fn a_scan_of_one_account_beside_a_full_one_takes_nothing_from_it() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let alice = || vec![link("1", "alice", false)];
+    let full = begin(&mut ledger, 0, &[]);
+    for name in ["alice", "bob"] {
+        let scope = Scope {
+            id: name.to_owned(),
+            account: Some(account(name)),
+        };
+        absorb(
+            &mut ledger,
+            &full,
+            name,
+            vec![Reading::Principal(account(name)), Reading::Scope(scope)],
+        );
+    }
+    let one = begin(&mut ledger, 0, &["alice"]);
+    read(&mut ledger, &one, &[("alice", Some(alice()))]);
+    finish(&mut ledger, &one);
+    read(
+        &mut ledger,
+        &full,
+        &[("alice", Some(alice())), ("bob", Some(Vec::new()))],
+    );
+    finish(&mut ledger, &full);
+    let totals = ledger.account_totals(&full, &cloud()).unwrap();
+    assert_eq!((totals.found, totals.scanned), (2, 2));
+    assert_eq!(ledger.account_totals(&one, &cloud()).unwrap().found, 1);
+    let listed = ledger.scopes_after(&one, &cloud(), None, 10).unwrap();
+    assert_eq!(listed.len(), 1, "a full scan beside it adds no accounts to it");
+    assert_ne!(told(&ledger, &full)[0].1, Status::NotChecked);
+}
+
+#[test]
 fn what_a_deleted_account_shared_is_gone() {
     let mut ledger = Ledger::temporary().unwrap();
     let first = begin(&mut ledger, 0, &[]);

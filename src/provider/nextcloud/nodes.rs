@@ -13,6 +13,8 @@ use crate::provider::ReadError;
 
 /// How many nodes of a tree are looked at before it is called too large.
 pub(super) const MAX_NODES: u64 = 1_000_000;
+/// How many nodes of one home may carry a tag.
+const MAX_TAGGED: usize = 100_000;
 /// How long the reading of one tree may take.
 const TREE_TIME: Duration = Duration::from_mins(30);
 /// How many bytes a tree's answer may have.
@@ -270,6 +272,12 @@ async fn tagged_once(
     let root = root(ocs, account);
     let mut found = Vec::new();
     while let Some(node) = answer.next().await.map_err(|error| placed(error, &place))? {
+        if found.len() >= MAX_TAGGED {
+            return Err(ReadError::service(
+                ProblemCode::TooManyFiles,
+                format!("{place}: more than {MAX_TAGGED} files carry this tag"),
+            ));
+        }
         found.push((path(&root, &node.href), node.file_id));
     }
     Ok(found)

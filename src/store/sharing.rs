@@ -320,7 +320,7 @@ pub(super) fn tell_principal(
                  guest = excluded.guest, active = excluded.active, gone = excluded.gone,
                  signed_in = excluded.signed_in, groups = excluded.groups,
                  members = COALESCE(excluded.members, members), zone = excluded.zone, language = excluded.language,
-                 told_run = excluded.told_run
+                 told_run = max(COALESCE(told_run, 0), excluded.told_run)
              RETURNING id",
         )?
         .query_row(

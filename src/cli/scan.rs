@@ -10,10 +10,10 @@ use super::sources::{self, Memory};
 use super::terminal::{Output, say};
 use super::{Exit, Global, unwritten};
 use crate::config::{Details, Settings};
-use crate::model::{Level, RuleId, Verdict};
+use crate::model::{Level, RuleId, SourceName, Verdict};
 use crate::report::{self, Format, Pages};
 use crate::run::{self, Scan, ScanError};
-use crate::store::{Ledger, RunFilter, StoreError};
+use crate::store::{Ledger, RunFilter, SourceLock, StoreError};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -80,6 +80,7 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     };
     let parts = sources::parts(global, &chosen, &policy, memory, &cancel)?;
     let ledger = open(global, settings)?;
+    let _locks = lock(global, settings, &names, &arguments)?;
     let request = Scan {
         now: global.now(),
         users: arguments.user,
@@ -117,6 +118,25 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         Exit::Interrupted
     } else {
         exit
+    })
+}
+
+/// Takes the long locks of a full scan; a scan of single accounts, or without state, needs none.
+fn lock(
+    global: &Global,
+    settings: &Settings,
+    names: &[SourceName],
+    arguments: &Arguments,
+) -> Result<Vec<SourceLock>, Exit> {
+    if global.no_state || !arguments.user.is_empty() {
+        return Ok(Vec::new());
+    }
+    let locks = names
+        .iter()
+        .map(|name| SourceLock::take(&settings.state.path, name, global.finished()));
+    locks.collect::<Result<_, _>>().map_err(|error| {
+        say(&format!("error: {error}; nothing was sent"));
+        Exit::Usage
     })
 }
 

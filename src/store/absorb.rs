@@ -341,8 +341,9 @@ impl Writer<'_> {
                 }
                 Ok(())
             }
-            // A scan that was begun later, and runs beside this one, has told it since.
-            Some((_, _, from)) if from > self.run.id => Ok(()),
+            // A scan that was begun later, and runs beside this one, has told it since: this one's picture keeps
+            // what was known before, or what it says itself.
+            Some((_, _, from)) if from > self.run.id => self.insert_earlier(row, version, from),
             Some((_, _, from)) if from == self.run.id => {
                 let reopened = self
                     .connection
@@ -368,6 +369,23 @@ impl Writer<'_> {
             }
             None => self.insert_version(row, version),
         }
+    }
+
+    fn insert_earlier(&mut self, row: i64, version: &VersionRow, until: i64) -> Result<()> {
+        let covered = self
+            .connection
+            .prepare_cached(
+                "SELECT 1 FROM share_version WHERE share = ?1 AND from_run <= ?2 AND to_run > ?2",
+            )?
+            .exists(params![row, self.run.id])?;
+        if covered {
+            return Ok(());
+        }
+        self.insert_version(row, version)?;
+        self.connection
+            .prepare_cached("UPDATE share_version SET to_run = ?3 WHERE share = ?1 AND from_run = ?2")?
+            .execute(params![row, self.run.id, until])?;
+        Ok(())
     }
 
     fn fill_body(&mut self, row: i64, version: &VersionRow) -> Result<()> {

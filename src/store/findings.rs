@@ -123,7 +123,8 @@ pub(super) fn seen(
         .prepare_cached(
             "INSERT INTO finding (key, source, share, rule, first_run, first_at, last_at, checked_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6)
-             ON CONFLICT (key) DO UPDATE SET last_at = excluded.last_at, checked_at = excluded.checked_at,
+             ON CONFLICT (key) DO UPDATE SET first_run = min(first_run, excluded.first_run),
+                 last_at = excluded.last_at, checked_at = excluded.checked_at,
                  share = excluded.share
              RETURNING id",
         )?
@@ -176,8 +177,18 @@ fn write_version(
         {
             return Ok(());
         }
-        // A scan that was begun later, and runs beside this one, has judged it since.
-        Some((from, ..)) if from > run.id => return Ok(()),
+        // A scan that was begun later, and runs beside this one, has judged it since: this one's picture keeps what
+        // was known before, or what it says itself.
+        Some((from, ..)) if from > run.id => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO finding_version (finding, from_run, to_run, status, level, body)
+                     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
+                         SELECT 1 FROM finding_version WHERE finding = ?1 AND from_run <= ?2 AND to_run > ?2)",
+                )?
+                .execute(params![finding, run.id, from, status.as_str(), level, body])?;
+            return Ok(());
+        }
         Some((from, ..)) if from == run.id => {}
         Some(_) => {
             connection

@@ -7,6 +7,7 @@
 mod absorb;
 mod findings;
 mod judging;
+mod lock;
 mod pages;
 mod runs;
 mod scopes;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use crate::model::{PrincipalClass, SourceKind, SourceName};
 
 pub use judging::{JudgedSource, Judging};
+pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};
 pub use runs::{Run, RunStart};
 
@@ -49,6 +51,16 @@ pub enum StoreError {
         found: usize,
         /// The newest version this program knows.
         known: usize,
+    },
+    /// Another process scans the source.
+    #[error(
+        "the source `{source_name}` is being scanned by {holder}; wait for it, or scan single accounts with --user"
+    )]
+    Locked {
+        /// The source.
+        source_name: String,
+        /// Who holds the lock and since when.
+        holder: String,
     },
     /// SQLite refused.
     #[error("the state file failed: {0}")]
@@ -194,11 +206,16 @@ fn private_file(path: &Path) -> std::io::Result<()> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
     }
+    private_options().open(path).map(drop)
+}
+
+/// Opens a file for reading and writing, and makes it, if need be, for its owner only.
+fn private_options() -> std::fs::OpenOptions {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    options
 }
 
 /// Reads a stored JSON value.

@@ -373,7 +373,7 @@ limits = { in_flight = 0, requests_per_second = -1 }
     3 | limits = { in_flight = 0, requests_per_second = -1 }
       |                                                 ^^ out of range
       |
-      = help: from 0.01 to 1000
+      = help: from 0.01 to 1000000
 
     3 errors in the configuration: nothing was sent
     "##);

@@ -335,15 +335,15 @@ impl Writer<'_> {
             .query_row([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         match current {
+            // A scan that was begun later, and runs beside this one, has told it since: this one's picture keeps
+            // what was known before, or what it says itself.
+            Some((_, _, from)) if from > self.run.id => self.insert_earlier(row, version, from),
             Some((digest, bare, _)) if digest == version.digest => {
                 if bare {
                     self.fill_body(row, version)?;
                 }
                 Ok(())
             }
-            // A scan that was begun later, and runs beside this one, has told it since: this one's picture keeps
-            // what was known before, or what it says itself.
-            Some((_, _, from)) if from > self.run.id => self.insert_earlier(row, version, from),
             Some((_, _, from)) if from == self.run.id => {
                 let reopened = self
                     .connection

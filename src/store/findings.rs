@@ -172,11 +172,6 @@ fn write_version(
         })
         .optional()?;
     match current {
-        Some((_, known, known_level, known_body))
-            if known == status.as_str() && known_level == level && known_body == body =>
-        {
-            return Ok(());
-        }
         // A scan that was begun later, and runs beside this one, has judged it since: this one's picture keeps what
         // was known before, or what it says itself.
         Some((from, ..)) if from > run.id => {
@@ -187,6 +182,11 @@ fn write_version(
                          SELECT 1 FROM finding_version WHERE finding = ?1 AND from_run <= ?2 AND to_run > ?2)",
                 )?
                 .execute(params![finding, run.id, from, status.as_str(), level, body])?;
+            return Ok(());
+        }
+        Some((_, known, known_level, known_body))
+            if known == status.as_str() && known_level == level && known_body == body =>
+        {
             return Ok(());
         }
         Some((from, ..)) if from == run.id => {}

@@ -472,6 +472,30 @@ fn a_scan_of_one_account_takes_nothing_from_a_full_scan_that_runs_meanwhile() {
 }
 
 #[test]
+fn a_second_full_scan_says_who_holds_the_first() {
+    let stage = Stage::small();
+    stage.fault(
+        &json!({"match": {"path_contains": "api/v1/shares", "account": "bob"}, "times": 1,
+                        "action": {"do": "delay", "ms": 1500}}),
+    );
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| scan(&stage, LATER, &[], 0));
+        while !stage.requests().iter().any(super::harness::Asked::is_listing) && !first.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let second = stage.run(&["scan"]);
+        second.ended(2);
+        assert!(
+            second.err.contains("is being scanned by process"),
+            "{}",
+            second.err
+        );
+        first.join().unwrap();
+    });
+    stage.run(&["scan"]).ended(0);
+}
+
+#[test]
 fn findings_have_the_same_ids_on_every_machine() {
     let ids = |report: &Value| -> BTreeSet<String> {
         findings(report)

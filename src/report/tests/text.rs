@@ -137,6 +137,8 @@ proptest! {
 
     #[test]
     fn ordinary_text_is_unchanged(text in "[A-Za-z0-9àéïõüßÆŁžабвгдαβγאבגاب漢字かな한글 _.,!(){}#~'/\\\\-]{0,40}") {
+        // What looks like an escape is one.
+        prop_assume!(!text.contains("\\u{"));
         prop_assert_eq!(visible(&text), text.as_str());
     }
 

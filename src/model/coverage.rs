@@ -79,6 +79,8 @@ names! {
         HomeNotSearched = "home-not-searched",
         /// The service counts more shares than were seen.
         ControlMismatch = "control-mismatch",
+        /// The service counts more shares than were seen, those of excluded accounts among them.
+        ControlDiffers = "control-differs",
         /// The service's own counts could not be read.
         ControlUnavailable = "control-unavailable",
         /// No account has the name or address asked for.
@@ -103,7 +105,8 @@ impl ProblemCode {
             | Self::Excluded
             | Self::PeopleUnreadable
             | Self::TooManyFiles
-            | Self::TagHidden => Effect::Limited,
+            | Self::TagHidden
+            | Self::ControlDiffers => Effect::Limited,
             Self::HomeNotSearched | Self::ControlUnavailable | Self::TagUnknown | Self::AccountGone => {
                 Effect::Note
             }

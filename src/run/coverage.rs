@@ -34,23 +34,46 @@ pub(super) fn control(
     Some(totals.collect())
 }
 
-/// The problems that control totals tell of.
-pub(super) fn mismatches(control: &ControlTotals) -> Vec<Problem> {
+/// The problems that control totals tell of. Where the configuration leaves accounts out, theirs are counted all the
+/// same, so that a difference says little.
+pub(super) fn mismatches(control: &ControlTotals, some_excluded: bool) -> Vec<Problem> {
     control
         .iter()
         .filter(|(_, expected)| expected.is_off())
         .map(|(kind, expected)| {
-            let message = format!(
-                "the server counts {} shares of kind {kind}, this scan saw {}; shares of disabled accounts and of \
-                 files in the trash are counted and not listed, but they seldom are so many",
+            let counts = format!(
+                "the server counts {} shares of kind {kind}, this scan saw {}",
                 expected.expected, expected.seen
             );
-            Problem::new("*", ProblemCode::ControlMismatch, message)
+            let (code, words) = if some_excluded {
+                (ProblemCode::ControlDiffers, "those of accounts that `exclude` leaves out are counted, too")
+            } else {
+                (
+                    ProblemCode::ControlMismatch,
+                    "those of disabled accounts and of files in the trash are counted and not listed, but they seldom \
+                     are so many",
+                )
+            };
+            Problem::new("*", code, format!("{counts}; {words}"))
         })
         .collect()
 }
 
-/// The verdict on a source. Scopes that failed without a word are as bad as those that told why.
+/// What control totals leave of a verdict: the service counts more than was seen, be it by few.
+pub(super) fn confirmed(control: Option<&ControlTotals>) -> Verdict {
+    let short = control
+        .into_iter()
+        .flatten()
+        .any(|(_, expected)| expected.seen < expected.expected);
+    if short {
+        Verdict::Limited
+    } else {
+        Verdict::Complete
+    }
+}
+
+/// The verdict on a source. Scopes that failed without a word are as bad as those that told why, and a source
+/// without a single account was not read, whatever it said.
 pub(super) fn verdict(
     policy: &Policy,
     source: &SourceName,
@@ -67,7 +90,7 @@ pub(super) fn verdict(
             .iter()
             .all(|problem| problem.code.effect() != Effect::Incomplete);
     match worst {
-        _ if silent => Verdict::Incomplete,
+        _ if silent || accounts.found == 0 => Verdict::Incomplete,
         Some(Effect::Incomplete) => Verdict::Incomplete,
         Some(Effect::Limited) => Verdict::Limited,
         Some(Effect::Note) | None => Verdict::Complete,

@@ -158,11 +158,13 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
         .desk
         .ask(move |ledger| {
             let known = facts.unwrap_or_default();
+            let off = policy.rules_off();
             let judge = Judge::new(&policy, &known, run.now).only(&run.scope.rules);
             let judging = Judging {
                 source: &name,
                 classes: policy.classes.digest(),
                 relist_every,
+                off: &off,
             };
             let mut judged =
                 ledger.judge_source(&run, judging, &mut |share, past| judge.share(share, past))?;
@@ -170,8 +172,15 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
                 let posture = judge.posture(&name, kind);
                 judged.not_judged.extend(&posture.not_judged);
                 judged.waivers_used.extend(&posture.waivers_used);
-                ledger.keep_posture(&run, &name, &posture.findings, &posture.not_judged)?;
+                ledger.keep_posture(&run, &name, &posture.findings, &posture.not_judged, &off)?;
             }
+            // Asked for by name, they must not pass for judged: their evidence is not kept yet.
+            let asked = |rule: &RuleId| run.scope.rules.contains(rule);
+            judged.not_judged.extend(
+                [RuleId::ProtectionRemoved, RuleId::BreachSuspected]
+                    .into_iter()
+                    .filter(asked),
+            );
             Ok::<_, StoreError>(judged)
         })
         .await??)
@@ -205,16 +214,24 @@ async fn summarise(
         })
         .await??;
     let control = coverage::control(reading.before.as_ref(), reading.after.as_ref(), &seen);
-    for problem in control.iter().flat_map(coverage::mismatches) {
-        source.tell(problem).await?;
-    }
     let (run, name) = (source.run.clone(), source.part.name.clone());
-    let problems = source
+    let mut problems = source
         .desk
         .ask(move |ledger| ledger.problems(&run, &name))
         .await??;
+    let some_excluded = problems
+        .iter()
+        .any(|problem| problem.code == ProblemCode::Excluded);
+    for problem in control
+        .iter()
+        .flat_map(|control| coverage::mismatches(control, some_excluded))
+    {
+        source.tell(problem.clone()).await?;
+        problems.push(problem);
+    }
     let today = source.run.now.to_zoned(TimeZone::UTC).date();
-    let verdict = coverage::verdict(source.policy, &source.part.name, accounts, &problems, today);
+    let verdict = coverage::verdict(source.policy, &source.part.name, accounts, &problems, today)
+        .max(coverage::confirmed(control.as_ref()));
     Ok(view::Source {
         name: source.part.name.to_string(),
         kind: source.part.kind,

@@ -110,11 +110,12 @@ impl Writer<'_> {
         let searched = searched.then(|| self.run.now.as_second());
         self.connection
             .prepare_cached(
-                "INSERT INTO coverage (scope, run, outcome, read_at, searched_at)
-                 SELECT id, ?3, ?4, ?5, ?6 FROM scope WHERE source = ?1 AND key = ?2
+                "INSERT INTO coverage (scope, run, outcome, read_at, searched_at, searched_run)
+                 SELECT id, ?3, ?4, ?5, ?6, CASE WHEN ?6 IS NOT NULL THEN ?3 END FROM scope WHERE source = ?1 AND key = ?2
                  ON CONFLICT (scope) DO UPDATE SET run = max(run, excluded.run), outcome = excluded.outcome,
                      read_at = COALESCE(excluded.read_at, read_at),
-                     searched_at = COALESCE(excluded.searched_at, searched_at)",
+                     searched_at = COALESCE(excluded.searched_at, searched_at),
+                     searched_run = COALESCE(excluded.searched_run, searched_run)",
             )?
             .execute(params![
                 self.source,

@@ -35,6 +35,8 @@ pub struct Judging<'a> {
     pub classes: &'a str,
     /// How long a share that was not read again still counts as checked.
     pub relist_every: SignedDuration,
+    /// The rules that the policy switches off: what they found before is closed by it.
+    pub off: &'a [RuleId],
 }
 
 /// A share of a page: its rows, when it was last read, and what it says.
@@ -89,10 +91,13 @@ impl Ledger {
                         continue;
                     };
                     let judged = judge(&share, &row.past);
-                    let closed = if policy_changed && row.from_run < run.id {
-                        Status::ClosedByPolicy
-                    } else {
-                        Status::Resolved
+                    let by_policy = policy_changed && row.from_run < run.id;
+                    let closed = |rule| {
+                        if by_policy || judging.off.contains(&rule) {
+                            Status::ClosedByPolicy
+                        } else {
+                            Status::Resolved
+                        }
                     };
                     keep(
                         connection,
@@ -100,7 +105,7 @@ impl Ledger {
                         (source, row.share),
                         row.judged.as_deref(),
                         &judged,
-                        closed,
+                        &closed,
                     )?;
                     sums.not_judged.extend(&judged.not_judged);
                     sums.waivers_used.extend(&judged.waivers_used);
@@ -123,6 +128,7 @@ impl Ledger {
         source: &SourceName,
         found: &[Finding],
         not_judged: &[RuleId],
+        off: &[RuleId],
     ) -> Result<()> {
         let Some(source) = self.known_source(source)? else {
             return Ok(());
@@ -133,8 +139,9 @@ impl Ledger {
             }
             for live in findings::live(connection, source, None)? {
                 if in_scope(run, live.rule) && !findings::is_among(&live, found) {
-                    let unknown = not_judged.contains(&live.rule);
-                    let status = if unknown {
+                    let status = if off.contains(&live.rule) {
+                        Status::ClosedByPolicy
+                    } else if not_judged.contains(&live.rule) {
                         Status::NotChecked
                     } else {
                         Status::Resolved
@@ -260,10 +267,10 @@ struct Coverage {
 fn coverage(connection: &Connection, run: &Run, account: i64) -> Result<Option<Coverage>> {
     let found: Option<(String, bool)> = connection
         .prepare_cached(
-            "SELECT c.outcome, COALESCE(c.searched_at = ?3, 0) FROM scope s JOIN coverage c ON c.scope = s.id
+            "SELECT c.outcome, COALESCE(c.searched_run >= ?2, 0) FROM scope s JOIN coverage c ON c.scope = s.id
              WHERE s.account = ?1 AND c.run >= ?2",
         )?
-        .query_row(params![account, run.id, run.now.as_second()], |row| {
+        .query_row(params![account, run.id], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
@@ -303,7 +310,7 @@ fn keep(
     place: (i64, i64),
     known: Option<&str>,
     judged: &Judged,
-    closed: Status,
+    closed: &dyn Fn(RuleId) -> Status,
 ) -> Result<()> {
     let (source, share) = place;
     let note = JudgedNote::of(judged);
@@ -327,7 +334,11 @@ fn keep(
                 connection,
                 run,
                 &live,
-                if unknown { Status::NotChecked } else { closed },
+                if unknown {
+                    Status::NotChecked
+                } else {
+                    closed(live.rule)
+                },
             )?;
         }
     }

@@ -18,7 +18,7 @@ use crate::report::{Pages, view};
 pub(super) fn accounts_named(list: &str) -> String {
     format!(
         "(SELECT p.id FROM principal p JOIN json_each({list}) u
-          ON p.class = 'account' AND (p.key = u.value OR lower(p.email) = lower(u.value)))"
+          ON p.class = 'account' AND (lower(p.key) = lower(u.value) OR lower(p.email) = lower(u.value)))"
     )
 }
 

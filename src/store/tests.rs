@@ -164,6 +164,7 @@ fn finish(ledger: &mut Ledger, run: &Run) {
     let judging = Judging {
         source: &name,
         classes: "",
+        off: &[],
         relist_every: WEEK,
     };
     ledger.judge_source(run, judging, &mut judge).unwrap();
@@ -402,6 +403,7 @@ fn shares_without_a_finding_keep_only_their_digest_and_come_back_whole() {
     let judging = Judging {
         source: &name,
         classes: "",
+        off: &[],
         relist_every: WEEK,
     };
     ledger

@@ -33,10 +33,7 @@ fn look(case: &Case<'_>) -> Outcome {
         Remedy::Review,
         "A group as good as everybody can open this.",
     )
-    .unless(|| {
-        case.judge.policy.wide_groups.is_empty()
-            && case.any_recipient(|recipient, _| people.is_wide(recipient).is_none())
-    })
+    .unless(|| case.any_recipient(|recipient, _| people.is_wide(recipient).is_none()))
 }
 
 #[cfg(test)]
@@ -101,7 +98,7 @@ mod tests {
                 "size untold, but names are configured",
                 both(),
                 group("staff"),
-                Said::Quiet,
+                Said::NoInput,
             ),
             ("nothing configured", policy(), group("students"), Said::Quiet),
         ] {

@@ -26,10 +26,13 @@ impl Nextcloud {
                     }
                 };
                 // A subadministrator is told of some accounts only: AppAPI's own list tells of all.
-                let missing = match people::ids(&self.ocs).await {
-                    Ok(ids) => ids.into_iter().filter(|id| !pages.has(id)).collect(),
+                let (missing, complete) = match people::ids(&self.ocs).await {
+                    Ok(ids) => (ids.into_iter().filter(|id| !pages.has(id)).collect(), true),
                     Err(error) if refused.is_some() || error.concerns_source() => return Err(error),
-                    Err(_) => Vec::new(),
+                    Err(error) => {
+                        self.unconfirmed(error, &mut collector).await?;
+                        (Vec::new(), false)
+                    }
                 };
                 if refused.is_some() || !missing.is_empty() {
                     let message = refused.map_or_else(
@@ -55,7 +58,7 @@ impl Nextcloud {
                         .await?;
                 }
                 collector.flush().await?;
-                Ok(true)
+                Ok(complete)
             }
             Credential::Passwords(passwords) => {
                 self.discover_own(passwords.keys(), &mut collector).await?;
@@ -63,6 +66,24 @@ impl Nextcloud {
                 Ok(false)
             }
         }
+    }
+
+    /// Tells that nothing confirms the list of accounts: nobody who is not on it may be called gone.
+    async fn unconfirmed(&self, error: ReadError, collector: &mut Collector<'_>) -> Result<(), ReadError> {
+        let ReadError::Service { code, message } = error else {
+            return Err(error);
+        };
+        let code = match code {
+            // This server's AppAPI has no such list.
+            ProblemCode::Forbidden => ProblemCode::PeopleUnreadable,
+            other => other,
+        };
+        let words = format!(
+            "AppAPI's own list of accounts could not be read, so that some may be missing: {message}"
+        );
+        Ok(collector
+            .push(Reading::Problem(Problem::new("*", code, words)))
+            .await?)
     }
 
     /// The accounts whose own passwords are configured.

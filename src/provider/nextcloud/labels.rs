@@ -154,20 +154,17 @@ async fn walk(
     classes: &Classes,
     collector: &mut crate::provider::Collector<'_>,
 ) -> Result<(), ReadError> {
-    let folders: Vec<String> = items
+    let folders: BTreeSet<&str> = items
         .iter()
         .filter(|(_, looked)| looked.item.kind != ItemKind::File)
-        .map(|(path, _)| path.clone())
+        .map(|(path, _)| path.as_str())
         .collect();
-    let roots: Vec<&String> = folders
+    let roots: Vec<String> = folders
         .iter()
-        .filter(|path| {
-            !ancestors(path)
-                .skip(1)
-                .any(|above| folders.iter().any(|folder| folder == above))
-        })
+        .filter(|path| !ancestors(path).skip(1).any(|above| folders.contains(above)))
+        .map(|&path| path.to_owned())
         .collect();
-    for root in roots {
+    for root in &roots {
         let mut tries = ocs.tries();
         let walked = loop {
             let walked = walk_one(ocs, account, root, items, classes).await;
@@ -176,16 +173,26 @@ async fn walk(
             }
         };
         if let Err(error) = walked {
-            for (path, looked) in items.iter_mut() {
-                if looked.item.kind != ItemKind::File && ancestors(path).any(|above| above == root) {
-                    looked.complete = false;
-                    looked.beneath = None;
-                }
+            for looked in within(items, root).filter(|looked| looked.item.kind != ItemKind::File) {
+                looked.complete = false;
+                looked.beneath = None;
             }
             tell(collector, account, error, ProblemCode::LabelsUnreadable).await?;
         }
     }
     Ok(())
+}
+
+/// A folder and the items beneath it.
+fn within<'a>(
+    items: &'a mut BTreeMap<String, Looked>,
+    root: &'a str,
+) -> impl Iterator<Item = &'a mut Looked> {
+    items
+        .range_mut(root.to_owned()..)
+        .take_while(move |(path, _)| path.starts_with(root))
+        .filter(move |(path, _)| ancestors(path).any(|above| above == root))
+        .map(|(_, looked)| looked)
 }
 
 async fn walk_one(
@@ -195,10 +202,8 @@ async fn walk_one(
     items: &mut BTreeMap<String, Looked>,
     classes: &Classes,
 ) -> Result<(), ReadError> {
-    for (path, looked) in items.iter_mut() {
-        if ancestors(path).any(|above| above == root) {
-            looked.beneath = None;
-        }
+    for looked in within(items, root) {
+        looked.beneath = None;
     }
     let mut tree = Tree::of_folder(ocs, account, root).await?;
     while let Some((path, node)) = tree.next().await? {

@@ -19,6 +19,17 @@ use crate::provider::{Pace, ReadError, Sink};
 const LISTING_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// How long a listing may take.
 const LISTING_TIME: Duration = Duration::from_hours(1);
+/// How many entries of one list are named that could not be read.
+const MAX_TOLD: u64 = 20;
+
+/// How much of a list could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entries {
+    /// Every entry.
+    All,
+    /// Not every one.
+    Some,
+}
 
 impl Nextcloud {
     pub(super) async fn read_scope(&self, known: &KnownScope, sink: &Sink) -> Result<Pace, ReadError> {
@@ -45,7 +56,9 @@ impl Nextcloud {
                 .and_then(|details| details.zone.as_deref())
                 .and_then(|zone| TimeZone::get(zone).ok());
             match self.list(account, &zone.unwrap_or(TimeZone::UTC), sink).await {
-                Ok(()) => Ok((ScopeOutcome::Scanned, false)),
+                // What could not be read of a list may be any of the shares that it lacks.
+                Ok(Entries::All) => Ok((ScopeOutcome::Scanned, false)),
+                Ok(Entries::Some) => Ok((ScopeOutcome::Failed, false)),
                 Err(ReadError::Service {
                     code: ProblemCode::Unauthorized,
                     message,
@@ -78,7 +91,7 @@ impl Nextcloud {
     }
 
     /// One account's list of shares, entry by entry.
-    async fn list(&self, account: &str, zone: &TimeZone, sink: &Sink) -> Result<(), ReadError> {
+    async fn list(&self, account: &str, zone: &TimeZone, sink: &Sink) -> Result<Entries, ReadError> {
         if self.refused().contains(account) {
             return Err(ReadError::service(
                 ProblemCode::Unauthorized,
@@ -110,7 +123,7 @@ impl Nextcloud {
         account: &str,
         zone: &TimeZone,
         sink: &Sink,
-    ) -> Result<(), ReadError> {
+    ) -> Result<Entries, ReadError> {
         let mut body = self.ocs.open(request, StatusCode::OK).await?;
         if let Some(other) = ocs::answered_as(body.headers()).filter(|id| !id.eq_ignore_ascii_case(account)) {
             return Err(ReadError::service(
@@ -131,27 +144,37 @@ impl Nextcloud {
         let mut splitter = Splitter::default();
         let mut collector = sink.of(Some(account));
         let mut entry = 0_u64;
+        let mut unread = 0_u64;
         while let Some(chunk) = body.chunk().await? {
             splitter
                 .push(&chunk)
                 .map_err(|error| ReadError::service(ProblemCode::Malformed, error.to_string()))?;
             while let Some(element) = splitter.next_element() {
                 entry += 1;
-                let read = match share::decode(&element, &reading) {
-                    Ok(share) => Reading::Share(Box::new(share)),
-                    Err(error) => Reading::Problem(Problem::new(
-                        account,
-                        ProblemCode::MalformedShare,
-                        format!("entry {entry} of the list: {error}"),
-                    )),
-                };
-                collector.push(read).await?;
+                match share::decode(&element, &reading) {
+                    Ok(share) => collector.push(Reading::Share(Box::new(share))).await?,
+                    Err(error) => {
+                        unread += 1;
+                        if unread <= MAX_TOLD {
+                            let words = format!("entry {entry} of the list: {error}");
+                            collector.push(malformed(account, words)).await?;
+                        }
+                    }
+                }
             }
         }
         drop(body);
+        if unread > MAX_TOLD {
+            let words =
+                format!("{unread} entries of the list could not be read; the first {MAX_TOLD} are named");
+            collector.push(malformed(account, words)).await?;
+        }
         collector.flush().await?;
         match ocs::decode::<Value>(request, &headers, &splitter.envelope())? {
-            Value::Array(_) => Ok(()),
+            // The splitter took the entries out; what it left there was written in a way that it does not know.
+            Value::Array(rest) if rest.is_empty() => {
+                Ok(if unread == 0 { Entries::All } else { Entries::Some })
+            }
             _ => Err(ReadError::service(
                 ProblemCode::Malformed,
                 format!("{}: the answer holds no list of shares", request.place()),
@@ -222,6 +245,10 @@ impl Nextcloud {
     pub(super) fn is_disabled(&self, account: &str) -> bool {
         self.disabled().contains(account)
     }
+}
+
+fn malformed(account: &str, words: String) -> Reading {
+    Reading::Problem(Problem::new(account, ProblemCode::MalformedShare, words))
 }
 
 fn outcome(scope: &str, outcome: ScopeOutcome, searched: bool) -> Reading {

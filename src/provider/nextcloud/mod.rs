@@ -213,15 +213,24 @@ impl Reader for Nextcloud {
         async move {
             let Some(admin) = self.admin() else { return Ok(()) };
             let mut collector = sink.of(None);
+            let mut known = None;
             for id in accounts {
-                let told = people::details(&self.ocs, admin, id)
-                    .await?
-                    .unwrap_or_else(|| Principal {
+                if let Some(told) = people::details(&self.ocs, admin, id).await? {
+                    collector.push(Reading::Principal(told)).await?;
+                    continue;
+                }
+                // Gone, or not to be seen by an auditor that is no administrator: only the list of all ids tells.
+                if known.is_none() {
+                    known = Some(people::ids(&self.ocs).await?);
+                }
+                if known.iter().flatten().all(|other| other != id) {
+                    let gone = Principal {
                         active: Some(false),
                         gone: true,
                         ..Principal::new(PrincipalClass::Account, id)
-                    });
-                collector.push(Reading::Principal(told)).await?;
+                    };
+                    collector.push(Reading::Principal(gone)).await?;
+                }
             }
             Ok(collector.flush().await?)
         }

@@ -54,6 +54,8 @@ struct Envelope<T> {
 
 #[derive(Deserialize)]
 struct Inner<T> {
+    #[serde(default)]
+    meta: Option<Meta>,
     data: T,
 }
 
@@ -246,8 +248,8 @@ pub(super) fn decode<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<T, ReadError> {
-    serde_json::from_slice::<Envelope<T>>(body)
-        .map(|envelope| envelope.ocs.data)
+    let inner = serde_json::from_slice::<Envelope<T>>(body)
+        .map(|envelope| envelope.ocs)
         .map_err(|error| {
             let place = request.place();
             if looks_like_html(headers, body) {
@@ -264,9 +266,25 @@ pub(super) fn decode<T: DeserializeOwned>(
             }
             ReadError::service(
                 ProblemCode::Malformed,
-                format!("{place}: the answer is not as documented ({error})"),
+                // The error itself may quote what the answer holds.
+                format!(
+                    "{place}: the answer is not as documented ({:?} error in line {}, column {})",
+                    error.classify(),
+                    error.line(),
+                    error.column()
+                ),
             )
-        })
+        })?;
+    match inner.meta {
+        Some(Meta { statuscode, .. }) if !matches!(statuscode, 0 | 100 | 200) => Err(ReadError::service(
+            ProblemCode::Malformed,
+            format!(
+                "{}: the answer says that it failed, with status {statuscode}",
+                request.place()
+            ),
+        )),
+        _ => Ok(inner.data),
+    }
 }
 
 /// Whom the server took the request for, where it says so.

@@ -18,7 +18,6 @@ const PAGE: usize = 500;
 
 #[derive(Deserialize)]
 struct Users {
-    #[serde(default)]
     users: Value,
 }
 
@@ -41,7 +40,7 @@ impl Pages {
             &["cloud", "users", "details"],
             &[("limit", &limit), ("offset", &offset)],
         )?;
-        let listed = accounts(ocs.data::<Users>(&ocs.signed(request, admin)?).await?.users);
+        let listed = accounts(ocs.data::<Users>(&ocs.signed(request, admin)?).await?.users)?;
         if listed.is_empty() {
             self.ended = true;
             return Ok(None);
@@ -107,7 +106,7 @@ pub(super) async fn with_address(ocs: &Ocs, admin: &str, address: &str) -> Resul
         &["cloud", "users", "details"],
         &[("search", address), ("limit", &limit)],
     )?;
-    let mut found = accounts(ocs.data::<Users>(&ocs.signed(request, admin)?).await?.users);
+    let mut found = accounts(ocs.data::<Users>(&ocs.signed(request, admin)?).await?.users)?;
     found.retain(|account| {
         account
             .email
@@ -118,21 +117,30 @@ pub(super) async fn with_address(ocs: &Ocs, admin: &str, address: &str) -> Resul
 }
 
 /// A map from id to details; PHP writes an empty one, and one with the ids 0, 1, 2…, as a list.
-fn accounts(users: Value) -> Vec<Principal> {
+fn accounts(users: Value) -> Result<Vec<Principal>, ReadError> {
+    let malformed = || {
+        ReadError::service(
+            ProblemCode::Malformed,
+            "the list of accounts is not as documented",
+        )
+    };
     match users {
-        Value::Object(users) => users
+        Value::Object(users) => Ok(users
             .iter()
             .map(|(id, details)| match details {
                 Value::Object(fields) => account(id, fields),
                 _ => Principal::new(PrincipalClass::Account, id),
             })
-            .collect(),
+            .collect()),
         Value::Array(users) => users
             .iter()
-            .filter_map(|details| details.as_object())
-            .filter_map(|fields| Some(account(fields.get("id")?.as_str()?, fields)))
+            .map(|details| {
+                let fields = details.as_object().ok_or_else(malformed)?;
+                let id = fields.get("id").and_then(Value::as_str).ok_or_else(malformed)?;
+                Ok(account(id, fields))
+            })
             .collect(),
-        _ => Vec::new(),
+        _ => Err(malformed()),
     }
 }
 
@@ -190,20 +198,26 @@ mod tests {
 
     #[test]
     fn an_empty_list_and_numeric_ids_are_understood() {
-        assert_eq!(accounts(json!([])), []);
-        assert_eq!(accounts(json!(null)), []);
-        assert_eq!(accounts(json!([{"id": "0"}, {"no": "id"}, 7])).len(), 1);
-        assert_eq!(accounts(json!({"7": {"id": "7"}, "x": null})).len(), 2);
+        assert_eq!(accounts(json!([])), Ok(Vec::new()));
+        assert_eq!(accounts(json!([{"id": "0"}, {"id": "1"}])).unwrap().len(), 2);
+        assert_eq!(accounts(json!({"7": {"id": "7"}, "x": null})).unwrap().len(), 2);
+        for wrong in [json!(null), json!("none"), json!([{"no": "id"}]), json!([7])] {
+            assert!(
+                accounts(wrong).is_err(),
+                "half a list must not pass for a short one"
+            );
+        }
     }
 
     #[test]
     fn what_is_not_told_is_not_known() {
-        let bare = &accounts(json!({"zoe": {"id": "zoe"}}))[0];
+        let bare = &accounts(json!({"zoe": {"id": "zoe"}})).unwrap()[0];
         assert_eq!((bare.active, bare.signed_in, bare.guest), (None, None, None));
         let full = &accounts(
             json!({"ann": {"id": "ann", "enabled": false, "lastLogin": 0, "email": null,
             "backend": "Guests", "groups": ["g"], "timezone": "Europe/Berlin"}}),
-        )[0];
+        )
+        .unwrap()[0];
         assert_eq!(
             (full.active, full.signed_in, full.guest),
             (Some(false), Some(false), Some(true))

@@ -99,8 +99,14 @@ pub(super) fn decode(element: &[u8], reading: &Reading<'_>) -> Result<Share, Str
     {
         return Ok(normalise(&wire, reading));
     }
-    let fields: Map<String, Value> = serde_json::from_slice(element)
-        .map_err(|error| format!("an entry of the list is no share: {error}"))?;
+    let fields: Map<String, Value> = serde_json::from_slice(element).map_err(|error| {
+        // The error itself may quote what the entry holds.
+        format!(
+            "it is no share ({:?} error at byte {})",
+            error.classify(),
+            error.column()
+        )
+    })?;
     Ok(normalise(&Loose(&fields).wire()?, reading))
 }
 
@@ -116,7 +122,7 @@ impl<'a> Loose<'a> {
         let id = self
             .text("id")
             .filter(|id| is_id(id))
-            .ok_or("an entry of the list has no share id")?;
+            .ok_or("it has no share id")?;
         let mut unknown = Vec::new();
         let share_type = self.number("share_type").unwrap_or_else(|| {
             unknown.push("kind");
@@ -325,6 +331,7 @@ fn recipient(kind: ShareKind, wire: &Wire<'_>) -> Option<Principal> {
     let name = wire
         .share_with_displayname
         .as_deref()
+        .filter(|name| !is_hash(name))
         .map(|name| bounded(name, MAX_NAME));
     // Of a kind that is not known, this field might hold anything, a hash included.
     let id = match (class, wire.share_with.as_deref()) {
@@ -339,7 +346,7 @@ fn recipient(kind: ShareKind, wire: &Wire<'_>) -> Option<Principal> {
             .share_with_displayname_unique
             .as_deref()
             .filter(|unique| unique.contains('@'))
-            .map(str::to_owned),
+            .map(|unique| bounded(unique, MAX_NAME)),
         _ => None,
     };
     Some(recipient)

@@ -71,7 +71,8 @@ CREATE TABLE coverage (
     run INTEGER NOT NULL,                   -- the run that last tried to read it
     outcome TEXT NOT NULL,
     read_at INTEGER,                        -- when it was last read to its end
-    searched_at INTEGER                     -- when its home was last searched for shared nodes
+    searched_at INTEGER,                    -- when its home was last searched for shared nodes
+    searched_run INTEGER                    -- and in which run
 ) STRICT;
 
 CREATE TABLE item (

@@ -582,3 +582,63 @@ fn an_entry_that_is_no_share_is_told_and_the_others_are_kept() {
         assert!(share(&report, id).is_some(), "share {id}");
     }
 }
+
+#[test]
+fn an_entry_that_cannot_be_read_resolves_nothing() {
+    let stage = Stage::small();
+    let first = stage.run(&["scan", "--format", "json"]).ended(0).json();
+    let rule = rules_of(&first, "1")[0];
+    assert_eq!(finding(&first, rule, "1").unwrap()["status"], "new");
+    let mut listed = stage.listing("alice");
+    for share in &mut listed {
+        if share["id"] == "1" {
+            share["id"] = Value::Null;
+        }
+    }
+    stage.fault(&json!({"match": {"path_contains": "api/v1/shares", "account": "alice"}, "action": answer(&json!(listed))}));
+    let second = stage.run(&["scan", "--format", "json"]).ended(3).json();
+    assert_eq!(finding(&second, rule, "1").unwrap()["status"], "not-checked");
+    assert_eq!(second["sources"][0]["accounts"]["failed"], 1);
+}
+
+#[test]
+fn a_failure_sent_as_a_success_is_no_empty_list() {
+    let stage = Stage::small();
+    let body = json!({"ocs": {"meta": {"status": "failure", "statuscode": 997, "message": "x"}, "data": []}});
+    let action = json!({"do": "status", "status": 200, "headers": {"Content-Type": "application/json"}, "body": body.to_string()});
+    stage.fault(&json!({"match": {"path_contains": "api/v1/shares", "account": "alice"}, "action": action}));
+    let report = stage.scan(&[]).ended(3).json();
+    assert!(problems(&report).contains(&("alice", "malformed")));
+}
+
+#[test]
+fn half_a_list_of_accounts_calls_nobody_gone() {
+    let stage = Stage::small();
+    let first = stage.run(&["scan", "--format", "json"]).ended(0).json();
+    stage.fault(
+        &json!({"match": {"path_contains": "users/details"}, "action": answer(&json!({"users": []}))}),
+    );
+    stage.fault(&json!({"match": {"path_contains": "app_api/api/v1/users"}, "action": {"do": "malformed"}}));
+    let second = stage.run(&["scan", "--format", "json"]).ended(3).json();
+    let resolved = |report: &Value| {
+        findings(report)
+            .iter()
+            .filter(|each| each["status"] == "resolved")
+            .count()
+    };
+    assert_eq!(resolved(&second), 0);
+    let about_shares = |report: &Value| {
+        findings(report)
+            .iter()
+            .filter(|each| !each["share"].is_null())
+            .count()
+    };
+    assert_eq!(about_shares(&second), about_shares(&first));
+}
+
+#[test]
+fn an_account_is_found_in_whatever_case_it_is_typed() {
+    let report = Stage::small().report(&["--user", "ALICE"]);
+    assert_eq!(report["sources"][0]["accounts"]["scanned"], 1);
+    assert!(share(&report, "1").is_some() || finding(&report, "link-without-password", "1").is_some());
+}

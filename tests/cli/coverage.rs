@@ -642,3 +642,12 @@ fn an_account_is_found_in_whatever_case_it_is_typed() {
     assert_eq!(report["sources"][0]["accounts"]["scanned"], 1);
     assert!(share(&report, "1").is_some() || finding(&report, "link-without-password", "1").is_some());
 }
+
+#[test]
+fn an_administrators_list_needs_no_confirmation_where_appapi_has_none() {
+    let stage = Stage::small();
+    let body = json!({"ocs": {"meta": {"status": "failure", "statuscode": 998, "message": "Invalid query"}, "data": []}});
+    let action = json!({"do": "status", "status": 404, "headers": {"Content-Type": "application/json"}, "body": body.to_string()});
+    stage.fault(&json!({"match": {"path_contains": "app_api/api/v1/users"}, "action": action}));
+    assert_eq!(problems(&stage.report(&[])), [("erin", "account-disabled")]);
+}

@@ -10,11 +10,14 @@ impl Nextcloud {
         match &self.setup.credential {
             Credential::AppApi { admin, .. } => {
                 let mut pages = people::Pages::default();
+                let mut administers = false;
                 let refused = loop {
                     match pages.next(&self.ocs, admin).await {
                         Ok(None) => break None,
                         Ok(Some(accounts)) => {
                             for account in accounts {
+                                let admins = account.groups.iter().any(|group| group == "admin");
+                                administers |= admins && account.id.eq_ignore_ascii_case(admin);
                                 self.found(account, &mut collector).await?;
                             }
                         }
@@ -29,6 +32,11 @@ impl Nextcloud {
                 let (missing, complete) = match people::ids(&self.ocs).await {
                     Ok(ids) => (ids.into_iter().filter(|id| !pages.has(id)).collect(), true),
                     Err(error) if refused.is_some() || error.concerns_source() => return Err(error),
+                    // Whose AppAPI has no such list, but whose administrator was told of everybody.
+                    Err(ReadError::Service {
+                        code: ProblemCode::Forbidden,
+                        ..
+                    }) if administers => (Vec::new(), true),
                     Err(error) => {
                         self.unconfirmed(error, &mut collector).await?;
                         (Vec::new(), false)

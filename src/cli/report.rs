@@ -39,13 +39,10 @@ pub(super) fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
     }
     let ledger = scan::open(global, &loaded.settings)?;
     let output = Output::of(arguments.output);
-    let filter = RunFilter::default();
-    let run = arguments.run.as_deref();
-    let exit = scan::print(global, &ledger, run, filter, &arguments.format, &output, None);
+    let stored = scan::stored(&ledger, arguments.run.as_deref(), RunFilter::default())?;
+    let exit = scan::print(global, &stored, &arguments.format, &output, None);
     // A report of an incomplete run must not pass for a clean one either.
-    let incomplete = ledger
-        .stored_run(run, RunFilter::default())
-        .is_ok_and(|stored| stored.header().run.verdict == Verdict::Incomplete);
+    let incomplete = stored.header().run.verdict == Verdict::Incomplete;
     Ok(if incomplete {
         exit.max(Exit::Incomplete)
     } else {

@@ -13,7 +13,7 @@ use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, SourceName, Verdict};
 use crate::report::{self, Format, Pages};
 use crate::run::{self, Scan, ScanError};
-use crate::store::{Ledger, RunFilter, SourceLock, StoreError};
+use crate::store::{Ledger, RunFilter, SourceLock, StoreError, StoredRun};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -97,15 +97,10 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     };
     let fail_on: Option<Level> = arguments.fail_on.parse().ok();
     let output = Output::of(arguments.output);
-    let mut exit = print(
-        global,
-        &scanned.ledger,
-        Some(&scanned.run.key),
-        filter,
-        &arguments.format,
-        &output,
-        fail_on,
-    );
+    let mut exit = match stored(&scanned.ledger, Some(&scanned.run.key), filter) {
+        Ok(stored) => print(global, &stored, &arguments.format, &output, fail_on),
+        Err(exit) => exit,
+    };
     if settings.state.details == Details::Findings
         && let Err(error) = scanned.ledger.forget_details()
     {
@@ -155,27 +150,32 @@ pub(super) fn open(global: &Global, settings: &Settings) -> Result<Ledger, Exit>
     })
 }
 
+/// A stored run, or why there is none to print.
+pub(super) fn stored<'l>(
+    ledger: &'l Ledger,
+    run: Option<&str>,
+    filter: RunFilter,
+) -> Result<StoredRun<'l>, Exit> {
+    ledger.stored_run(run, filter).map_err(|error| match error {
+        StoreError::NoRun | StoreError::NoSuchRun(_) => {
+            say(&format!("error: {error}"));
+            Exit::Usage
+        }
+        error => not_kept(&ScanError::Store(error)),
+    })
+}
+
 /// Prints a stored run; the exit code tells of findings and of a report that could not be written.
 pub(super) fn print(
     global: &Global,
-    ledger: &Ledger,
-    run: Option<&str>,
-    filter: RunFilter,
+    stored: &StoredRun<'_>,
     format: &str,
     output: &Output,
     fail_on: Option<Level>,
 ) -> Exit {
-    let stored = match ledger.stored_run(run, filter) {
-        Ok(stored) => stored,
-        Err(error @ (StoreError::NoRun | StoreError::NoSuchRun(_))) => {
-            say(&format!("error: {error}"));
-            return Exit::Usage;
-        }
-        Err(error) => return not_kept(&ScanError::Store(error)),
-    };
     let format = format.parse().unwrap_or(Format::Table);
     let style = output.style(global.color);
-    let written = output.write(|out| report::write(format, style, &stored, out));
+    let written = output.write(|out| report::write(format, style, stored, out));
     let mut exit = written.map_or_else(|error| unwritten(&error), |()| Exit::Done);
     let worst = stored.header().totals.worst();
     if fail_on.is_some_and(|level| worst.is_some_and(|worst| worst >= level)) {

@@ -198,17 +198,6 @@ impl Ledger {
         ))
     }
 
-    /// Whether the source was ever read whole.
-    ///
-    /// # Errors
-    /// Any [`StoreError`] of the file.
-    pub fn was_read_whole(&self, source: &SourceName) -> Result<bool> {
-        match self.known_source(source)? {
-            Some(source) => was_read_whole(&self.connection, source),
-            None => Ok(false),
-        }
-    }
-
     /// Keeps what a source came to in a run; `whole` where all of it was read.
     ///
     /// # Errors

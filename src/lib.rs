@@ -11,6 +11,7 @@ pub mod config;
 pub mod emulator;
 pub mod http;
 pub mod model;
+pub mod notify;
 pub mod policy;
 pub mod provider;
 pub mod report;

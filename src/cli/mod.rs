@@ -2,8 +2,12 @@
 
 mod config;
 mod demo;
+mod doctor;
 mod emulate;
+mod enroll;
 mod exit;
+mod login;
+mod mail;
 mod prepared;
 mod report;
 mod rules;
@@ -85,6 +89,12 @@ enum Command {
     Scan(scan::Arguments),
     /// Print a stored run again, without scanning
     Report(report::Arguments),
+    /// Check every source, the state and the mail, and say what is missing and how to grant it
+    Doctor(doctor::Arguments),
+    /// Register the auditor with a Nextcloud, to read all accounts with one secret
+    Enroll(enroll::Arguments),
+    /// Sign in to a source as one person, for scans on demand
+    Login(login::Arguments),
     /// List the rules, or explain one
     Rules(rules::Arguments),
     /// Validate, print or describe the configuration
@@ -172,6 +182,9 @@ fn run(cli: Cli) -> Exit {
     let result = match command {
         Command::Scan(arguments) => block_on(scan::run(&global, arguments)),
         Command::Report(arguments) => report::run(&global, arguments),
+        Command::Doctor(arguments) => block_on(doctor::run(&global, arguments)),
+        Command::Enroll(arguments) => block_on(enroll::run(&global, arguments)),
+        Command::Login(arguments) => block_on(login::run(&global, arguments)),
         Command::Rules(arguments) => rules::run(&global, &arguments),
         Command::Config(command) => config::run(&global, &command),
         Command::Emulate(arguments) => block_on(emulate::run(&global, arguments)),

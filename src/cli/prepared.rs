@@ -1,8 +1,9 @@
 //! A ready configuration for an emulated service, in a folder of its own that vanishes with it.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
+use crate::config::write_private;
 use crate::emulator::{Emulator, NextcloudAccess};
 
 /// What the configuration says of an organisation that is invented: the same for every world.
@@ -19,7 +20,7 @@ impl Prepared {
     pub(super) fn write(emulator: &Emulator, auditor: &NextcloudAccess) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("sharewarden-").tempdir()?;
         let secret = folder.path().join("secret");
-        private(&secret, &auditor.secret)?;
+        write_private(&secret, auditor.secret.as_bytes())?;
         let text = |text: &str| toml::Value::from(text).to_string();
         let config = format!(
             "{POLICY}\n[state]\npath = {}\n\n[[source]]\nname = \"cloud\"\nkind = \"nextcloud\"\nurl = {}\n\
@@ -31,7 +32,7 @@ impl Prepared {
             text(&auditor.admin),
             text(&secret.to_string_lossy()),
         );
-        private(&folder.path().join("config.toml"), &config)?;
+        write_private(&folder.path().join("config.toml"), config.as_bytes())?;
         Ok(Self { folder })
     }
 
@@ -39,14 +40,4 @@ impl Prepared {
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("config.toml")
     }
-}
-
-fn private(path: &Path, text: &str) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::sources::{self, Memory};
+use super::sources::{self, Making, Memory};
 use super::terminal::{Output, say};
 use super::{Exit, Global, unwritten};
 use crate::config::{Details, Settings};
@@ -78,7 +78,13 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     } else {
         Memory::Heeded
     };
-    let parts = sources::parts(global, &chosen, &policy, memory, &cancel)?;
+    let making = Making {
+        global,
+        settings,
+        memory,
+        cancel: &cancel,
+    };
+    let parts = making.parts(&chosen)?;
     let ledger = open(global, settings)?;
     let _locks = lock(global, settings, &names, &arguments)?;
     let request = Scan {

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::terminal::say;
 use super::{Exit, Global};
 use crate::config::{
-    DisabledAccounts, NextcloudAuth, NextcloudSettings, Report, Settings, SourceDetails, SourceSettings,
+    DisabledAccounts, NextcloudAuth, NextcloudSettings, SecretRef, Settings, SourceDetails, SourceSettings,
 };
 use crate::http;
 use crate::model::SourceName;
-use crate::policy::Policy;
 use crate::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
 use crate::run::Part;
 
@@ -52,132 +52,127 @@ pub(super) enum Memory {
     Ignored,
 }
 
-/// The parts that a run is composed of; nothing is sent yet.
-pub(super) fn parts(
-    global: &Global,
-    chosen: &[&SourceSettings],
-    policy: &Arc<Policy>,
-    memory: Memory,
-    cancel: &CancellationToken,
-) -> Result<Vec<Part>, Exit> {
-    chosen
-        .iter()
-        .map(|source| part(global, source, policy, memory, cancel))
-        .collect()
+/// What readers are made with.
+pub(super) struct Making<'a> {
+    pub(super) global: &'a Global,
+    pub(super) settings: &'a Settings,
+    pub(super) memory: Memory,
+    pub(super) cancel: &'a CancellationToken,
 }
 
-fn part(
-    global: &Global,
-    source: &SourceSettings,
-    policy: &Arc<Policy>,
-    memory: Memory,
-    cancel: &CancellationToken,
-) -> Result<Part, Exit> {
-    let name = &source.name;
-    match &source.kind {
-        SourceDetails::Nextcloud(settings) => {
-            let reader = nextcloud(global, name, settings, policy, memory, cancel)?;
-            Ok(Part {
+impl Making<'_> {
+    /// The parts that a run is composed of; nothing is sent yet.
+    pub(super) fn parts(&self, chosen: &[&SourceSettings]) -> Result<Vec<Part>, Exit> {
+        chosen.iter().map(|source| self.part(source)).collect()
+    }
+
+    fn part(&self, source: &SourceSettings) -> Result<Part, Exit> {
+        let name = &source.name;
+        match &source.kind {
+            SourceDetails::Nextcloud(nextcloud) => Ok(Part {
                 name: name.clone(),
                 kind: source.source_kind(),
-                reader: Box::new(reader),
-                in_flight: settings.limits.in_flight,
-                stop_after: settings.limits.stop_after,
-                relist_every: settings.limits.relist_every,
-            })
+                reader: Box::new(self.nextcloud(name, nextcloud)?),
+                in_flight: nextcloud.limits.in_flight,
+                stop_after: nextcloud.limits.stop_after,
+                relist_every: nextcloud.limits.relist_every,
+            }),
+            SourceDetails::Microsoft365(_) => Err(wrong(
+                &format!("the source `{name}` is a Microsoft 365 tenant, which this version cannot read yet"),
+                "name the sources to read with --source",
+            )),
         }
-        SourceDetails::Microsoft365(_) => Err(wrong(
-            &format!("the source `{name}` is a Microsoft 365 tenant, which this version cannot read yet"),
-            "name the sources to read with --source",
-        )),
+    }
+
+    /// What reads a Nextcloud; nothing is sent yet.
+    pub(super) fn nextcloud(&self, name: &SourceName, it: &NextcloudSettings) -> Result<Nextcloud, Exit> {
+        let statistics_token = match &it.statistics_token {
+            Some(token) => Some(self.secret(token)?),
+            None => None,
+        };
+        let setup = Setup {
+            source: name.clone(),
+            url: it.url.clone(),
+            credential: self.credential(name, it)?,
+            statistics_token,
+            excluded: (it.exclude.users.set().clone(), it.exclude.groups.set().clone()),
+            home_search: match (it.disabled_accounts, self.memory) {
+                (DisabledAccounts::Off, _) => HomeSearch::Off,
+                (DisabledAccounts::Weekly, Memory::Heeded) => HomeSearch::Weekly,
+                (DisabledAccounts::Weekly, Memory::Ignored) | (DisabledAccounts::Nightly, _) => {
+                    HomeSearch::Always
+                }
+            },
+            disabled_links_dead: it.hide_disabled_user_shares,
+            classes: Arc::new(self.settings.policy.classes.clone()),
+            now: self.global.now(),
+        };
+        Nextcloud::new(setup, self.http(it)?, self.cancel.clone()).map_err(|error| not_set_up(name, &error))
+    }
+
+    /// How a Nextcloud is reached.
+    pub(super) fn http(&self, it: &NextcloudSettings) -> Result<http::Settings, Exit> {
+        let ca_pem = match &it.ca_file {
+            Some(file) => Some(file.read().map_err(|wrong| self.global.wrong(&wrong.into()))?),
+            None => None,
+        };
+        Ok(http::Settings {
+            limits: http::Limits {
+                requests_per_second: it.limits.requests_per_second,
+                in_flight: it.limits.in_flight,
+            },
+            proxy: it.proxy.clone().into(),
+            ca_pem,
+            ..http::Settings::new(it.url.clone())
+        })
+    }
+
+    fn credential(&self, name: &SourceName, it: &NextcloudSettings) -> Result<Credential, Exit> {
+        Ok(match &it.auth {
+            NextcloudAuth::AppApi {
+                app_id,
+                admin,
+                secret,
+            } => Credential::AppApi {
+                app_id: app_id.clone(),
+                admin: admin.clone(),
+                secret: self.secret(secret)?,
+            },
+            NextcloudAuth::AppPassword { user, password } => {
+                Credential::Passwords([(user.clone(), self.secret(password)?)].into())
+            }
+            NextcloudAuth::AppPasswords(file) => {
+                let users = file.read().map_err(|report| self.global.wrong(&report))?;
+                let passwords = users
+                    .into_iter()
+                    .map(|(user, password)| Ok((user, self.secret(&password)?)));
+                Credential::Passwords(passwords.collect::<Result<_, Exit>>()?)
+            }
+            NextcloudAuth::Login => {
+                let kept = self.settings.state.credentials().load(name, &it.url);
+                let kept = kept.map_err(|wrong| self.global.wrong(&wrong.into()))?;
+                Credential::Passwords([(kept.user, kept.password)].into())
+            }
+        })
+    }
+
+    fn secret(&self, reference: &SecretRef) -> Result<SecretString, Exit> {
+        reference
+            .resolve()
+            .map_err(|wrong| self.global.wrong(&wrong.into()))
     }
 }
 
-fn nextcloud(
-    global: &Global,
-    name: &SourceName,
-    settings: &NextcloudSettings,
-    policy: &Policy,
-    memory: Memory,
-    cancel: &CancellationToken,
-) -> Result<Nextcloud, Exit> {
-    let told = |report: Report| global.wrong(&report);
-    let credential = match &settings.auth {
-        NextcloudAuth::AppApi {
-            app_id,
-            admin,
-            secret,
-        } => Credential::AppApi {
-            app_id: app_id.clone(),
-            admin: admin.clone(),
-            secret: secret.resolve().map_err(|wrong| told(wrong.into()))?,
-        },
-        NextcloudAuth::AppPassword { user, password } => {
-            let password = password.resolve().map_err(|wrong| told(wrong.into()))?;
-            Credential::Passwords([(user.clone(), password)].into())
-        }
-        NextcloudAuth::AppPasswords(file) => {
-            let mut passwords = std::collections::BTreeMap::new();
-            for (user, password) in file.read().map_err(told)? {
-                passwords.insert(user, password.resolve().map_err(|wrong| told(wrong.into()))?);
-            }
-            Credential::Passwords(passwords)
-        }
-        NextcloudAuth::Login => {
-            return Err(wrong(
-                &format!(
-                    "the source `{name}` is to be read after an interactive sign-in, which this version cannot do yet"
-                ),
-                "use `method = \"app-password\"` with an app password from the account's security settings",
-            ));
-        }
-    };
-    let statistics_token = match &settings.statistics_token {
-        Some(token) => Some(token.resolve().map_err(|wrong| told(wrong.into()))?),
-        None => None,
-    };
-    let ca_pem = match &settings.ca_file {
-        Some(file) => Some(file.read().map_err(|wrong| told(wrong.into()))?),
-        None => None,
-    };
-    let setup = Setup {
-        source: name.clone(),
-        url: settings.url.clone(),
-        credential,
-        statistics_token,
-        excluded: (
-            settings.exclude.users.set().clone(),
-            settings.exclude.groups.set().clone(),
-        ),
-        home_search: match (settings.disabled_accounts, memory) {
-            (DisabledAccounts::Off, _) => HomeSearch::Off,
-            (DisabledAccounts::Weekly, Memory::Heeded) => HomeSearch::Weekly,
-            (DisabledAccounts::Weekly, Memory::Ignored) | (DisabledAccounts::Nightly, _) => {
-                HomeSearch::Always
-            }
-        },
-        disabled_links_dead: settings.hide_disabled_user_shares,
-        classes: Arc::new(policy.classes.clone()),
-        now: global.now(),
-    };
-    let http = http::Settings {
-        limits: http::Limits {
-            requests_per_second: settings.limits.requests_per_second,
-            in_flight: settings.limits.in_flight,
-        },
-        proxy: settings.proxy.clone().into(),
-        ca_pem,
-        ..http::Settings::new(settings.url.clone())
-    };
-    Nextcloud::new(setup, http, cancel.clone()).map_err(|error| {
-        wrong(
-            &format!("the source `{name}` cannot be set up: {error}"),
-            "correct the configuration",
-        )
-    })
+/// Says that a source's settings cannot be used together.
+pub(super) fn not_set_up(name: &SourceName, error: &dyn std::error::Error) -> Exit {
+    wrong(
+        &format!("the source `{name}` cannot be set up: {error}"),
+        "correct the configuration",
+    )
 }
 
-fn wrong(what: &str, remedy: &str) -> Exit {
+/// Says what is wrong before anything was sent, and what to do.
+pub(super) fn wrong(what: &str, remedy: &str) -> Exit {
     say(&format!("error: {what}\nhelp: {remedy}; nothing was sent"));
     Exit::Usage
 }

@@ -82,6 +82,12 @@ impl Diagnostic {
         &self.message
     }
 
+    /// What to do about it.
+    #[must_use]
+    pub fn remedies(&self) -> &[String] {
+        &self.remedies
+    }
+
     /// What is wrong, where, and what to do, over several lines; with `Style::Coloured` in ANSI colours.
     #[must_use]
     pub fn render(&self, style: Style) -> String {

@@ -11,12 +11,14 @@ mod addresses;
 mod blank;
 mod command;
 mod computed;
+mod credentials;
 mod diagnostic;
 mod environment;
 mod file;
 mod load;
 mod locate;
 mod nearest;
+mod private;
 mod schema;
 mod secret;
 mod settings;
@@ -29,11 +31,13 @@ mod validate;
 mod values;
 mod written;
 
+pub use credentials::{Credentials, SignedIn};
 pub use diagnostic::{Diagnostic, Report, Severity, Style};
 pub use environment::variable;
 pub use file::FileRef;
 pub use load::{Loaded, load, parse};
 pub use locate::Locations;
+pub use private::write_private;
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use settings::{

@@ -75,6 +75,15 @@ impl SecretRef {
         }
     }
 
+    /// The file it is in, where it is in one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.reference {
+            Reference::File(path) => Some(path),
+            _ => None,
+        }
+    }
+
     /// Gets the secret.
     ///
     /// # Errors
@@ -200,13 +209,13 @@ pub(super) fn read_up_to(file: File, limit: u64) -> std::io::Result<Vec<u8>> {
 }
 
 #[cfg(unix)]
-fn open_to_others(metadata: &std::fs::Metadata) -> bool {
+pub(super) fn open_to_others(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
     metadata.permissions().mode() & 0o066 != 0
 }
 
 #[cfg(not(unix))]
-fn open_to_others(_: &std::fs::Metadata) -> bool {
+pub(super) fn open_to_others(_: &std::fs::Metadata) -> bool {
     false
 }
 

@@ -25,4 +25,4 @@ pub use error::{HttpError, Place};
 pub use request::{Credential, Effect, InvalidCredential, Request};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode};
-pub use settings::{Limits, Patience, Proxy, Settings, SetupError, Timeouts};
+pub use settings::{Limits, Patience, Proxy, Settings, SetupError, Timeouts, USER_AGENT};

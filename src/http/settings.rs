@@ -8,6 +8,9 @@ use url::Url;
 
 use super::Answer;
 
+/// What the client calls itself; servers show it where they list who has access.
+pub const USER_AGENT: &str = concat!("sharewarden/", env!("CARGO_PKG_VERSION"));
+
 /// Everything a [`super::Client`] needs to know of its source.
 #[derive(Clone)]
 pub struct Settings {
@@ -42,7 +45,7 @@ impl Settings {
             patience: Patience::default(),
             proxy: Proxy::default(),
             ca_pem: None,
-            user_agent: concat!("sharewarden/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: USER_AGENT.to_owned(),
             is_final: |_| false,
         }
     }

@@ -5,6 +5,7 @@
 //! [`Share::unknown`], never a default that looks safe.
 
 mod access;
+mod check;
 mod classes;
 mod coverage;
 mod digest;
@@ -19,6 +20,7 @@ mod share;
 mod source;
 
 pub use access::{Access, Right};
+pub use check::{Check, Standing};
 pub use classes::{Classes, Labels};
 pub use coverage::{
     AccountTotals, ControlTotals, Effect, Expected, Problem, ProblemCode, RequestTotals, ScopeOutcome,

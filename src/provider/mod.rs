@@ -7,12 +7,14 @@ pub mod nextcloud;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::model::{
-    Batch, Classes, KnownScope, Problem, ProblemCode, Reading, RequestTotals, ShareKind, SourceFacts,
+    Batch, Check, Classes, KnownScope, Problem, ProblemCode, Reading, RequestTotals, ShareKind, SourceFacts,
     SourceName, Want,
 };
 
@@ -191,4 +193,45 @@ pub trait Reader: Send + Sync {
 
     /// What this version does not look at in such a source.
     fn not_covered(&self) -> &'static [&'static str];
+}
+
+/// The machine's clock, as whoever owns it lends it.
+pub type Clock = fn() -> Timestamp;
+
+/// Finds out whether a source can be read, and what is missing. Sends nothing that changes anything.
+pub trait Access: Send + Sync {
+    /// Examines network, trust, clock, credential, rights and settings, in this order, and no further than makes
+    /// sense: a credential that is refused is tried once.
+    fn examine(&self, clock: Clock) -> BoxFuture<'_, Examination>;
+}
+
+/// What an examination came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Examination {
+    /// What was looked at, in order.
+    pub checks: Vec<Check>,
+    /// What a full scan will ask; `None` where that cannot be told.
+    pub load: Option<Load>,
+}
+
+/// What a full scan will ask of a source, as far as can be told beforehand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    /// Requests at least: what is certain.
+    pub least: u64,
+    /// Requests at most: if every share that may need it has to be looked into.
+    pub most: u64,
+    /// How long a request took, on average, during the examination.
+    pub each: Duration,
+}
+
+impl Load {
+    /// How long so many requests take at a rate a second, so many at the same time.
+    #[must_use]
+    pub fn time(&self, requests: u64, per_second: f64, in_flight: usize) -> Duration {
+        let requests = f64::from(u32::try_from(requests).unwrap_or(u32::MAX));
+        let at_once = f64::from(u32::try_from(in_flight.max(1)).unwrap_or(u32::MAX));
+        let seconds = (requests / per_second).max(requests * self.each.as_secs_f64() / at_once);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
 }

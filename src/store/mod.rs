@@ -6,6 +6,7 @@
 
 mod absorb;
 mod findings;
+mod health;
 mod judging;
 mod lock;
 mod pages;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::model::{PrincipalClass, SourceKind, SourceName};
 
+pub use health::examine;
 pub use judging::{JudgedSource, Judging};
 pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};

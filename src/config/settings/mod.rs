@@ -69,12 +69,13 @@ impl Settings {
     /// # Errors
     /// Everything that is missing or cannot be used.
     pub fn check_secrets(&self, only: &[SourceName]) -> Result<(), Report> {
+        let credentials = self.state.credentials();
         let wanted = |source: &&SourceSettings| only.is_empty() || only.contains(&source.name);
         gather(
             self.sources
                 .iter()
                 .filter(wanted)
-                .flat_map(SourceSettings::check_reading),
+                .flat_map(|source| source.check_reading(&credentials)),
         )
     }
 

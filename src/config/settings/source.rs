@@ -4,7 +4,7 @@ use globset::GlobSet;
 
 use super::{MicrosoftAuth, MicrosoftSettings, NextcloudAuth, NextcloudSettings};
 use crate::{
-    config::{FileRef, Report, SecretRef},
+    config::{Credentials, FileRef, Report, SecretRef},
     model::{SourceKind, SourceName},
 };
 
@@ -58,7 +58,7 @@ impl SourceSettings {
     }
 
     /// Reads what a scan needs, and forgets it.
-    pub(super) fn check_reading(&self) -> Vec<Result<(), Report>> {
+    pub(super) fn check_reading(&self, credentials: &Credentials) -> Vec<Result<(), Report>> {
         let mut results = Vec::new();
         let secret = |it: &SecretRef| it.resolve().map(drop).map_err(Report::from);
         let file = |it: &FileRef| it.read().map(drop).map_err(Report::from);
@@ -73,7 +73,10 @@ impl SourceSettings {
                         Ok(users) => results.extend(users.values().map(secret)),
                         Err(report) => results.push(Err(report)),
                     },
-                    NextcloudAuth::Login => {}
+                    NextcloudAuth::Login => {
+                        let kept = credentials.load(&self.name, &it.url);
+                        results.push(kept.map(drop).map_err(Report::from));
+                    }
                 }
                 results.extend(it.statistics_token.as_ref().map(secret));
                 results.extend(it.ca_file.as_ref().map(file));

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::{Span, tz::TimeZone};
 
-use crate::config::FileRef;
+use crate::config::{Credentials, FileRef};
 
 /// Who is the same person in several sources.
 #[derive(Clone, Debug)]
@@ -26,6 +26,14 @@ pub struct StateSettings {
     pub keep: Span,
     /// How much is kept of shares without a finding.
     pub details: Details,
+}
+
+impl StateSettings {
+    /// Where `login` keeps what it obtained.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        Credentials::beside(&self.path)
+    }
 }
 
 /// How much is kept of shares without a finding.

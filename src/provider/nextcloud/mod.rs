@@ -8,8 +8,11 @@
 mod accounts;
 mod dav;
 mod disabled;
+pub mod enrolment;
+mod examination;
 mod labels;
 mod listing;
+pub mod login;
 mod nodes;
 mod ocs;
 mod people;
@@ -36,7 +39,7 @@ use crate::model::{
     SourceName, Want,
 };
 use labels::KnownTags;
-use ocs::{Auth, Ocs};
+use ocs::{Auth, Ocs, Passwords};
 
 /// How the auditor signs in.
 #[derive(Clone, Debug)]
@@ -50,7 +53,7 @@ pub enum Credential {
         /// The secret it was registered with.
         secret: SecretString,
     },
-    /// App passwords by account.
+    /// App passwords by the names that they sign in with.
     Passwords(BTreeMap<String, SecretString>),
 }
 
@@ -141,7 +144,7 @@ impl Nextcloud {
                     .map_err(|_invalid| NextcloudSetupError::AppId(app_id.clone()))?,
                 secret: secret.clone(),
             },
-            Credential::Passwords(passwords) => Auth::Passwords(passwords.clone()),
+            Credential::Passwords(passwords) => Auth::Passwords(Passwords::new(passwords.clone())),
         };
         let ocs = Ocs {
             http: Client::new(http, cancel)?,

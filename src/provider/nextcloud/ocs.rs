@@ -5,6 +5,7 @@
 //! and what a refusal means; nothing here decodes shares.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use secrecy::{ExposeSecret, SecretString};
@@ -36,7 +37,40 @@ pub(super) enum Auth {
         secret: SecretString,
     },
     /// Each account's own app password.
-    Passwords(BTreeMap<String, SecretString>),
+    Passwords(Passwords),
+}
+
+/// App passwords by the names that they sign in with. Where accounts come from a directory, or people sign in with
+/// their address, that name is not the account's id.
+#[derive(Clone)]
+pub(super) struct Passwords {
+    by_name: BTreeMap<String, SecretString>,
+    /// Names by account ids, where they differ.
+    names: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Passwords {
+    pub(super) fn new(by_name: BTreeMap<String, SecretString>) -> Self {
+        Self {
+            by_name,
+            names: Arc::default(),
+        }
+    }
+
+    /// Remembers which account a name signs in to.
+    fn belongs_to(&self, name: &str, account: &str) {
+        if name != account {
+            let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            names.insert(account.to_owned(), name.to_owned());
+        }
+    }
+
+    /// The name and the password for an account.
+    fn of(&self, account: &str) -> Option<(String, &SecretString)> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = names.get(account).map_or(account, String::as_str);
+        Some((name.to_owned(), self.by_name.get(name)?))
+    }
 }
 
 /// Where to ask, and how.
@@ -175,7 +209,7 @@ impl Ocs {
                 (APP_API, Credential::verbatim(&SecretString::from(encoded)))
             }
             Auth::Passwords(passwords) => {
-                let password = passwords.get(account).ok_or_else(|| {
+                let (name, password) = passwords.of(account).ok_or_else(|| {
                     ReadError::service(
                         ProblemCode::Forbidden,
                         "no password is configured for this account",
@@ -183,7 +217,7 @@ impl Ocs {
                 })?;
                 (
                     HeaderName::from_static("authorization"),
-                    Credential::basic(account, password),
+                    Credential::basic(&name, password),
                 )
             }
         };
@@ -196,6 +230,13 @@ impl Ocs {
             Auth::Passwords(_) => request,
         };
         Ok(request.credential(name, &credential))
+    }
+
+    /// Remembers which account the name of a configured password signs in to.
+    pub(super) fn signs_in_to(&self, name: &str, account: &str) {
+        if let Auth::Passwords(passwords) = &self.auth {
+            passwords.belongs_to(name, account);
+        }
     }
 
     /// The request with the statistics token instead of an account.

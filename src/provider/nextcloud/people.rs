@@ -92,11 +92,13 @@ pub(super) async fn details(ocs: &Ocs, reader: &str, id: &str) -> Result<Option<
     }
 }
 
-/// The account that the credential itself is.
-pub(super) async fn own_details(ocs: &Ocs, id: &str) -> Result<Principal, ReadError> {
+/// The account that a configured password signs in to.
+pub(super) async fn own_details(ocs: &Ocs, name: &str) -> Result<Principal, ReadError> {
     let request = ocs.ocs(&["cloud", "user"], &[])?;
-    let fields: Map<String, Value> = ocs.data(&ocs.signed(request, id)?).await?;
-    Ok(account(id, &fields))
+    let fields: Map<String, Value> = ocs.data(&ocs.signed(request, name)?).await?;
+    let own = account(name, &fields);
+    ocs.signs_in_to(name, &own.id);
+    Ok(own)
 }
 
 /// The accounts with a mail address.

@@ -15,21 +15,7 @@ impl Nextcloud {
         if matches!(self.setup.credential, Credential::AppApi { .. }) {
             self.check_app().await?;
         }
-        let data = loop {
-            let account = self.anybody();
-            let request = self.ocs.ocs(&["cloud", "capabilities"], &[])?;
-            match self.ocs.data::<Value>(&self.ocs.signed(request, account)?).await {
-                Err(
-                    refusal @ ReadError::Service {
-                        code: ProblemCode::Unauthorized,
-                        ..
-                    },
-                ) => {
-                    self.give_up(account, refusal)?;
-                }
-                data => break data?,
-            }
-        };
+        let data = self.capabilities().await?;
         if settings::sharing_is_off(&data) {
             return Err(ReadError::service(
                 ProblemCode::SharingDisabled,
@@ -41,6 +27,23 @@ impl Nextcloud {
             facts.set(Fact::DisabledAccountsLinksDead, true);
         }
         Ok(facts)
+    }
+
+    /// What the server says of itself to somebody who is signed in.
+    pub(super) async fn capabilities(&self) -> Result<Value, ReadError> {
+        loop {
+            let account = self.anybody();
+            let request = self.ocs.ocs(&["cloud", "capabilities"], &[])?;
+            match self.ocs.data::<Value>(&self.ocs.signed(request, account)?).await {
+                Err(
+                    refusal @ ReadError::Service {
+                        code: ProblemCode::Unauthorized,
+                        ..
+                    },
+                ) => self.give_up(account, refusal)?,
+                data => return data,
+            }
+        }
     }
 
     /// Remembers that an account's own password was refused; the error where no other may be tried.
@@ -83,15 +86,31 @@ impl Nextcloud {
         ))
     }
 
+    /// Whether the auditor is registered with this secret, and enabled; `None` where that cannot be asked.
+    pub async fn is_enrolled(&self) -> Option<bool> {
+        match self.check_app().await {
+            Ok(()) => Some(true),
+            Err(ReadError::Service {
+                code: ProblemCode::Unauthorized | ProblemCode::Forbidden,
+                ..
+            }) => Some(false),
+            Err(_) => None,
+        }
+    }
+
     pub(super) async fn control_totals(&self) -> Result<Option<BTreeMap<ShareKind, u64>>, ReadError> {
+        Ok(self.statistics().await?.as_ref().and_then(settings::counts))
+    }
+
+    /// The server's own statistics; `None` where this credential cannot ask.
+    pub(super) async fn statistics(&self) -> Result<Option<Value>, ReadError> {
         let request = self.ocs.ocs(&["apps", "serverinfo", "api", "v1", "info"], &[])?;
         let request = match (&self.setup.statistics_token, self.admin()) {
             (Some(token), _) => Ocs::with_token(request, token)?,
             (None, Some(admin)) => self.ocs.signed(request, admin)?,
             (None, None) => return Ok(None),
         };
-        let data: Value = self.ocs.data(&request).await?;
-        Ok(settings::counts(&data))
+        self.ocs.data(&request).await.map(Some)
     }
 
     /// The configured tags that the server has; those that it lacks or hides are told once.

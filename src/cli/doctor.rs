@@ -1,0 +1,259 @@
+//! `doctor`: examines configuration, credentials, rights and clock of every source, the state file and the mail, and
+//! says what is missing, what that costs, and how to grant it.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, TableStyle};
+use futures::StreamExt as _;
+use futures::stream;
+use tokio_util::sync::CancellationToken;
+
+use super::sources::{self, Making, Memory};
+use super::terminal::Output;
+use super::{Exit, Global, clock, unwritten};
+use crate::config::{NextcloudAuth, NextcloudSettings, Settings, SourceDetails, SourceSettings};
+use crate::model::{Check, Standing};
+use crate::notify;
+use crate::provider::{Access as _, Load};
+use crate::report::text::visible;
+use crate::store;
+
+/// How many sources are examined at the same time.
+const AT_ONCE: usize = 8;
+/// The room for what was looked at.
+const ABOUT: u16 = 14;
+/// The room for how it stands.
+const STANDING: u16 = 7;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Examine only this source; may be repeated
+    #[arg(long, value_name = "NAME")]
+    source: Vec<String>,
+}
+
+pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
+    let loaded = global.load()?;
+    let chosen = sources::choose(&loaded.settings, &arguments.source)?;
+    let cancel = CancellationToken::new();
+    let making = Making {
+        global,
+        settings: &loaded.settings,
+        memory: Memory::Heeded,
+        cancel: &cancel,
+    };
+    let watch = tokio::spawn(sources::interrupts(cancel.clone()));
+    let mut sections: Vec<Section> = stream::iter(&chosen)
+        .map(|source| examine(&making, source))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    watch.abort();
+    if cancel.is_cancelled() {
+        return Err(Exit::Interrupted);
+    }
+    if arguments.source.is_empty() {
+        sections.push(Section {
+            title: "this machine".to_owned(),
+            checks: vec![state(global, &loaded.settings), mail(&loaded.settings).await],
+        });
+    }
+    print(global, &sections)
+}
+
+/// Examines one source and prints what was found.
+pub(super) async fn source(making: &Making<'_>, source: &SourceSettings) -> Result<Exit, Exit> {
+    print(making.global, &[examine(making, source).await])
+}
+
+struct Section {
+    title: String,
+    checks: Vec<Check>,
+}
+
+async fn examine(making: &Making<'_>, source: &SourceSettings) -> Section {
+    let name = &source.name;
+    let secrets = making.settings.check_secrets(std::slice::from_ref(name));
+    match (&source.kind, secrets) {
+        (_, Err(report)) => Section {
+            title: name.to_string(),
+            checks: report
+                .diagnostics()
+                .iter()
+                .map(|wrong| {
+                    let check = Check::new("configuration", Standing::Failed, wrong.message());
+                    let check = wrong
+                        .remedies()
+                        .iter()
+                        .fold(check, |check, step| check.step(step));
+                    let enrolled = matches!(
+                        &source.kind,
+                        SourceDetails::Nextcloud(it) if matches!(it.auth, NextcloudAuth::AppApi { .. })
+                    );
+                    let check = check.costs("nothing can be read");
+                    if enrolled {
+                        check.step(format!(
+                            "if the auditor is not registered yet: `sharewarden enroll {name}`"
+                        ))
+                    } else {
+                        check
+                    }
+                })
+                .collect(),
+        },
+        (SourceDetails::Nextcloud(settings), Ok(())) => Section {
+            title: format!("{name} · nextcloud · {}", settings.url),
+            checks: nextcloud(making, source, settings).await,
+        },
+        (SourceDetails::Microsoft365(settings), Ok(())) => Section {
+            title: format!("{name} · microsoft365 · {}", settings.tenant),
+            checks: vec![Check::new(
+                "configuration",
+                Standing::Skipped,
+                "this version cannot read a Microsoft 365 tenant yet",
+            )],
+        },
+    }
+}
+
+async fn nextcloud(making: &Making<'_>, source: &SourceSettings, settings: &NextcloudSettings) -> Vec<Check> {
+    // Why it cannot be set up was said.
+    let Ok(reader) = making.nextcloud(&source.name, settings) else {
+        return vec![Check::new(
+            "configuration",
+            Standing::Failed,
+            "the source cannot be set up, as said above",
+        )];
+    };
+    let mut checks = vec![Check::good(
+        "configuration",
+        "complete, and its secrets are there",
+    )];
+    let found = reader.examine(clock).await;
+    checks.extend(found.checks);
+    checks.extend(found.load.map(|load| length(&load, settings)));
+    checks
+}
+
+/// How long a full scan will take.
+fn length(load: &Load, settings: &NextcloudSettings) -> Check {
+    let limits = &settings.limits;
+    let time = |requests| {
+        load.time(requests, limits.requests_per_second, limits.in_flight)
+            .as_secs()
+    };
+    let (least, most) = (time(load.least), time(load.most));
+    let words = format!(
+        "a full scan takes about {} ({} to {} requests, {} ms each; at most {} a second, {} at a time)",
+        if words_of(least) == words_of(most) {
+            words_of(least)
+        } else {
+            format!("{} to {}", words_of(least), words_of(most))
+        },
+        load.least,
+        load.most,
+        load.each.as_millis(),
+        limits.requests_per_second,
+        limits.in_flight,
+    );
+    let stop = limits.stop_after.as_secs();
+    if most <= stop {
+        return Check::good("length", words);
+    }
+    let standing = if least > stop {
+        Standing::Failed
+    } else {
+        Standing::Limited
+    };
+    Check::new("length", standing, words)
+        .costs(format!("`limits.stop_after` ends it after {}", words_of(stop)))
+        .step("raise `requests_per_second` and `in_flight` as far as the server allows, or `stop_after`")
+}
+
+fn words_of(seconds: u64) -> String {
+    match seconds {
+        0..=1 => "a second".to_owned(),
+        2..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+fn state(global: &Global, settings: &Settings) -> Check {
+    if global.no_state {
+        Check::new("state file", Standing::Skipped, "--no-state does without it")
+    } else {
+        store::examine(&settings.state.path)
+    }
+}
+
+async fn mail(settings: &Settings) -> Check {
+    match super::mail::outgoing(&settings.mail) {
+        Ok(outgoing) => notify::examine(outgoing).await,
+        Err(check) => check,
+    }
+}
+
+fn print(global: &Global, sections: &[Section]) -> Result<Exit, Exit> {
+    let output = Output::Standard;
+    let width = output.style(global.color).width;
+    output
+        .write(|out| write(sections, width, out))
+        .map_err(|error| unwritten(&error))?;
+    let worst = sections
+        .iter()
+        .flat_map(|section| &section.checks)
+        .map(|check| check.standing)
+        .max();
+    Ok(if worst == Some(Standing::Failed) {
+        Exit::NotKept
+    } else {
+        Exit::Done
+    })
+}
+
+fn write(sections: &[Section], width: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
+    for section in sections {
+        writeln!(out, "{}", visible(&section.title))?;
+        let mut table = Table::new();
+        table
+            .load_style(TableStyle::new())
+            .set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width.unwrap_or(120));
+        for check in &section.checks {
+            table.add_row([check.standing.as_str(), check.about, &visible(&check.found)]);
+            let further = check.costs.iter().map(|cost| format!("costs: {}", visible(cost)));
+            let steps = check.steps.iter().map(|step| format!("do: {}", visible(step)));
+            for line in further.chain(steps) {
+                table.add_row(["", "", &line]);
+            }
+        }
+        for (column, room) in [(0, STANDING), (1, ABOUT)] {
+            if let Some(column) = table.column_mut(column) {
+                column.set_constraint(comfy_table::ColumnConstraint::LowerBoundary(
+                    comfy_table::Width::Fixed(room),
+                ));
+            }
+        }
+        for line in table.lines() {
+            writeln!(out, " {}", line.trim_end())?;
+        }
+        writeln!(out)?;
+    }
+    let count = |standing| {
+        sections
+            .iter()
+            .flat_map(|section| &section.checks)
+            .filter(|check| check.standing == standing)
+            .count()
+    };
+    let (failed, limited) = (count(Standing::Failed), count(Standing::Limited));
+    match (failed, limited) {
+        (0, 0) => writeln!(out, "All is well."),
+        (0, 1) => writeln!(out, "It works; one thing limits what is seen."),
+        (0, _) => writeln!(out, "It works; {limited} things limit what is seen."),
+        (1, _) => writeln!(out, "One thing does not work."),
+        (_, _) => writeln!(out, "{failed} things do not work."),
+    }
+}

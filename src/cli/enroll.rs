@@ -1,0 +1,496 @@
+//! `enroll`: registers the auditor with a Nextcloud through AppAPI, so that one secret reads every account's shares.
+//!
+//! The secret is chosen here, lies in the file that the configuration refers to, and reaches `occ` on its standard input:
+//! it stands on no command line. Nextcloud's calls during registration are answered here.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::AsyncWriteExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::sources::{self, Making, Memory};
+use super::terminal::say;
+use super::{Exit, Global, doctor};
+use crate::config::{
+    NextcloudAuth, NextcloudSettings, SecretRef, SourceDetails, SourceSettings, write_private,
+};
+use crate::provider::nextcloud::enrolment::{Call, Listener, Registration};
+use crate::report::text::visible;
+
+/// How long Nextcloud is waited for; it tries for ten minutes itself, and a person may have to be called.
+const PATIENCE: Duration = Duration::from_mins(30);
+/// How long `occ` may take after Nextcloud called.
+const OCC_TIME: Duration = Duration::from_mins(11);
+/// The least length of a secret that is worth every account.
+const SHORTEST: usize = 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The source to register the auditor with
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    /// Where to answer Nextcloud's calls while it registers
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:23999")]
+    listen: SocketAddr,
+    /// The name or address under which Nextcloud reaches this [default: the address of --listen]
+    #[arg(long, value_name = "NAME", value_parser = host)]
+    host: Option<String>,
+    /// Choose a new secret, and register anew
+    #[arg(long)]
+    rotate: bool,
+    /// How to run Nextcloud's `occ`, after `--`; without it the commands are shown for somebody else to run
+    #[arg(value_name = "OCC", last = true)]
+    occ: Vec<String>,
+}
+
+/// A host name or address, as `occ` is to be told it.
+fn host(text: &str) -> Result<String, String> {
+    let fits =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    if !text.is_empty() && text.bytes().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("this is no host name or address".to_owned())
+    }
+}
+
+/// What is to be registered, and where.
+struct Enrolment<'a> {
+    source: &'a SourceSettings,
+    settings: &'a NextcloudSettings,
+    registration: Registration,
+    secret: &'a SecretRef,
+    host: String,
+    port: u16,
+    rotate: bool,
+}
+
+pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
+    let loaded = global.load()?;
+    let chosen = sources::choose(&loaded.settings, std::slice::from_ref(&arguments.source))?;
+    let Some(source) = chosen.first() else {
+        return Ok(Exit::Done);
+    };
+    let (settings, app_id, secret) = app_api(source)?;
+    let host = reached_at(&arguments)?;
+    let (secret_found, registration) = registration(global, app_id, secret, arguments.rotate)?;
+    let listener = Listener::open(arguments.listen, registration.clone())
+        .await
+        .map_err(|error| {
+            sources::wrong(
+                &format!("cannot listen at {}: {error}", arguments.listen),
+                "name another free port with --listen",
+            )
+        })?;
+    let cancel = CancellationToken::new();
+    let making = Making {
+        global,
+        settings: &loaded.settings,
+        memory: Memory::Heeded,
+        cancel: &cancel,
+    };
+    let watch = tokio::spawn(sources::interrupts(cancel.clone()));
+    let enrolment = Enrolment {
+        source,
+        settings,
+        registration,
+        secret,
+        host,
+        port: listener.address().port(),
+        rotate: arguments.rotate,
+    };
+    let exit = enrolment
+        .run(&making, listener, secret_found, &arguments.occ)
+        .await;
+    watch.abort();
+    if cancel.is_cancelled() {
+        Err(Exit::Interrupted)
+    } else {
+        exit
+    }
+}
+
+/// Whether the secret was there before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// It may be registered already.
+    Before,
+    /// It was chosen now.
+    New,
+}
+
+impl Enrolment<'_> {
+    async fn run(
+        &self,
+        making: &Making<'_>,
+        mut listener: Listener,
+        found: Found,
+        occ: &[String],
+    ) -> Result<Exit, Exit> {
+        let name = &self.source.name;
+        // A secret that was chosen now cannot be registered: asking would only count as a wrong one.
+        if found == Found::Before && making.nextcloud(name, self.settings)?.is_enrolled().await == Some(true)
+        {
+            say(&format!(
+                "The auditor is registered with {name} already, with this secret."
+            ));
+            return self.conclude(making).await;
+        }
+        if occ.is_empty() {
+            say(&self.instructions());
+            self.wait(making, &mut listener).await?;
+        } else {
+            let registered = self.register(occ);
+            tokio::pin!(registered);
+            loop {
+                tokio::select! {
+                    ended = &mut registered => { ended?; break; }
+                    Some(call) = listener.next() => told(call),
+                    () = making.cancel.cancelled() => return Err(Exit::Interrupted),
+                }
+            }
+        }
+        // What Nextcloud was told last has to arrive there before it is asked.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        drop(listener);
+        self.conclude(making).await
+    }
+
+    /// Waits until Nextcloud says that the auditor is enabled.
+    async fn wait(&self, making: &Making<'_>, listener: &mut Listener) -> Result<(), Exit> {
+        let end = tokio::time::sleep(PATIENCE);
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                () = making.cancel.cancelled() => return Err(Exit::Interrupted),
+                () = &mut end => {
+                    say("error: Nextcloud did not call in time\nhelp: run the commands shown above within half an hour of \
+                         `sharewarden enroll`; Nextcloud must reach the address named there");
+                    return Err(Exit::NotKept);
+                }
+                call = listener.next() => match call {
+                    Some(call) => {
+                        told(call);
+                        if call == Call::Enabled {
+                            return Ok(());
+                        }
+                    }
+                    None => return Err(Exit::NotKept),
+                }
+            }
+        }
+    }
+
+    /// Runs the commands that register the auditor.
+    async fn register(&self, occ: &[String]) -> Result<(), Exit> {
+        let app = self.registration.app_id.as_str();
+        if self.rotate {
+            // There may be nothing to remove.
+            run_occ(occ, &["app_api:app:unregister", app, "--force"], None).await?;
+            run_occ(occ, &["app_api:daemon:unregister", app], None).await?;
+        }
+        if run_occ(occ, &self.daemon(), None).await? != Some(0) {
+            return Err(not_registered(
+                "Nextcloud's AppAPI did not take the address of this machine",
+            ));
+        }
+        let info = self.registration.info(self.port);
+        match run_occ(occ, &self.registering(), Some(&info)).await? {
+            Some(0) => Ok(()),
+            Some(3) => Err(not_registered(&format!(
+                "an app with the id `{app}` is registered already, with another secret: run `enroll` with --rotate"
+            ))),
+            _ => Err(not_registered(&format!(
+                "Nextcloud has to reach {}:{} while it registers; see --listen and --host",
+                self.host, self.port
+            ))),
+        }
+    }
+
+    fn daemon(&self) -> [&str; 7] {
+        let app = self.registration.app_id.as_str();
+        let url = self.settings.url.as_str().trim_end_matches('/');
+        [
+            "app_api:daemon:register",
+            app,
+            app,
+            "manual-install",
+            "http",
+            &self.host,
+            url,
+        ]
+    }
+
+    fn registering(&self) -> [&str; 6] {
+        let app = self.registration.app_id.as_str();
+        [
+            "app_api:app:register",
+            app,
+            app,
+            "--wait-finish",
+            "--info-xml",
+            "php://stdin",
+        ]
+    }
+
+    /// The same commands for a person, the secret taken from its file.
+    fn instructions(&self) -> String {
+        let app = &self.registration.app_id;
+        let info = SecretString::from("%s".to_owned());
+        let info = Registration {
+            app_id: app.clone(),
+            secret: info,
+        }
+        .info(self.port);
+        let secret = self.secret.path().map_or_else(
+            || "\"$SECRET\"".to_owned(),
+            |path| format!("\"$(cat {})\"", quoted(&path.to_string_lossy())),
+        );
+        let mut lines = vec![
+            "Run these as the user that runs Nextcloud, in its folder (often by `sudo -u www-data`), while this waits:"
+                .to_owned(),
+            String::new(),
+        ];
+        if self.rotate {
+            lines.push(format!("  php occ app_api:app:unregister {app} --force"));
+            lines.push(format!("  php occ app_api:daemon:unregister {app}"));
+        }
+        lines.push(format!("  php occ {}", self.daemon().join(" ")));
+        lines.push(format!(
+            "  printf '{}' {secret} |\n    php occ {}",
+            info.expose_secret().trim_end(),
+            self.registering().join(" ")
+        ));
+        lines.push(String::new());
+        lines.push(format!(
+            "Or let `enroll` run them: sharewarden enroll {} -- sudo -u www-data php /var/www/nextcloud/occ",
+            self.source.name
+        ));
+        lines.push(format!(
+            "On another machine than this: … -- ssh -R {port}:127.0.0.1:{port} SERVER sudo -u www-data php \
+             /var/www/nextcloud/occ",
+            port = self.port
+        ));
+        lines.push("Waiting for Nextcloud…".to_owned());
+        lines.join("\n")
+    }
+
+    /// Checks the result, and says what it is worth and how to undo it.
+    async fn conclude(&self, making: &Making<'_>) -> Result<Exit, Exit> {
+        let app = &self.registration.app_id;
+        let exit = doctor::source(making, self.source).await?;
+        let place = self
+            .secret
+            .path()
+            .map_or_else(|| self.secret.to_string(), |path| path.display().to_string());
+        say(&format!(
+            "\nWhat this credential may do\n\
+             \x20 It acts as every account of this server, administrators included: it can read, change and delete all files\n\
+             \x20 and shares, without a second factor, in the account's own name. Whoever has the secret can do so.\n\
+             \x20 sharewarden reads with it. Nextcloud writes a line for each request to data/exapp_impersonation.log.\n\
+             \x20 Keep {place} like the administrator's password. docs/permissions.md says how to fence it in.\n\n\
+             How to undo it, as the user that runs Nextcloud\n\
+             \x20 php occ app_api:app:unregister {app} --force\n\
+             \x20 php occ app_api:daemon:unregister {app}\n\
+             \x20 Disabling the app is not enough: WebDAV goes on taking the secret. Then delete {place}."
+        ));
+        Ok(exit)
+    }
+}
+
+/// What the source's `auth` says, if it is AppAPI.
+fn app_api(source: &SourceSettings) -> Result<(&NextcloudSettings, &str, &SecretRef), Exit> {
+    let SourceDetails::Nextcloud(settings) = &source.kind else {
+        return Err(sources::wrong(
+            &format!("the source `{}` is no Nextcloud", source.name),
+            "only a Nextcloud knows the auditor as a registered app",
+        ));
+    };
+    let NextcloudAuth::AppApi { app_id, secret, .. } = &settings.auth else {
+        return Err(sources::wrong(
+            &format!("the source `{}` does not sign in through AppAPI", source.name),
+            "write `auth = { method = \"app-api\", app_id = \"sharewarden\", admin = \"admin\", secret = { file = \
+             \"/etc/sharewarden/nc-secret\" } }`",
+        ));
+    };
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if app_id.is_empty() || !app_id.bytes().all(fits) {
+        return Err(sources::wrong(
+            &format!("`{}` cannot be an app's id", app_id.escape_debug()),
+            "use letters, digits, `_` and `-` in `app_id`",
+        ));
+    }
+    Ok((settings, app_id, secret))
+}
+
+/// Under which name Nextcloud reaches the listener.
+fn reached_at(arguments: &Arguments) -> Result<String, Exit> {
+    let address = arguments.listen.ip();
+    if !address.is_loopback() {
+        say(
+            "warning: Nextcloud will send the secret to this machine without encryption, once\n\
+             help: listen on loopback only, and reach it by `ssh -R`, unless the network between is your own",
+        );
+    }
+    match (&arguments.host, address) {
+        (Some(host), _) => Ok(host.clone()),
+        (None, address) if address.is_unspecified() => Err(sources::wrong(
+            "--listen names every address of this machine",
+            "say with --host under which one Nextcloud reaches it",
+        )),
+        (None, IpAddr::V4(address)) => Ok(address.to_string()),
+        (None, IpAddr::V6(address)) => Ok(format!("[{address}]")),
+    }
+}
+
+/// The secret that is there, or a new one where there is none or a new one is asked for.
+fn registration(
+    global: &Global,
+    app_id: &str,
+    reference: &SecretRef,
+    rotate: bool,
+) -> Result<(Found, Registration), Exit> {
+    let missing = reference.path().filter(|path| {
+        rotate
+            || std::fs::symlink_metadata(path)
+                .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    });
+    let (found, secret) = match missing {
+        Some(path) => (Found::New, choose_secret(path)?),
+        None if rotate => {
+            return Err(sources::wrong(
+                &format!("a new secret cannot be written into {reference}"),
+                "put a new one there yourself and run `enroll` without --rotate after `occ app_api:app:unregister`, or \
+                 refer to a file",
+            ));
+        }
+        None => {
+            let secret = reference.resolve().map_err(|wrong| global.wrong(&wrong.into()))?;
+            (Found::Before, secret)
+        }
+    };
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
+    let text = secret.expose_secret();
+    if text.len() < SHORTEST || !text.bytes().all(plain) {
+        return Err(sources::wrong(
+            &format!(
+                "the secret in {reference} is no good one: it is worth every account, so it has {SHORTEST} characters at \
+                 least, and none of blanks, quotes, `<`, `>` and `&`"
+            ),
+            "remove it and let `enroll` choose one, or run it with --rotate",
+        ));
+    }
+    let registration = Registration {
+        app_id: app_id.to_owned(),
+        secret,
+    };
+    Ok((found, registration))
+}
+
+/// Chooses a secret of 256 bits and writes it where the configuration reads it.
+fn choose_secret(path: &Path) -> Result<SecretString, Exit> {
+    let failed = |error: &dyn std::fmt::Display| {
+        sources::wrong(
+            &format!("a secret cannot be written to {}: {error}", path.display()),
+            "run `enroll` as an account that may write there, or refer to another file",
+        )
+    };
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;
+    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    write_private(path, format!("{secret}\n").as_bytes()).map_err(|error| failed(&error))?;
+    say(&format!(
+        "A secret was chosen and written to {}, for its owner only.",
+        path.display()
+    ));
+    Ok(SecretString::from(secret))
+}
+
+/// Runs `occ` and shows what it says; its exit status, where it has one.
+async fn run_occ(
+    occ: &[String],
+    arguments: &[&str],
+    input: Option<&SecretString>,
+) -> Result<Option<i32>, Exit> {
+    let Some((program, before)) = occ.split_first() else {
+        return Ok(None);
+    };
+    say(&format!("> occ {}", arguments.join(" ")));
+    let failed = |error: &dyn std::fmt::Display| {
+        say(&format!(
+            "error: `{}` cannot be run: {error}",
+            program.escape_debug()
+        ));
+        Exit::NotKept
+    };
+    let mut child = tokio::process::Command::new(program)
+        .args(before)
+        .args(arguments)
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| failed(&error))?;
+    if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
+        // Whoever does not read it says why on its own.
+        let _ = pipe.write_all(input.expose_secret().as_bytes()).await;
+    }
+    let output = tokio::time::timeout(OCC_TIME, child.wait_with_output())
+        .await
+        .map_err(|_elapsed| {
+            failed(&format!(
+                "it did not end within {} minutes",
+                OCC_TIME.as_secs() / 60
+            ))
+        })?
+        .map_err(|error| failed(&error))?;
+    for text in [&output.stdout, &output.stderr] {
+        for line in String::from_utf8_lossy(text)
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .take(50)
+        {
+            say(&format!("  {}", visible(line)));
+        }
+    }
+    Ok(output.status.code())
+}
+
+fn not_registered(why: &str) -> Exit {
+    say(&format!("error: the auditor is not registered: {why}"));
+    Exit::NotKept
+}
+
+/// Says what Nextcloud called for.
+fn told(call: Call) {
+    say(match call {
+        Call::Heartbeat => "  Nextcloud asks whether the auditor is there",
+        Call::Init => "  Nextcloud lets it prepare itself, which it need not",
+        Call::Enabled => "  Nextcloud says that it is enabled",
+        Call::Disabled => "  Nextcloud says that it is disabled",
+        Call::Stranger => {
+            "warning: something calls with another id or secret\nhelp: if an app with this id is registered already, run \
+             `enroll` with --rotate"
+        }
+    });
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

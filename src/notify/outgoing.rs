@@ -1,0 +1,160 @@
+//! The way out for letters: a mail server or a folder, and whether it is open.
+//!
+//! SMTP is spoken by `lettre` (RFC 5321, STARTTLS by RFC 3207). Certificates are checked as the system does.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::model::{Check, Standing};
+
+const ABOUT: &str = "mail";
+/// How long a mail server may take to answer.
+const TIME: Duration = Duration::from_secs(20);
+
+/// How letters leave.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// By a mail server.
+    Smtp(Server),
+    /// Into a folder.
+    Files(PathBuf),
+}
+
+/// A mail server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub protection: Protection,
+    /// How to sign in, where it wants that.
+    pub login: Option<Login>,
+}
+
+/// How to sign in to a mail server.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The account.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+}
+
+/// How a connection is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Upgraded before anything is said.
+    Starttls,
+    /// From the first byte.
+    Immediate,
+    /// Not at all.
+    None,
+}
+
+impl Server {
+    fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, lettre::transport::smtp::Error> {
+        let parameters = || TlsParameters::new(self.host.clone());
+        let tls = match self.protection {
+            Protection::Starttls => Tls::Required(parameters()?),
+            Protection::Immediate => Tls::Wrapper(parameters()?),
+            Protection::None => Tls::None,
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
+            .port(self.port)
+            .tls(tls)
+            .timeout(Some(TIME));
+        if let Some(login) = &self.login {
+            let password = login.password.expose_secret().to_owned();
+            builder = builder.credentials(Credentials::new(login.user.clone(), password));
+        }
+        Ok(builder.build())
+    }
+}
+
+/// Goes the way of a letter up to where it would be handed over, and sends none.
+pub async fn examine(outgoing: Outgoing) -> Check {
+    match outgoing {
+        Outgoing::Files(folder) => folder_check(&folder),
+        Outgoing::Smtp(server) => server_check(&server).await,
+    }
+}
+
+fn folder_check(folder: &Path) -> Check {
+    let shown = folder.display();
+    let writable = || -> io::Result<()> { tempfile::tempfile_in(folder).map(drop) };
+    match writable() {
+        Ok(()) => Check::good(ABOUT, format!("letters are written into {shown}")),
+        Err(error) => Check::new(
+            ABOUT,
+            Standing::Failed,
+            format!("letters cannot be written into {shown}: {error}"),
+        )
+        .costs("owners are told nothing")
+        .step("make the folder, and let the account that runs sharewarden write there"),
+    }
+}
+
+async fn server_check(server: &Server) -> Check {
+    let at = format!("{}:{}", server.host, server.port);
+    let tried = async { server.transport()?.test_connection().await };
+    let tried = tokio::time::timeout(TIME * 2, tried).await;
+    let failed = |why: &str| {
+        Check::new(
+            ABOUT,
+            Standing::Failed,
+            format!("the mail server {at} does not take letters: {why}"),
+        )
+        .costs("owners are told nothing")
+    };
+    match tried {
+        Ok(Ok(true)) => {
+            let how = match (server.protection, &server.login) {
+                (Protection::None, None) => "without encryption or sign-in",
+                (Protection::None, Some(_)) => "without encryption, and takes the sign-in",
+                (_, None) => "over a trusted connection, without sign-in",
+                (_, Some(_)) => "over a trusted connection, and takes the sign-in",
+            };
+            Check::good(
+                ABOUT,
+                format!("the mail server {at} answers {how}; nothing was sent"),
+            )
+        }
+        Ok(Ok(false)) => failed("it ends the conversation"),
+        Err(_elapsed) => failed("it does not answer in time")
+            .step("check `host` and `port` of `[mail] transport`, and the firewall"),
+        Ok(Err(error)) => {
+            let check = failed(&chain(&error));
+            if error.is_tls() {
+                check.step("check `tls` of `[mail] transport`, and the server's certificate for this name")
+            } else if error.is_permanent() {
+                check.step("check `user` and `password` of `[mail] transport`, and whether this machine may relay there")
+            } else if error.is_timeout() || error.is_transient() {
+                check.step("try again, and look into the mail server's log")
+            } else {
+                check.step("check `host`, `port` and `tls` of `[mail] transport`, and the firewall")
+            }
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        next = cause.source();
+    }
+    words.chars().take(400).collect()
+}

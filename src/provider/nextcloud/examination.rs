@@ -1,0 +1,601 @@
+//! Finds out, with as few requests as that takes, whether a Nextcloud can be read and what is missing.
+//!
+//! Nothing is asked after the answer that makes it pointless: no credential is sent to a server that is not one, and
+//! a refused secret is sent once, since a dozen of them block the address.
+
+use std::time::Instant;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Credential, HomeSearch, Nextcloud, REFUSALS, nodes, people, settings};
+use crate::http::{Answer, Request, StatusCode};
+use crate::model::{Check, ProblemCode, Standing};
+use crate::provider::{Access, Clock, Examination, Load, ReadError};
+
+/// How far apart two clocks may be without a word, in seconds.
+const CLOSE: i64 = 60;
+/// How far apart they may be before changes are refused, in seconds.
+const APART: i64 = 300;
+/// Requests of a scan that do not grow with the accounts: credential, settings, statistics twice, lists.
+const CONSTANT: u64 = 7;
+
+#[derive(Deserialize)]
+struct Status {
+    installed: bool,
+    maintenance: bool,
+    #[serde(rename = "needsDbUpgrade", default)]
+    needs_upgrade: bool,
+    #[serde(rename = "versionstring")]
+    version: String,
+    #[serde(default)]
+    productname: String,
+}
+
+impl Access for Nextcloud {
+    fn examine(&self, clock: Clock) -> BoxFuture<'_, Examination> {
+        async move {
+            let mut found = Examination::default();
+            let began = Instant::now();
+            let load = self.look(clock, &mut found.checks).await;
+            let asked = self.ocs.http.totals().sent.max(1);
+            found.load = load.map(|(least, most)| Load {
+                least,
+                most,
+                each: began.elapsed() / u32::try_from(asked).unwrap_or(u32::MAX),
+            });
+            found
+        }
+        .boxed()
+    }
+}
+
+impl Nextcloud {
+    /// Adds what was found; the least and the most requests of a scan, where there can be one.
+    async fn look(&self, clock: Clock, checks: &mut Vec<Check>) -> Option<(u64, u64)> {
+        let (answer, asked_at) = match self.status(clock).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                checks.push(unreachable(&error));
+                return None;
+            }
+        };
+        let network = self.network(&answer);
+        let usable = network.standing != Standing::Failed;
+        checks.push(network);
+        checks.extend(time(&answer, asked_at));
+        if !usable {
+            return None;
+        }
+        let own = self.credential(checks).await?;
+        let data = match self.capabilities().await {
+            Ok(data) => data,
+            Err(error) => {
+                checks.push(failed("settings", &error));
+                return None;
+            }
+        };
+        checks.extend(self.settings_checks(&data));
+        checks.extend(self.tags_check().await);
+        match self.admin() {
+            None => {
+                checks.push(
+                    Check::new("rights", Standing::Limited, "an app password reads its own account only")
+                        .costs(
+                            "other accounts are not read, and who of the recipients is disabled, gone or never signed \
+                             in is not told",
+                        )
+                        .step("for all accounts: `method = \"app-api\"` and `sharewarden enroll`"),
+                );
+                Some(self.requests(own, own, None))
+            }
+            Some(admin) => self.rights(admin, checks).await,
+        }
+    }
+
+    /// Asks a server that may not be one what it is, without a credential.
+    async fn status(&self, clock: Clock) -> Result<(Answer, Timestamp), ReadError> {
+        let request = Request::get(self.ocs.url(&["status.php"], &[])?);
+        let before = clock();
+        let answer = self.ocs.http.send(&request).await?;
+        if answer.status == StatusCode::OK || super::ocs::is_final(&answer) {
+            // Half of the way there and back.
+            let half = clock().duration_since(before) / 2;
+            return Ok((answer, before.checked_add(half).unwrap_or(before)));
+        }
+        Err(super::ocs::refusal(&request, &answer))
+    }
+
+    fn network(&self, answer: &Answer) -> Check {
+        let fail =
+            |found: String| Check::new("network", Standing::Failed, found).costs("nothing can be read");
+        let Ok(status) = serde_json::from_slice::<Status>(&answer.body) else {
+            return fail("something answers, and it is no Nextcloud".to_owned())
+                .step("set the source's `url` to the address under which Nextcloud's own pages are")
+                .step("look for a login page or a proxy that answers in its place");
+        };
+        let name = if status.productname.is_empty() {
+            "Nextcloud"
+        } else {
+            &status.productname
+        };
+        let product = format!("{name} {}", status.version);
+        if !status.installed {
+            return fail(format!("{product} answers and is not set up yet"));
+        }
+        if status.maintenance || status.needs_upgrade {
+            return fail(format!(
+                "{product} is in maintenance mode, or waits for an upgrade"
+            ))
+            .step("finish what is under way there: `occ upgrade`, `occ maintenance:mode --off`")
+            .step("schedule scans outside of the maintenance window");
+        }
+        let way = match self.setup.url.scheme() {
+            "https" => "over a connection that is trusted",
+            _ => "without encryption, on this machine",
+        };
+        Check::good("network", format!("{product} answers {way}"))
+    }
+
+    /// Tries the credentials; how many accounts they are good for, and `None` where they are good for nothing.
+    async fn credential(&self, checks: &mut Vec<Check>) -> Option<u64> {
+        let Credential::Passwords(passwords) = &self.setup.credential else {
+            return match self.check_app().await {
+                Ok(()) => {
+                    checks.push(Check::good(
+                        "credential",
+                        "the AppAPI secret is accepted: it acts as every account",
+                    ));
+                    Some(0)
+                }
+                Err(error) => {
+                    checks.push(self.refused_app(&error));
+                    None
+                }
+            };
+        };
+        let mut good = Vec::new();
+        let mut refused = Vec::new();
+        for name in passwords.keys() {
+            match people::own_details(&self.ocs, name).await {
+                Ok(account) => good.push(account.id),
+                Err(ReadError::Service {
+                    code: ProblemCode::Unauthorized,
+                    ..
+                }) => {
+                    refused.push(name.as_str());
+                    if refused.len() >= REFUSALS {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    checks.push(failed("credential", &error));
+                    return None;
+                }
+            }
+        }
+        self.refused()
+            .extend(refused.iter().map(|name| (*name).to_owned()));
+        if !refused.is_empty() {
+            let untried = passwords.len() - good.len() - refused.len();
+            checks.push(refused_passwords(&refused, untried));
+        }
+        if good.is_empty() {
+            return None;
+        }
+        let words = match good.as_slice() {
+            [one] => format!("the app password of `{}` is accepted", one.escape_debug()),
+            more => format!("the app passwords of {} accounts are accepted", more.len()),
+        };
+        checks.push(Check::good("credential", words));
+        u64::try_from(good.len()).ok()
+    }
+
+    fn refused_app(&self, error: &ReadError) -> Check {
+        let check = failed("credential", error);
+        let source = &self.setup.source;
+        let Credential::AppApi { app_id, .. } = &self.setup.credential else {
+            return check;
+        };
+        match error {
+            ReadError::Service { code: ProblemCode::Unauthorized, .. } => check
+                .step(format!("register the auditor: `sharewarden enroll {source}`, and with --rotate if it was before")),
+            ReadError::Service { code: ProblemCode::Forbidden, .. } => check
+                .step("as the user that runs Nextcloud: `php occ app:enable app_api`")
+                .step(format!("if the auditor was disabled there: `sharewarden enroll {source} --rotate`, or `php occ \
+                               app_api:app:enable {app_id}` while `sharewarden enroll {source}` waits")),
+            ReadError::Service { code: ProblemCode::AddressBlocked, .. } => {
+                check.step("as the user that runs Nextcloud: `php occ security:bruteforce:reset ADDRESS`, with the address \
+                            from which this machine is seen there")
+            }
+            _ => check,
+        }
+    }
+
+    /// What the settings say about the audit.
+    fn settings_checks(&self, data: &Value) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let flag = |path: &str| {
+            data.pointer(&format!("/capabilities/{path}"))
+                .and_then(Value::as_bool)
+        };
+        checks.push(if settings::sharing_is_off(data) {
+            Check::new("settings", Standing::Failed, "sharing is switched off: the server lists no shares")
+                .costs("what was shared before may still be open, and cannot be seen")
+                .step("`php occ config:app:set core shareapi_enabled --value yes`, or accept it as a `[[gap]]` with the \
+                       code `sharing-disabled`")
+        } else if flag("files_sharing/api_enabled").is_none() {
+            Check::new("settings", Standing::Failed, "the server does not tell of file sharing: the app may be disabled")
+                .costs("no share can be read")
+                .step("`php occ app:enable files_sharing`")
+        } else if flag("files_sharing/public/enabled") == Some(false) {
+            Check::good("settings", "shares are listed; links are switched off, and those made before are still told")
+        } else {
+            Check::good("settings", "shares are listed")
+        });
+        let delay = data
+            .pointer("/capabilities/bruteforce/delay")
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        if delay > 0 {
+            checks.push(
+                Check::new(
+                    "address",
+                    Standing::Limited,
+                    format!("the server remembers failed sign-ins from this address (a delay of {delay} ms)"),
+                )
+                .costs("about a dozen within half an hour block it, and every scan with it")
+                .step("find out who signs in from here with a wrong password; `php occ security:bruteforce:reset ADDRESS`")
+                .step("or allow the address: Nextcloud's app `Brute-force settings`"),
+            );
+        }
+        checks
+    }
+
+    /// Whether the tags that classify are there to be asked for.
+    async fn tags_check(&self) -> Option<Check> {
+        if !self.setup.classes.has_tags() {
+            return None;
+        }
+        let known = match nodes::tags(&self.ocs, self.anybody()).await {
+            Ok(known) => known,
+            Err(error) => {
+                return Some(
+                    failed("tags", &error).costs("items that are classified by a tag may not look so"),
+                );
+            }
+        };
+        let mut missing = Vec::new();
+        let mut hidden = Vec::new();
+        for name in self.setup.classes.tags() {
+            match known.iter().find(|tag| tag.name == name) {
+                None => missing.push(format!("`{}`", name.escape_debug())),
+                Some(tag) if tag.hidden => hidden.push(format!("`{}`", name.escape_debug())),
+                Some(_) => {}
+            }
+        }
+        if missing.is_empty() && hidden.is_empty() {
+            return Some(Check::good("tags", "all that classify are known to the server"));
+        }
+        let told = [
+            ("not known to the server", &missing),
+            ("visible to administrators only", &hidden),
+        ];
+        let told: Vec<_> = told
+            .iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+            .collect();
+        let mut check = Check::new("tags", Standing::Limited, told.join("; "));
+        if !missing.is_empty() {
+            check = check
+                .costs("nothing is classified by them")
+                .step("create them there, or correct `tags` in `[[policy.classify]]`");
+        }
+        if !hidden.is_empty() {
+            check = check
+                .costs("which files carry the hidden ones is told to nobody: items stay undetermined")
+                .step("make them visible in Nextcloud's settings, or classify by path");
+        }
+        Some(check)
+    }
+
+    /// What the account that asks for the list of accounts may see; the least and the most requests of a scan.
+    async fn rights(&self, admin: &str, checks: &mut Vec<Check>) -> Option<(u64, u64)> {
+        checks.push(self.admin_check(admin).await);
+        let ids = match people::ids(&self.ocs).await {
+            Ok(ids) => ids,
+            Err(error) => {
+                checks.push(
+                    failed("accounts", &error).costs("nothing confirms that the list of accounts is whole"),
+                );
+                return None;
+            }
+        };
+        let statistics = self.statistics().await;
+        let disabled = statistics
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .and_then(|data| {
+                data.pointer("/nextcloud/storage/num_disabled_users")
+                    .and_then(Value::as_u64)
+            });
+        checks.push(self.accounts_check(ids.len(), disabled));
+        if disabled != Some(0) {
+            checks.extend(self.dead_links_check(admin).await);
+        }
+        let counts = match statistics {
+            Ok(Some(data)) => settings::counts(&data),
+            Ok(None) => None,
+            Err(error) => {
+                checks.push(no_statistics(&error));
+                None
+            }
+        };
+        if let Some(counts) = &counts {
+            let words: Vec<_> = counts
+                .iter()
+                .map(|(kind, count)| format!("{kind} {count}"))
+                .collect();
+            let words = format!(
+                "the server counts its shares, so that a scan can be checked: {}",
+                words.join(", ")
+            );
+            checks.push(Check::good("control totals", words));
+        }
+        let wide = counts.map(|counts| counts.values().sum::<u64>());
+        let found = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        Some(self.requests(found, found.saturating_sub(disabled.unwrap_or(0)), wide))
+    }
+
+    async fn admin_check(&self, admin: &str) -> Check {
+        let name = admin.escape_debug();
+        match people::details(&self.ocs, admin, admin).await {
+            Ok(Some(account)) if account.groups.iter().any(|group| group == "admin") => Check::good(
+                "rights",
+                format!("`{name}` is an administrator: account details and statistics can be read"),
+            ),
+            Ok(_) => Check::new(
+                "rights",
+                Standing::Limited,
+                format!("`{name}` is no administrator"),
+            )
+            .costs("which accounts are disabled, are guests or never signed in is told for some of them only")
+            .step(format!(
+                "name an administrator in `admin`, or `php occ group:adduser admin '{name}'`"
+            )),
+            // The secret was just found good, so that it is the account that is refused.
+            Err(ReadError::Service {
+                code: ProblemCode::Unauthorized,
+                ..
+            }) => Check::new(
+                "rights",
+                Standing::Failed,
+                format!("the server has no account `{name}`, or it is disabled"),
+            )
+            .costs("no settings, details or statistics can be read")
+            .step("name an administrator's account id in `admin`"),
+            Err(error) => failed("rights", &error),
+        }
+    }
+
+    fn accounts_check(&self, found: usize, disabled: Option<u64>) -> Check {
+        let searched = match self.setup.home_search {
+            HomeSearch::Always => "are searched in every scan",
+            HomeSearch::Weekly => "are searched once a week",
+            HomeSearch::Off => "are not searched: `disabled_accounts` is off",
+        };
+        match disabled {
+            None | Some(0) => Check::good("accounts", format!("{found} accounts")),
+            Some(disabled) => {
+                let check = Check::new(
+                    "accounts",
+                    Standing::Limited,
+                    format!("{found} accounts, {disabled} of them disabled; the homes of these {searched}"),
+                )
+                .costs("the server refuses their lists: their shares are told without passwords and dates");
+                check.step("delete the accounts of people who left, or hand over what they own")
+            }
+        }
+    }
+
+    /// Whether links die with their account, as the server says it and as the operator states it.
+    async fn dead_links_check(&self, admin: &str) -> Option<Check> {
+        const ABOUT: &str = "disabled links";
+        let stated = self.setup.disabled_links_dead;
+        let path = [
+            "apps",
+            "provisioning_api",
+            "api",
+            "v1",
+            "config",
+            "apps",
+            "files_sharing",
+            "hide_disabled_user_shares",
+        ];
+        let request = self
+            .ocs
+            .ocs(&path, &[])
+            .and_then(|request| self.ocs.signed(request, admin))
+            .ok()?;
+        let set = match self.ocs.data::<Value>(&request).await {
+            Ok(data) => data
+                .get("data")
+                .and_then(Value::as_str)
+                .map(|value| value == "yes")?,
+            Err(_) if !stated => return None,
+            Err(error) => {
+                return Some(failed(ABOUT, &error).costs("what the operator stated is not confirmed"));
+            }
+        };
+        Some(match (set, stated) {
+            (true, true) => Check::good(ABOUT, "links die with their account, as stated"),
+            (false, true) => Check::new(
+                ABOUT,
+                Standing::Failed,
+                "links of disabled accounts go on working, and the configuration states that they are dead",
+            )
+            .costs("such links are taken for harmless")
+            .step("`php occ config:app:set files_sharing hide_disabled_user_shares --value yes`")
+            .step("or set `hide_disabled_user_shares = false` in the source"),
+            (true, false) => Check::new(
+                ABOUT,
+                Standing::Limited,
+                "links die with their account on this server",
+            )
+            .costs("links of disabled accounts are reported as open")
+            .step("say so: `hide_disabled_user_shares = true` in the source"),
+            (false, false) => Check::new(
+                ABOUT,
+                Standing::Limited,
+                "links of disabled accounts go on working",
+            )
+            .costs("their files stay open to whoever has such a link")
+            .step(
+                "`php occ config:app:set files_sharing hide_disabled_user_shares --value yes`, and \
+                     `hide_disabled_user_shares = true` in the source",
+            ),
+        })
+    }
+
+    /// The least and the most requests of a scan: a listing an account, labels of what is open wide.
+    fn requests(&self, accounts: u64, listed: u64, shares: Option<u64>) -> (u64, u64) {
+        let least = CONSTANT + accounts + accounts / 500;
+        // Which shares are open wide is not known beforehand; without counts there may be some in each account.
+        let shares = shares.unwrap_or(accounts.saturating_mul(10));
+        let tags = u64::try_from(self.setup.classes.tags().count()).unwrap_or(u64::MAX);
+        let walks = if self.setup.classes.has_patterns() {
+            shares
+        } else {
+            0
+        };
+        let most = least + tags.saturating_mul(listed.min(shares)) + walks;
+        (least, most)
+    }
+}
+
+/// Whether the two clocks agree, where the server tells the time.
+fn time(answer: &Answer, here: Timestamp) -> Option<Check> {
+    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    let there = PARSER.parse_timestamp(answer.header("date")?.trim()).ok()?;
+    let apart = there.duration_since(here).as_secs();
+    let words = match apart {
+        0 => "this machine and the server agree".to_owned(),
+        late @ 1.. => format!("the server is {late} s ahead of this machine"),
+        early => format!("the server is {} s behind this machine", early.saturating_neg()),
+    };
+    let check = |standing| Check::new("clock", standing, words.as_str());
+    Some(match apart.abs() {
+        ..=CLOSE => check(Standing::Good),
+        ..=APART => check(Standing::Limited)
+            .costs("expiry dates are judged early or late")
+            .step("let both machines set their clocks by NTP"),
+        _ => check(Standing::Failed)
+            .costs("expiry dates are judged early or late, and changes are refused")
+            .step("let both machines set their clocks by NTP"),
+    })
+}
+
+fn unreachable(error: &ReadError) -> Check {
+    let check = failed("network", error);
+    match error {
+        ReadError::Service {
+            code: ProblemCode::TlsFailed,
+            ..
+        } => check
+            .step("if a private authority signed the server's certificate, name its PEM file as `ca_file`")
+            .step("if the certificate is for another name or has ended, correct it on the server"),
+        ReadError::Service {
+            code: ProblemCode::Redirected,
+            ..
+        } => check.step("set the source's `url` to where Nextcloud really is"),
+        _ => check
+            .step("check the source's `url`, the name server, the firewall and `proxy`")
+            .step("ask with another program from this machine: `curl -v URL/status.php`"),
+    }
+}
+
+fn refused_passwords(refused: &[&str], untried: usize) -> Check {
+    let names: Vec<_> = refused
+        .iter()
+        .map(|name| format!("`{}`", name.escape_debug()))
+        .collect();
+    let more = match untried {
+        0 => String::new(),
+        more => format!("; {more} more were not tried, since a dozen wrong ones block the address"),
+    };
+    let words = format!(
+        "the app password is refused, or the account disabled: {}{more}",
+        names.join(", ")
+    );
+    Check::new("credential", Standing::Failed, words)
+        .costs("these accounts cannot be read")
+        .step("make a new app password as that person (Settings, Security) and put it where the configuration refers to")
+}
+
+fn no_statistics(error: &ReadError) -> Check {
+    Check::new("control totals", Standing::Limited, format!("the server's own counts cannot be read: {error}"))
+        .costs("nothing vouches for the completeness of a scan")
+        .step("`php occ app:enable serverinfo`")
+        .step(
+            "where `admin` is no administrator: `php occ config:app:set serverinfo token --value TOKEN`, and refer to it \
+             by `statistics_token` in the source",
+        )
+}
+
+fn failed(about: &'static str, error: &ReadError) -> Check {
+    Check::new(about, Standing::Failed, error.to_string()).costs("nothing can be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::http::{HeaderMap, HeaderValue};
+
+    fn told(date: &'static str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("date", HeaderValue::from_static(date));
+        Answer {
+            status: StatusCode::OK,
+            headers,
+            body: bytes::Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn clocks_may_differ_a_little() {
+        let here = "1994-11-06T08:49:37Z".parse().unwrap();
+        let standing = |date| time(&told(date), here).map(|check| check.standing);
+        let table = [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(Standing::Good)),
+            ("Sun, 06 Nov 1994 08:48:38 GMT", Some(Standing::Good)),
+            ("Sun, 06 Nov 1994 08:51:00 GMT", Some(Standing::Limited)),
+            ("Sun, 06 Nov 1994 08:46:00 GMT", Some(Standing::Limited)),
+            ("Sun, 06 Nov 1994 08:55:00 GMT", Some(Standing::Failed)),
+            ("Mon, 06 Nov 1995 08:49:37 GMT", Some(Standing::Failed)),
+            ("yesterday", None),
+        ];
+        for (date, expected) in table {
+            assert_eq!(standing(date), expected, "{date}");
+        }
+    }
+
+    #[test]
+    fn a_scans_length_is_bounded_by_rate_and_by_what_is_in_flight() {
+        let load = Load {
+            least: 0,
+            most: 0,
+            each: Duration::from_millis(400),
+        };
+        assert_eq!(load.time(1000, 10.0, 4), Duration::from_secs(100));
+        assert_eq!(load.time(1000, 1000.0, 4), Duration::from_secs(100));
+        assert_eq!(load.time(1000, 5.0, 400), Duration::from_secs(200));
+    }
+}

@@ -150,7 +150,7 @@ impl Enrolment<'_> {
             loop {
                 tokio::select! {
                     ended = &mut registered => { ended?; break; }
-                    Some(call) = listener.next() => told(call),
+                    Some(call) = listener.next() => self.told(call),
                     () = making.cancel.cancelled() => return Err(Exit::Interrupted),
                 }
             }
@@ -175,7 +175,7 @@ impl Enrolment<'_> {
                 }
                 call = listener.next() => match call {
                     Some(call) => {
-                        told(call);
+                        self.told(call);
                         if call == Call::Enabled {
                             return Ok(());
                         }
@@ -278,6 +278,21 @@ impl Enrolment<'_> {
         ));
         lines.push("Waiting for Nextcloud…".to_owned());
         lines.join("\n")
+    }
+
+    /// Says what Nextcloud called for.
+    fn told(&self, call: Call) {
+        say(match call {
+            Call::Heartbeat => "  Nextcloud asks whether the auditor is there",
+            Call::Init => "  Nextcloud lets it prepare itself, which it need not",
+            Call::Enabled => "  Nextcloud says that it is enabled",
+            Call::Disabled => "  Nextcloud says that it is disabled",
+            Call::Stranger if self.rotate => "  Nextcloud takes leave of the registration before",
+            Call::Stranger => {
+                "warning: something calls with another id or secret\nhelp: if an app with this id is registered already, \
+                 run `enroll` with --rotate"
+            }
+        });
     }
 
     /// Checks the result, and says what it is worth and how to undo it.
@@ -469,20 +484,6 @@ async fn run_occ(
 fn not_registered(why: &str) -> Exit {
     say(&format!("error: the auditor is not registered: {why}"));
     Exit::NotKept
-}
-
-/// Says what Nextcloud called for.
-fn told(call: Call) {
-    say(match call {
-        Call::Heartbeat => "  Nextcloud asks whether the auditor is there",
-        Call::Init => "  Nextcloud lets it prepare itself, which it need not",
-        Call::Enabled => "  Nextcloud says that it is enabled",
-        Call::Disabled => "  Nextcloud says that it is disabled",
-        Call::Stranger => {
-            "warning: something calls with another id or secret\nhelp: if an app with this id is registered already, run \
-             `enroll` with --rotate"
-        }
-    });
 }
 
 /// A word for a shell.

@@ -7,6 +7,7 @@ mod clock;
 mod fault;
 mod http;
 mod nextcloud;
+mod outgoing;
 mod serve;
 mod steering;
 mod wire;

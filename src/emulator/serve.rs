@@ -14,7 +14,7 @@ use super::fault::{self, Action};
 use super::http::{Answer, Body, Request};
 use super::nextcloud::{Listing, claimed};
 use super::wire::Switch;
-use super::{Shared, steering};
+use super::{Shared, outgoing, steering};
 
 const LARGEST: usize = 32 * 1024 * 1024;
 
@@ -36,7 +36,11 @@ pub(super) async fn answer(
         body,
     };
     if let Some(rest) = request.path.strip_prefix("/__emulator/") {
-        let answer = steering::handle(&mut shared.lock(), rest, &request);
+        let answer = if rest == "occ" && request.method == "POST" {
+            outgoing::occ(&shared, &request).await
+        } else {
+            steering::handle(&mut shared.lock(), rest, &request)
+        };
         return response(&shared, answer, None);
     }
     let (action, answer, pause) = perform(&shared, &request);

@@ -98,7 +98,7 @@ pub(crate) fn handle(stage: &mut Stage, rest: &str, request: &Request) -> Answer
         ("GET", "state") => Ok(stage.nextcloud.summary()),
         _ => Err(format!(
             "no such steering request: {} /__emulator/{rest}; there are POST change, POST|GET|DELETE fault, \
-             POST|GET clock, POST grant, GET|DELETE requests, GET shares, GET state",
+             POST|GET clock, POST grant, POST occ, GET|DELETE requests, GET shares, GET state",
             request.method
         )),
     };

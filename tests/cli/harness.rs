@@ -276,6 +276,38 @@ impl Stage {
         list(&mut self.steer(reqwest::Method::GET, "shares", None)).clone()
     }
 
+    /// Grants the login flow that waits, as somebody who signs in with this name.
+    pub(crate) fn grant(&self, name: &str) {
+        self.steer(reqwest::Method::POST, "grant", Some(&json!({"account": name})));
+    }
+
+    /// Runs a command on the server, as its administrator: its exit status, and what it says.
+    pub(crate) fn occ(&self, arguments: &[&str], stdin: &str) -> (i64, String) {
+        let command = json!({"arguments": arguments, "stdin": stdin});
+        let ended = self.steer(reqwest::Method::POST, "occ", Some(&command));
+        let output = ended["output"].as_str().unwrap_or_default().to_owned();
+        (ended["status"].as_i64().unwrap_or(-1), output)
+    }
+
+    /// A program that passes its arguments and its input on to the server's `occ`. None of them needs to be quoted.
+    pub(crate) fn occ_program(&self) -> String {
+        let port = self.url.port().unwrap_or_default();
+        let script = format!(
+            r#"#!/bin/bash
+printf -v words '"%s",' "$@"
+body="{{\"arguments\":[${{words%,}}],\"stdin\":\"$(cat)\"}}"
+exec 3<>/dev/tcp/127.0.0.1/{port}
+printf 'POST /__emulator/occ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' "${{#body}}" "$body" >&3
+answer=$(cat <&3)
+printf '%b' "$(expr "$answer" : '.*"output":"\([^"]*\)')"
+exit "$(expr "$answer" : '.*"status":\([0-9]*\)')"
+"#
+        );
+        let path = self.write("occ", &script);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
     /// What the server lists for an account, secrets included.
     pub(crate) fn listing(&self, account: &str) -> Vec<Value> {
         let path = "ocs/v2.php/apps/files_sharing/api/v1/shares?reshares=true&format=json";
@@ -353,6 +385,16 @@ impl Program {
         command
     }
 
+    /// Starts it, to be watched while it runs.
+    pub(crate) fn start(&self) -> Running {
+        let mut command = self.command();
+        command
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        Running::of(command.spawn().unwrap(), self.arguments.join(" "))
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(&self) -> Ran {
         let output = assert_cmd::Command::from_std(self.command())
@@ -360,6 +402,63 @@ impl Program {
             .output()
             .unwrap();
         Ran::of(&output, self.arguments.join(" "))
+    }
+}
+
+/// The program while it runs.
+pub(crate) struct Running {
+    child: std::process::Child,
+    lines: std::sync::mpsc::Receiver<String>,
+    said: String,
+    arguments: String,
+}
+
+impl Running {
+    fn of(mut child: std::process::Child, arguments: String) -> Self {
+        let errors = std::io::BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in std::io::BufRead::lines(errors).map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            lines,
+            said: String::new(),
+            arguments,
+        }
+    }
+
+    /// What it says on standard error, up to and with the line that holds this.
+    pub(crate) fn until(&mut self, part: &str) -> String {
+        let from = self.said.len();
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("`{part}` was not said: {}", self.said));
+            self.said.push_str(&line);
+            self.said.push('\n');
+            if line.contains(part) {
+                return self.said[from..].to_owned();
+            }
+        }
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let killed = std::process::Command::new("kill").args(["-INT", &id]).status();
+        assert!(killed.unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(self) -> Ran {
+        let output = self.child.wait_with_output().unwrap();
+        let mut ran = Ran::of(&output, self.arguments);
+        ran.err = self.said + &self.lines.iter().map(|line| line + "\n").collect::<String>();
+        ran
     }
 }
 

@@ -7,11 +7,17 @@ mod commands;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
+mod enrolment;
+#[cfg(test)]
+mod examination;
+#[cfg(test)]
 mod exits;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod listed;
+#[cfg(test)]
+mod login;
 #[cfg(test)]
 mod names;
 #[cfg(test)]

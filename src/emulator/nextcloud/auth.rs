@@ -62,7 +62,10 @@ impl Nextcloud {
         }
         let id = self.account_named(name);
         let found = id.and_then(|id| self.accounts.get_mut(&id));
-        let Some(account) = found.filter(|account| account.proves(secret)) else {
+        // An app password that was granted signs in with the name under which it was, in any case.
+        let granted = self.login_names.get(secret);
+        let named = granted.is_none_or(|known| known.eq_ignore_ascii_case(name));
+        let Some(account) = found.filter(|account| named && account.proves(secret)) else {
             self.guard.logins.push(now);
             return Err(Refused::Wrong);
         };

@@ -115,10 +115,12 @@ fn choose(server: &Nextcloud, flow: &str) -> Answer {
 }
 
 impl Nextcloud {
-    /// Grants a flow (named by its page's token or address, or by its polling token) to an account.
+    /// Grants a flow (named by its page's token or address, or by its polling token) to an account, which signs in
+    /// with its id or its address.
     pub(crate) fn grant(&mut self, flow: &str, account: &str) -> Result<(), String> {
         let flow = flow.rsplit('/').next().unwrap_or_default();
         let count = self.flows.begun;
+        let id = self.account_named(account).unwrap_or_default();
         let found = self
             .flows
             .open
@@ -127,11 +129,12 @@ impl Nextcloud {
         let Some((_, open)) = found else {
             return Err("no login is waiting under this name".into());
         };
-        let Some(known) = self.accounts.get_mut(account).filter(|known| known.enabled) else {
+        let Some(known) = self.accounts.get_mut(&id).filter(|known| known.enabled) else {
             return Err(format!("no enabled account `{account}`"));
         };
         let password = token(&format!("app password {account} {count}"), 72);
         known.app_passwords.push(password.clone());
+        self.login_names.insert(password.clone(), account.to_owned());
         open.granted = Some((account.to_owned(), password));
         Ok(())
     }

@@ -19,6 +19,7 @@ mod groups;
 mod listing;
 mod login;
 mod messages;
+pub(crate) mod occ;
 mod ocs;
 mod public;
 mod rules;
@@ -64,6 +65,12 @@ pub(crate) struct Nextcloud {
     shares: Shares,
     guard: Guard,
     flows: Flows,
+    /// The names that granted app passwords sign in with, by password.
+    login_names: HashMap<String, String>,
+    /// Where manually installed apps are looked for, by name.
+    daemons: BTreeMap<String, occ::Daemon>,
+    /// Where registered apps answer, by their ids.
+    places: BTreeMap<String, occ::Place>,
     /// When each account created shares, for the rate limit.
     created: HashMap<String, Vec<i64>>,
 }

@@ -161,6 +161,19 @@ fn route(server: &mut Nextcloud, call: &Call<'_>) -> Outcome {
         ("GET", ["apps", "app_api", "ex-app", "state"]) => server::app_state(server, call),
         ("GET", ["apps", "app_api", "api", "v1", "users"]) => server::app_users(server, call),
         ("GET", ["apps", "serverinfo", "api", "v1", "info"]) => server::statistics(server, call),
+        (
+            "GET",
+            [
+                "apps",
+                "provisioning_api",
+                "api",
+                "v1",
+                "config",
+                "apps",
+                app,
+                key,
+            ],
+        ) => server::app_setting(server, call, app, key),
         ("GET", ["apps", "circles", rest @ ..]) => teams::route(server, call, rest),
         ("GET", ["apps", "activity", "api", "v2", "activity", rest @ ..]) => {
             activity::route(server, call, rest)

@@ -54,6 +54,17 @@ pub(crate) fn app_users(server: &Nextcloud, call: &Call<'_>) -> Outcome {
     Ok(Found::Data(texts(server.accounts.keys().map(String::as_str))))
 }
 
+/// `GET /apps/provisioning_api/api/v1/config/apps/APP/KEY`: an app's setting; what was never set is empty.
+pub(crate) fn app_setting(server: &Nextcloud, call: &Call<'_>, app: &str, key: &str) -> Outcome {
+    let account = call.account()?;
+    if !server.is_admin(&account) {
+        return Err(Refusal::new(403, "Logged in account must be an admin"));
+    }
+    let set = (app, key) == ("files_sharing", "hide_disabled_user_shares")
+        && server.settings.hide_disabled_user_shares;
+    Ok(Found::Data(map([("data", if set { "yes" } else { "" }.into())])))
+}
+
 /// `DELETE /core/apppassword`: the app password in use is forgotten.
 pub(crate) fn forget_app_password(server: &mut Nextcloud, call: &Call<'_>) -> Outcome {
     let account = call.account()?;

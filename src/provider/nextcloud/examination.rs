@@ -24,6 +24,9 @@ const APART: i64 = 300;
 /// Requests of a scan that do not grow with the accounts: credential, settings, statistics twice, lists.
 const CONSTANT: u64 = 7;
 
+/// What it costs where the source cannot be asked.
+const NOTHING: &str = "nothing can be read";
+
 #[derive(Deserialize)]
 struct Status {
     installed: bool,
@@ -75,7 +78,7 @@ impl Nextcloud {
         let data = match self.capabilities().await {
             Ok(data) => data,
             Err(error) => {
-                checks.push(failed("settings", &error));
+                checks.push(failed("settings", &error).costs(NOTHING));
                 return None;
             }
         };
@@ -111,8 +114,7 @@ impl Nextcloud {
     }
 
     fn network(&self, answer: &Answer) -> Check {
-        let fail =
-            |found: String| Check::new("network", Standing::Failed, found).costs("nothing can be read");
+        let fail = |found: String| Check::new("network", Standing::Failed, found).costs(NOTHING);
         let Ok(status) = serde_json::from_slice::<Status>(&answer.body) else {
             return fail("something answers, and it is no Nextcloud".to_owned())
                 .step("set the source's `url` to the address under which Nextcloud's own pages are")
@@ -173,7 +175,7 @@ impl Nextcloud {
                     }
                 }
                 Err(error) => {
-                    checks.push(failed("credential", &error));
+                    checks.push(failed("credential", &error).costs(NOTHING));
                     return None;
                 }
             }
@@ -196,7 +198,7 @@ impl Nextcloud {
     }
 
     fn refused_app(&self, error: &ReadError) -> Check {
-        let check = failed("credential", error);
+        let check = failed("credential", error).costs(NOTHING);
         let source = &self.setup.source;
         let Credential::AppApi { app_id, .. } = &self.setup.credential else {
             return check;
@@ -465,7 +467,10 @@ impl Nextcloud {
 
     /// The least and the most requests of a scan: a listing an account, labels of what is open wide.
     fn requests(&self, accounts: u64, listed: u64, shares: Option<u64>) -> (u64, u64) {
-        let least = CONSTANT + accounts + accounts / 500;
+        let least = match self.admin() {
+            Some(_) => CONSTANT + accounts + accounts / 500,
+            None => 1 + 2 * accounts,
+        };
         // Which shares are open wide is not known beforehand; without counts there may be some in each account.
         let shares = shares.unwrap_or(accounts.saturating_mul(10));
         let tags = u64::try_from(self.setup.classes.tags().count()).unwrap_or(u64::MAX);
@@ -502,7 +507,7 @@ fn time(answer: &Answer, here: Timestamp) -> Option<Check> {
 }
 
 fn unreachable(error: &ReadError) -> Check {
-    let check = failed("network", error);
+    let check = failed("network", error).costs(NOTHING);
     match error {
         ReadError::Service {
             code: ProblemCode::TlsFailed,
@@ -549,7 +554,7 @@ fn no_statistics(error: &ReadError) -> Check {
 }
 
 fn failed(about: &'static str, error: &ReadError) -> Check {
-    Check::new(about, Standing::Failed, error.to_string()).costs("nothing can be read")
+    Check::new(about, Standing::Failed, error.to_string())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use sharewarden::emulator::{Emulator, Options, World};
 type Failure = Box<dyn Error>;
 
 /// Recordings that the emulator does not answer, each with the reason.
-const NOT_COVERED: [(&str, &str); 8] = [
+const NOT_COVERED: [(&str, &str); 9] = [
     (
         "g51_oauth2_token.json",
         "OAuth2 needs one consent per account: no way to audit all, so not emulated",
@@ -29,6 +29,10 @@ const NOT_COVERED: [(&str, &str); 8] = [
     (
         "k02_calendars_propfind_publish_url.xml",
         "calendars are not emulated",
+    ),
+    (
+        "exapp_calls.json",
+        "calls that the server makes: compared in `the_calls_to_an_external_app_are_alike`",
     ),
     (
         "occ_app_api_app_list.txt",
@@ -147,6 +151,100 @@ async fn every_recording_is_answered_alike() -> Result<(), Failure> {
         "NOT_COVERED lists exactly the recordings that are left out"
     );
     Ok(())
+}
+
+/// Registers and removes the recorded app, with a listener of the test's own, and compares what the listener is asked.
+#[tokio::test]
+async fn the_calls_to_an_external_app_are_alike() -> Result<(), Failure> {
+    let recorded: Value = serde_json::from_slice(&std::fs::read(folder().join("exapp_calls.json"))?)?;
+    let recorded = recorded["calls"].as_array().ok_or("the recording lists calls")?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let listening = tokio::spawn(listen(listener, recorded.len()));
+    let emulator = Emulator::start(World::demo(), Options::default()).await?;
+    let client = reqwest::Client::new();
+    let occ = async |arguments: &[&str], stdin: &str| {
+        let command = json!({"arguments": arguments, "stdin": stdin});
+        let url = emulator.nextcloud_url().join("__emulator/occ")?;
+        let ended: Value = client.post(url).json(&command).send().await?.json().await?;
+        Ok::<Value, Failure>(ended["status"].clone())
+    };
+    let daemon = [
+        "app_api:daemon:register",
+        "trial",
+        "trial",
+        "manual-install",
+        "http",
+        "127.0.0.1",
+        "http://127.0.0.1",
+    ];
+    assert_eq!(occ(&daemon, "").await?, 0);
+    let info = format!(
+        "<info><id>trial</id><name>trial</name><version>1.0.0</version><secret>s3cr&amp;t/abc</secret>\
+         <port>{port}</port></info>"
+    );
+    let register = [
+        "app_api:app:register",
+        "trial",
+        "trial",
+        "--wait-finish",
+        "--info-xml",
+        "php://stdin",
+    ];
+    assert_eq!(occ(&register, &info).await?, 0);
+    assert_eq!(occ(&["app_api:app:unregister", "trial"], "").await?, 0);
+    let sent = listening.await??;
+    for (recorded, (line, headers)) in recorded.iter().zip(&sent) {
+        let (method, path) = (recorded["method"].as_str(), recorded["path"].as_str());
+        assert_eq!(
+            line.split(' ').take(2).collect::<Vec<_>>(),
+            [method.unwrap_or_default(), path.unwrap_or_default()]
+        );
+        // The recording went from a command run in English, and asked for packed answers.
+        let told = recorded["headers"].as_object().cloned().unwrap_or_default();
+        let left_out = ["host", "accept-encoding", "accept-language", "connection"];
+        let expected: BTreeMap<String, String> = told
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap_or_default().to_owned()))
+            .filter(|(name, _)| !left_out.contains(&name.as_str()))
+            .collect();
+        let mut headers = headers.clone();
+        headers.retain(|name, _| !left_out.contains(&name.as_str()));
+        assert_eq!(headers, expected, "{line}");
+    }
+    Ok(())
+}
+
+type Heard = (String, BTreeMap<String, String>);
+
+/// Answers as an external app so many times; what it heard.
+async fn listen(listener: tokio::net::TcpListener, times: usize) -> Result<Vec<Heard>, std::io::Error> {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let mut heard = Vec::new();
+    while heard.len() < times {
+        let (stream, _) = listener.accept().await?;
+        let (read, mut write) = stream.into_split();
+        let mut lines = BufReader::new(read).lines();
+        let first = lines.next_line().await?.unwrap_or_default();
+        let mut headers = BTreeMap::new();
+        while let Some(line) = lines.next_line().await?.filter(|line| !line.is_empty()) {
+            if let Some((name, value)) = line.split_once(": ") {
+                headers.insert(name.to_lowercase(), value.to_owned());
+            }
+        }
+        let (status, body) = match first.split(['?', ' ']).nth(1) {
+            Some("/heartbeat") => ("200 OK", "{\"status\":\"ok\"}"),
+            Some("/enabled") => ("200 OK", "{\"error\":\"\"}"),
+            _ => ("404 Not Found", "{}"),
+        };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        write.write_all(answer.as_bytes()).await?;
+        heard.push((first, headers));
+    }
+    Ok(heard)
 }
 
 fn root() -> PathBuf {

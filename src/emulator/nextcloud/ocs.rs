@@ -158,6 +158,7 @@ fn route(server: &mut Nextcloud, call: &Call<'_>) -> Outcome {
         ("GET", ["cloud", "user"]) => users::own(server, call),
         ("GET", ["cloud", "users", rest @ ..]) => users::route(server, call, rest),
         ("GET", ["cloud", "groups", rest @ ..]) => groups::route(server, call, rest),
+        (_, ["apps", "app_api", ..]) if !server.has_app("app_api") => Err(Refusal::route()),
         ("GET", ["apps", "app_api", "ex-app", "state"]) => server::app_state(server, call),
         ("GET", ["apps", "app_api", "api", "v1", "users"]) => server::app_users(server, call),
         ("GET", ["apps", "serverinfo", "api", "v1", "info"]) => server::statistics(server, call),

@@ -241,6 +241,37 @@ mod tests {
     }
 
     #[test]
+    fn recorded_calls_are_understood() {
+        let recorded = include_str!("../../../fixtures/wire/nextcloud/exapp_calls.json");
+        let recorded: serde_json::Value = serde_json::from_str(recorded).unwrap();
+        let registration = Registration {
+            app_id: "trial".to_owned(),
+            secret: SecretString::from("s3cr&t/abc".to_owned()),
+        };
+        let judged = recorded["calls"].as_array().unwrap().iter().map(|call| {
+            let headers = call["headers"].as_object().unwrap().iter().map(|(name, value)| {
+                let name: axum::http::HeaderName = name.to_lowercase().parse().unwrap();
+                (name, value.as_str().unwrap().parse().unwrap())
+            });
+            let method = call["method"].as_str().unwrap().parse().unwrap();
+            registration.judge(
+                &method,
+                &call["path"].as_str().unwrap().parse().unwrap(),
+                &headers.collect(),
+            )
+        });
+        let judged: Vec<_> = judged.map(Option::unwrap).collect();
+        let expected = [
+            Call::Heartbeat,
+            Call::Init,
+            Call::Heartbeat,
+            Call::Enabled,
+            Call::Disabled,
+        ];
+        assert_eq!(judged, expected);
+    }
+
+    #[test]
     fn no_debug_shows_the_secret() {
         assert!(!format!("{:?}", registration()).contains("s3cr"));
     }

@@ -75,6 +75,15 @@ impl Nextcloud {
             return None;
         }
         let own = self.credential(checks).await?;
+        if let Some(admin) = self.admin() {
+            // Before settings are asked for in its name.
+            let rights = self.admin_check(admin).await;
+            let usable = rights.standing != Standing::Failed;
+            checks.push(rights);
+            if !usable {
+                return None;
+            }
+        }
         let data = match self.capabilities().await {
             Ok(data) => data,
             Err(error) => {
@@ -96,7 +105,7 @@ impl Nextcloud {
                 );
                 Some(self.requests(own, own, None))
             }
-            Some(admin) => self.rights(admin, checks).await,
+            Some(admin) => self.accounts(admin, checks).await,
         }
     }
 
@@ -306,9 +315,8 @@ impl Nextcloud {
         Some(check)
     }
 
-    /// What the account that asks for the list of accounts may see; the least and the most requests of a scan.
-    async fn rights(&self, admin: &str, checks: &mut Vec<Check>) -> Option<(u64, u64)> {
-        checks.push(self.admin_check(admin).await);
+    /// Which accounts there are, and what vouches for a scan of them; the least and the most requests of one.
+    async fn accounts(&self, admin: &str, checks: &mut Vec<Check>) -> Option<(u64, u64)> {
         let ids = match people::ids(&self.ocs).await {
             Ok(ids) => ids,
             Err(error) => {

@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("policy", &["model"]),
     ("report", &["model"]),
+    ("notify", &["model"]),
     ("http", &["model"]),
     ("provider", &["http", "model"]),
     ("config", &["model", "policy"]),
@@ -26,7 +27,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "config", "emulator", "http", "model", "policy", "provider", "report", "run", "store",
+            "config", "emulator", "http", "model", "notify", "policy", "provider", "report", "run", "store",
         ],
     ),
 ];
@@ -36,7 +37,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("reqwest", &["http"]),
     ("governor", &["http"]),
     ("rusqlite", &["store"]),
-    ("axum", &["emulator"]),
+    // The emulators serve, and an adapter answers a server that registers the auditor.
+    ("axum", &["emulator", "provider"]),
+    ("lettre", &["notify"]),
     ("annotate_snippets", &["config"]),
     ("clap", &["cli"]),
     ("std::env::var", &["config"]),

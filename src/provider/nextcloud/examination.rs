@@ -418,26 +418,8 @@ impl Nextcloud {
     async fn dead_links_check(&self, admin: &str) -> Option<Check> {
         const ABOUT: &str = "disabled links";
         let stated = self.setup.disabled_links_dead;
-        let path = [
-            "apps",
-            "provisioning_api",
-            "api",
-            "v1",
-            "config",
-            "apps",
-            "files_sharing",
-            "hide_disabled_user_shares",
-        ];
-        let request = self
-            .ocs
-            .ocs(&path, &[])
-            .and_then(|request| self.ocs.signed(request, admin))
-            .ok()?;
-        let set = match self.ocs.data::<Value>(&request).await {
-            Ok(data) => data
-                .get("data")
-                .and_then(Value::as_str)
-                .map(|value| value == "yes")?,
+        let set = match self.links_die(admin).await {
+            Ok(set) => set?,
             Err(_) if !stated => return None,
             Err(error) => {
                 return Some(failed(ABOUT, &error).costs("what the operator stated is not confirmed"));

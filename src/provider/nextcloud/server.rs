@@ -29,6 +29,28 @@ impl Nextcloud {
         Ok(facts)
     }
 
+    /// Whether links die with their account, as an administrator may ask; `None` where the answer is none.
+    pub(super) async fn links_die(&self, admin: &str) -> Result<Option<bool>, ReadError> {
+        let app = [
+            "apps",
+            "provisioning_api",
+            "api",
+            "v1",
+            "config",
+            "apps",
+            "files_sharing",
+        ];
+        let path = [app.as_slice(), &["hide_disabled_user_shares"]].concat();
+        let data: Value = self
+            .ocs
+            .data(&self.ocs.signed(self.ocs.ocs(&path, &[])?, admin)?)
+            .await?;
+        Ok(data
+            .get("data")
+            .and_then(Value::as_str)
+            .map(|value| value == "yes"))
+    }
+
     /// What the server says of itself to somebody who is signed in.
     pub(super) async fn capabilities(&self) -> Result<Value, ReadError> {
         loop {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::sources::{self, Making, Memory};
 use super::terminal::Output;
 use super::{Exit, Global, clock, unwritten};
-use crate::config::{NextcloudAuth, NextcloudSettings, Settings, SourceDetails, SourceSettings};
+use crate::config::{Diagnostic, NextcloudAuth, NextcloudSettings, Settings, SourceDetails, SourceSettings};
 use crate::model::{Check, Standing};
 use crate::notify;
 use crate::provider::{Access as _, Load};
@@ -82,11 +82,7 @@ async fn examine(making: &Making<'_>, source: &SourceSettings) -> Section {
                 .diagnostics()
                 .iter()
                 .map(|wrong| {
-                    let check = Check::new("configuration", Standing::Failed, wrong.message());
-                    let check = wrong
-                        .remedies()
-                        .iter()
-                        .fold(check, |check, step| check.step(step));
+                    let check = wrong_check("configuration", wrong);
                     let enrolled = matches!(
                         &source.kind,
                         SourceDetails::Nextcloud(it) if matches!(it.auth, NextcloudAuth::AppApi { .. })
@@ -115,6 +111,13 @@ async fn examine(making: &Making<'_>, source: &SourceSettings) -> Section {
             )],
         },
     }
+}
+
+/// What is wrong with a configuration, as a thing that was examined.
+pub(super) fn wrong_check(about: &'static str, wrong: &Diagnostic) -> Check {
+    let mut check = Check::new(about, Standing::Failed, wrong.message());
+    check.steps.extend_from_slice(wrong.remedies());
+    check
 }
 
 async fn nextcloud(making: &Making<'_>, source: &SourceSettings, settings: &NextcloudSettings) -> Vec<Check> {

@@ -4,30 +4,24 @@
 //! it stands on no command line. Nextcloud's calls during registration are answered here.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 
+mod occ;
+mod secret;
+
+use self::secret::Found;
 use super::sources::{self, Making, Memory};
 use super::terminal::say;
 use super::{Exit, Global, doctor};
-use crate::config::{
-    NextcloudAuth, NextcloudSettings, SecretRef, SourceDetails, SourceSettings, write_private,
-};
+use crate::config::{NextcloudAuth, NextcloudSettings, SecretRef, SourceDetails, SourceSettings};
 use crate::provider::nextcloud::enrolment::{Call, Listener, Registration};
-use crate::report::text::visible;
 
 /// How long Nextcloud is waited for; it tries for ten minutes itself, and a person may have to be called.
 const PATIENCE: Duration = Duration::from_mins(30);
-/// How long `occ` may take after Nextcloud called.
-const OCC_TIME: Duration = Duration::from_mins(11);
-/// The least length of a secret that is worth every account.
-const SHORTEST: usize = 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -76,9 +70,9 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let Some(source) = chosen.first() else {
         return Ok(Exit::Done);
     };
-    let (settings, app_id, secret) = app_api(source)?;
+    let (settings, app_id, reference) = app_api(source)?;
     let host = reached_at(&arguments)?;
-    let (secret_found, registration) = registration(global, app_id, secret, arguments.rotate)?;
+    let (found, registration) = secret::registration(global, app_id, reference, arguments.rotate)?;
     let listener = Listener::open(arguments.listen, registration.clone())
         .await
         .map_err(|error| {
@@ -99,14 +93,12 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         source,
         settings,
         registration,
-        secret,
+        secret: reference,
         host,
         port: listener.address().port(),
         rotate: arguments.rotate,
     };
-    let exit = enrolment
-        .run(&making, listener, secret_found, &arguments.occ)
-        .await;
+    let exit = enrolment.run(&making, listener, found, &arguments.occ).await;
     watch.abort();
     if cancel.is_cancelled() {
         Err(Exit::Interrupted)
@@ -115,22 +107,13 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     }
 }
 
-/// Whether the secret was there before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Found {
-    /// It may be registered already.
-    Before,
-    /// It was chosen now.
-    New,
-}
-
 impl Enrolment<'_> {
     async fn run(
         &self,
         making: &Making<'_>,
         mut listener: Listener,
         found: Found,
-        occ: &[String],
+        command: &[String],
     ) -> Result<Exit, Exit> {
         let name = &self.source.name;
         // A secret that was chosen now cannot be registered: asking would only count as a wrong one.
@@ -141,11 +124,11 @@ impl Enrolment<'_> {
             ));
             return self.conclude(making).await;
         }
-        if occ.is_empty() {
+        if command.is_empty() {
             say(&self.instructions());
             self.wait(making, &mut listener).await?;
         } else {
-            let registered = self.register(occ);
+            let registered = self.register(command);
             tokio::pin!(registered);
             loop {
                 tokio::select! {
@@ -187,20 +170,20 @@ impl Enrolment<'_> {
     }
 
     /// Runs the commands that register the auditor.
-    async fn register(&self, occ: &[String]) -> Result<(), Exit> {
+    async fn register(&self, command: &[String]) -> Result<(), Exit> {
         let app = self.registration.app_id.as_str();
         if self.rotate {
             // There may be nothing to remove.
-            run_occ(occ, &["app_api:app:unregister", app, "--force"], None).await?;
-            run_occ(occ, &["app_api:daemon:unregister", app], None).await?;
+            occ::run(command, &["app_api:app:unregister", app, "--force"], None).await?;
+            occ::run(command, &["app_api:daemon:unregister", app], None).await?;
         }
-        if run_occ(occ, &self.daemon(), None).await? != Some(0) {
+        if occ::run(command, &self.daemon(), None).await? != Some(0) {
             return Err(not_registered(
                 "Nextcloud's AppAPI did not take the address of this machine",
             ));
         }
         let info = self.registration.info(self.port);
-        match run_occ(occ, &self.registering(), Some(&info)).await? {
+        match occ::run(command, &self.registering(), Some(&info)).await? {
             Some(0) => Ok(()),
             Some(3) => Err(not_registered(&format!(
                 "an app with the id `{app}` is registered already, with another secret: run `enroll` with --rotate"
@@ -249,7 +232,7 @@ impl Enrolment<'_> {
         .info(self.port);
         let secret = self.secret.path().map_or_else(
             || "\"$SECRET\"".to_owned(),
-            |path| format!("\"$(cat {})\"", quoted(&path.to_string_lossy())),
+            |path| format!("\"$(cat {})\"", occ::quoted(&path.to_string_lossy())),
         );
         let mut lines = vec![
             "Run these as the user that runs Nextcloud, in its folder (often by `sudo -u www-data`), while this waits:"
@@ -363,135 +346,7 @@ fn reached_at(arguments: &Arguments) -> Result<String, Exit> {
     }
 }
 
-/// The secret that is there, or a new one where there is none or a new one is asked for.
-fn registration(
-    global: &Global,
-    app_id: &str,
-    reference: &SecretRef,
-    rotate: bool,
-) -> Result<(Found, Registration), Exit> {
-    let missing = reference.path().filter(|path| {
-        rotate
-            || std::fs::symlink_metadata(path)
-                .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-    });
-    let (found, secret) = match missing {
-        Some(path) => (Found::New, choose_secret(path)?),
-        None if rotate => {
-            return Err(sources::wrong(
-                &format!("a new secret cannot be written into {reference}"),
-                "put a new one there yourself and run `enroll` without --rotate after `occ app_api:app:unregister`, or \
-                 refer to a file",
-            ));
-        }
-        None => {
-            let secret = reference.resolve().map_err(|wrong| global.wrong(&wrong.into()))?;
-            (Found::Before, secret)
-        }
-    };
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
-    let text = secret.expose_secret();
-    if text.len() < SHORTEST || !text.bytes().all(plain) {
-        return Err(sources::wrong(
-            &format!(
-                "the secret in {reference} is no good one: it is worth every account, so it has {SHORTEST} characters at \
-                 least, and none of blanks, quotes, `<`, `>` and `&`"
-            ),
-            "remove it and let `enroll` choose one, or run it with --rotate",
-        ));
-    }
-    let registration = Registration {
-        app_id: app_id.to_owned(),
-        secret,
-    };
-    Ok((found, registration))
-}
-
-/// Chooses a secret of 256 bits and writes it where the configuration reads it.
-fn choose_secret(path: &Path) -> Result<SecretString, Exit> {
-    let failed = |error: &dyn std::fmt::Display| {
-        sources::wrong(
-            &format!("a secret cannot be written to {}: {error}", path.display()),
-            "run `enroll` as an account that may write there, or refer to another file",
-        )
-    };
-    let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;
-    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    write_private(path, format!("{secret}\n").as_bytes()).map_err(|error| failed(&error))?;
-    say(&format!(
-        "A secret was chosen and written to {}, for its owner only.",
-        path.display()
-    ));
-    Ok(SecretString::from(secret))
-}
-
-/// Runs `occ` and shows what it says; its exit status, where it has one.
-async fn run_occ(
-    occ: &[String],
-    arguments: &[&str],
-    input: Option<&SecretString>,
-) -> Result<Option<i32>, Exit> {
-    let Some((program, before)) = occ.split_first() else {
-        return Ok(None);
-    };
-    say(&format!("> occ {}", arguments.join(" ")));
-    let failed = |error: &dyn std::fmt::Display| {
-        say(&format!(
-            "error: `{}` cannot be run: {error}",
-            program.escape_debug()
-        ));
-        Exit::NotKept
-    };
-    let mut child = tokio::process::Command::new(program)
-        .args(before)
-        .args(arguments)
-        .stdin(if input.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| failed(&error))?;
-    if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
-        // Whoever does not read it says why on its own.
-        let _ = pipe.write_all(input.expose_secret().as_bytes()).await;
-    }
-    let output = tokio::time::timeout(OCC_TIME, child.wait_with_output())
-        .await
-        .map_err(|_elapsed| {
-            failed(&format!(
-                "it did not end within {} minutes",
-                OCC_TIME.as_secs() / 60
-            ))
-        })?
-        .map_err(|error| failed(&error))?;
-    for text in [&output.stdout, &output.stderr] {
-        for line in String::from_utf8_lossy(text)
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .take(50)
-        {
-            say(&format!("  {}", visible(line)));
-        }
-    }
-    Ok(output.status.code())
-}
-
 fn not_registered(why: &str) -> Exit {
     say(&format!("error: the auditor is not registered: {why}"));
     Exit::NotKept
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
-    if !word.is_empty() && word.bytes().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }

@@ -1,5 +1,6 @@
 //! Makes of the mail settings what sends letters.
 
+use super::doctor;
 use crate::config::{MailMode, MailSettings, Tls, Transport};
 use crate::model::{Check, Standing};
 use crate::notify::{Login, Outgoing, Protection, Server};
@@ -37,13 +38,10 @@ pub(super) fn outgoing(settings: &MailSettings) -> Result<Outgoing, Check> {
                 None => None,
                 Some(login) => Some(Login {
                     user: login.user.clone(),
-                    password: login.password.resolve().map_err(|wrong| {
-                        let check = Check::new(ABOUT, Standing::Failed, wrong.message());
-                        wrong
-                            .remedies()
-                            .iter()
-                            .fold(check, |check, step| check.step(step))
-                    })?,
+                    password: login
+                        .password
+                        .resolve()
+                        .map_err(|wrong| doctor::wrong_check(ABOUT, &wrong))?,
                 }),
             };
             Ok(Outgoing::Smtp(Server {

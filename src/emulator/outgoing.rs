@@ -29,7 +29,7 @@ pub(super) async fn occ(shared: &Shared, request: &Request) -> Answer {
             }
             Step::Call(call) => {
                 let answered = call_app(&call).await;
-                step = shared.lock().nextcloud.occ_goes_on(call, answered);
+                step = shared.lock().nextcloud.occ_goes_on(&call, answered);
             }
         }
     }

@@ -187,7 +187,7 @@ impl Nextcloud {
         let place = self.places.get(id).cloned();
         let daemon = place.as_ref().and_then(|place| self.daemons.get(&place.daemon));
         let (Some(place), Some(daemon), true) = (&place, daemon, was_enabled) else {
-            return self.forget(id, String::new());
+            return self.forget(id, "");
         };
         Step::Call(Call {
             app,
@@ -199,14 +199,14 @@ impl Nextcloud {
         })
     }
 
-    fn forget(&mut self, id: &str, said: String) -> Step {
+    fn forget(&mut self, id: &str, said: &str) -> Step {
         self.ex_apps.remove(id);
         self.places.remove(id);
         done(0, format!("{said}ExApp {id} successfully unregistered.\n"))
     }
 
     /// Goes on after a call was answered with a status, or by nobody.
-    pub(crate) fn occ_goes_on(&mut self, call: Call, answered: Option<u16>) -> Step {
+    pub(crate) fn occ_goes_on(&mut self, call: &Call, answered: Option<u16>) -> Step {
         let id = call.app.id.clone();
         let good = answered == Some(200);
         let next = |to, said, task| {
@@ -224,7 +224,7 @@ impl Nextcloud {
                 } else {
                     format!("Error during disabling {id} ExApp.\n")
                 };
-                self.forget(&id, said)
+                self.forget(&id, &said)
             }
             (Task::Unregister { .. }, _) => done(1, format!("Error during disabling {id} ExApp.\n")),
             (_, Target::Heartbeat) if !good => done(

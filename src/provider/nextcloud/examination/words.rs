@@ -1,0 +1,179 @@
+//! What each thing that was examined is called, costs and wants done. Pure.
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use serde_json::Value;
+
+use super::super::settings;
+use crate::http::Answer;
+use crate::model::{Check, ProblemCode, Standing};
+use crate::provider::ReadError;
+
+/// How far apart two clocks may be without a word, in seconds.
+const CLOSE: i64 = 60;
+/// How far apart they may be before changes are refused, in seconds.
+const APART: i64 = 300;
+/// What it costs where the source cannot be asked.
+pub(super) const NOTHING: &str = "nothing can be read";
+
+/// What the settings say about the audit.
+pub(super) fn settings_checks(data: &Value) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let flag = |path: &str| {
+        data.pointer(&format!("/capabilities/{path}"))
+            .and_then(Value::as_bool)
+    };
+    checks.push(if settings::sharing_is_off(data) {
+        Check::new("settings", Standing::Failed, "sharing is switched off: the server lists no shares")
+            .costs("what was shared before may still be open, and cannot be seen")
+            .step("`php occ config:app:set core shareapi_enabled --value yes`, or accept it as a `[[gap]]` with the \
+                   code `sharing-disabled`")
+    } else if flag("files_sharing/api_enabled").is_none() {
+        Check::new("settings", Standing::Failed, "the server does not tell of file sharing: the app may be disabled")
+            .costs("no share can be read")
+            .step("`php occ app:enable files_sharing`")
+    } else if flag("files_sharing/public/enabled") == Some(false) {
+        Check::good("settings", "shares are listed; links are switched off, and those made before are still told")
+    } else {
+        Check::good("settings", "shares are listed")
+    });
+    let delay = data
+        .pointer("/capabilities/bruteforce/delay")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    if delay > 0 {
+        checks.push(
+            Check::new(
+                "address",
+                Standing::Limited,
+                format!("the server remembers failed sign-ins from this address (a delay of {delay} ms)"),
+            )
+            .costs("about a dozen within half an hour block it, and every scan with it")
+            .step("find out who signs in from here with a wrong password; `php occ security:bruteforce:reset ADDRESS`")
+            .step("or allow the address: Nextcloud's app `Brute-force settings`"),
+        );
+    }
+    checks
+}
+
+/// Whether the two clocks agree, where the server tells the time.
+pub(super) fn time(answer: &Answer, here: Timestamp) -> Option<Check> {
+    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    let there = PARSER.parse_timestamp(answer.header("date")?.trim()).ok()?;
+    let apart = there.duration_since(here).as_secs();
+    let words = match apart {
+        0 => "this machine and the server agree".to_owned(),
+        late @ 1.. => format!("the server is {late} s ahead of this machine"),
+        early => format!("the server is {} s behind this machine", early.saturating_neg()),
+    };
+    let check = |standing| Check::new("clock", standing, words.as_str());
+    Some(match apart.abs() {
+        0..=CLOSE => check(Standing::Good),
+        apart if apart <= APART => check(Standing::Limited)
+            .costs("expiry dates are judged early or late")
+            .step("let both machines set their clocks by NTP"),
+        _ => check(Standing::Failed)
+            .costs("expiry dates are judged early or late, and changes are refused")
+            .step("let both machines set their clocks by NTP"),
+    })
+}
+
+pub(super) fn unreachable(error: &ReadError) -> Check {
+    let check = failed("network", error).costs(NOTHING);
+    match error {
+        ReadError::Service {
+            code: ProblemCode::TlsFailed,
+            ..
+        } => check
+            .step("if a private authority signed the server's certificate, name its PEM file as `ca_file`")
+            .step("if the certificate is for another name or has ended, correct it on the server"),
+        ReadError::Service {
+            code: ProblemCode::Redirected,
+            ..
+        } => check.step("set the source's `url` to where Nextcloud really is"),
+        _ => check
+            .step("check the source's `url`, the name server, the firewall and `proxy`")
+            .step("ask with another program from this machine: `curl -v URL/status.php`"),
+    }
+}
+
+pub(super) fn refused_passwords(refused: &[&str], untried: usize) -> Check {
+    let names: Vec<_> = refused
+        .iter()
+        .map(|name| format!("`{}`", name.escape_debug()))
+        .collect();
+    let more = match untried {
+        0 => String::new(),
+        more => format!("; {more} more were not tried, since a dozen wrong ones block the address"),
+    };
+    let words = format!(
+        "the app password is refused, or the account disabled: {}{more}",
+        names.join(", ")
+    );
+    Check::new("credential", Standing::Failed, words)
+        .costs("these accounts cannot be read")
+        .step("make a new app password as that person (Settings, Security) and put it where the configuration refers to")
+}
+
+pub(super) fn no_statistics(error: &ReadError) -> Check {
+    Check::new("control totals", Standing::Limited, format!("the server's own counts cannot be read: {error}"))
+        .costs("nothing vouches for the completeness of a scan")
+        .step("`php occ app:enable serverinfo`")
+        .step(
+            "where `admin` is no administrator: `php occ config:app:set serverinfo token --value TOKEN`, and refer to it \
+             by `statistics_token` in the source",
+        )
+}
+
+pub(super) fn failed(about: &'static str, error: &ReadError) -> Check {
+    Check::new(about, Standing::Failed, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::http::{HeaderMap, HeaderValue, StatusCode};
+    use crate::provider::Load;
+
+    fn told(date: &'static str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("date", HeaderValue::from_static(date));
+        Answer {
+            status: StatusCode::OK,
+            headers,
+            body: bytes::Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn clocks_may_differ_a_little() {
+        let here = "1994-11-06T08:49:37Z".parse().unwrap();
+        let standing = |date| time(&told(date), here).map(|check| check.standing);
+        let table = [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(Standing::Good)),
+            ("Sun, 06 Nov 1994 08:48:38 GMT", Some(Standing::Good)),
+            ("Sun, 06 Nov 1994 08:51:00 GMT", Some(Standing::Limited)),
+            ("Sun, 06 Nov 1994 08:46:00 GMT", Some(Standing::Limited)),
+            ("Sun, 06 Nov 1994 08:55:00 GMT", Some(Standing::Failed)),
+            ("Mon, 06 Nov 1995 08:49:37 GMT", Some(Standing::Failed)),
+            ("yesterday", None),
+        ];
+        for (date, expected) in table {
+            assert_eq!(standing(date), expected, "{date}");
+        }
+    }
+
+    #[test]
+    fn a_scans_length_is_bounded_by_rate_and_by_what_is_in_flight() {
+        let load = Load {
+            least: 0,
+            most: 0,
+            each: Duration::from_millis(400),
+        };
+        assert_eq!(load.time(1000, 10.0, 4), Duration::from_secs(100));
+        assert_eq!(load.time(1000, 1000.0, 4), Duration::from_secs(100));
+        assert_eq!(load.time(1000, 5.0, 400), Duration::from_secs(200));
+    }
+}

@@ -1,8 +1,9 @@
 //! A scan of a real Nextcloud, where one is at hand: `SHAREWARDEN_LIVE_NEXTCLOUD` names a configuration file for it.
 //!
-//! Only reads. The configuration's first source is a Nextcloud with `method = "app-api"`; every account is asked for
-//! its list of shares once more, by a small client of the test's own, and both have to tell the same. Nothing of the
-//! state is read or written.
+//! The configuration's first source is a Nextcloud with `method = "app-api"`; every account is asked for its list of
+//! shares once more, by a small client of the test's own, and both have to tell the same. Only reads; nothing of the
+//! state is read or written. Where `SHAREWARDEN_LIVE_OCC` says how to run that server's `occ` (words between blanks), an
+//! auditor of another id is enrolled from nothing, and removed.
 
 #[cfg(test)]
 mod live {
@@ -105,7 +106,29 @@ mod live {
             .collect()
     }
 
-    /// The program with the live configuration.
+    /// What a variable says; whoever runs the tests should know where one did nothing.
+    fn told(variable: &str, what: &str) -> Option<std::ffi::OsString> {
+        let value = std::env::var_os(variable);
+        if value.is_none() {
+            #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+            {
+                eprintln!("skipped: {variable} names no {what}");
+            }
+        }
+        value
+    }
+
+    fn config() -> Option<PathBuf> {
+        let config = told("SHAREWARDEN_LIVE_NEXTCLOUD", "configuration of a real server")?;
+        Some(std::path::absolute(PathBuf::from(config)).unwrap())
+    }
+
+    /// A scan with the live configuration.
+    fn scan(config: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+        sharewarden(config, &[&["--no-state", "-vv", "scan"], arguments].concat())
+    }
+
+    /// The program with a configuration.
     fn sharewarden(config: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
         let folder = tempfile::tempdir().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_sharewarden"))
@@ -113,7 +136,6 @@ mod live {
             .current_dir(folder.path())
             .arg("--config")
             .arg(config)
-            .args(["--no-state", "-vv", "scan"])
             .args(arguments)
             .output()
             .unwrap();
@@ -146,19 +168,9 @@ mod live {
 
     #[tokio::test]
     async fn a_real_server_is_reported_as_it_lists_its_shares() {
-        let Some(config) = std::env::var_os("SHAREWARDEN_LIVE_NEXTCLOUD").map(PathBuf::from) else {
-            #[expect(
-                clippy::print_stderr,
-                reason = "whoever runs the tests should know that this one did nothing"
-            )]
-            {
-                eprintln!("skipped: SHAREWARDEN_LIVE_NEXTCLOUD names no configuration of a real server");
-            }
-            return;
-        };
-        let config = std::path::absolute(config).unwrap();
+        let Some(config) = config() else { return };
         let server = Server::of(&config);
-        let (code, out, log) = sharewarden(&config, &["--format", "json", "--all-shares"]);
+        let (code, out, log) = scan(&config, &["--format", "json", "--all-shares"]);
         assert_eq!(code, Some(0), "{log}");
         let report: Value = serde_json::from_str(&out).unwrap();
         let source = &report["sources"][0];
@@ -222,14 +234,14 @@ mod live {
         secrets.insert(server.secret.clone());
         secrets.insert(STANDARD.encode(format!("{}:{}", server.admin, server.secret)));
         secrets.insert("$argon2".to_owned());
-        let (_, table, more) = sharewarden(&config, &[]);
+        let (_, table, more) = scan(&config, &[]);
         for text in [&out, &log, &table, &more] {
             for secret in &secrets {
                 assert!(!text.contains(secret.as_str()), "a secret is told");
             }
         }
         let alone = accounts.iter().find(|account| **account != server.admin).unwrap();
-        let (_, out, log) = sharewarden(&config, &["--user", alone, "--format", "json", "--all-shares"]);
+        let (_, out, log) = scan(&config, &["--user", alone, "--format", "json", "--all-shares"]);
         let narrow: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {log}"));
         for share in narrow["shares"].as_array().unwrap() {
             let whole = told[share["id"].as_str().unwrap()];
@@ -241,5 +253,86 @@ mod live {
                 );
             }
         }
+    }
+    #[test]
+    fn a_real_server_is_examined_and_nothing_is_found_broken() {
+        let Some(config) = config() else { return };
+        let (code, out, log) = sharewarden(&config, &["--no-state", "doctor"]);
+        assert_eq!(code, Some(0), "{out}{log}");
+        for about in [
+            "network",
+            "clock",
+            "credential",
+            "rights",
+            "control totals",
+            "length",
+        ] {
+            let good = out.lines().any(|line| {
+                let mut words = line.trim_start().splitn(2, ' ');
+                words.next() == Some("ok")
+                    && words
+                        .next()
+                        .is_some_and(|rest| rest.trim_start().starts_with(about))
+            });
+            assert!(good, "{about}: {out}");
+        }
+    }
+
+    #[test]
+    fn the_auditor_is_enrolled_from_nothing() {
+        let Some(config) = config() else { return };
+        let Some(occ) = told("SHAREWARDEN_LIVE_OCC", "occ of a real server") else {
+            return;
+        };
+        let occ = occ.into_string().unwrap();
+        let occ: Vec<&str> = occ.split_whitespace().collect();
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        let server = Server::of(&config);
+        let trial = folder.path().join("config.toml");
+        let text = format!(
+            "[policy]\ninternal_domains = [\"example.org\"]\n[[source]]\nname = \"trial\"\nkind = \"nextcloud\"\n\
+             url = {:?}\nauth = {{ method = \"app-api\", app_id = \"sharewarden_trial\", admin = {:?}, secret = {{ file = \
+             {:?} }} }}\n",
+            server.url, server.admin, secret
+        );
+        std::fs::write(&trial, text).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .to_string();
+        let enroll = |more: &[&str]| {
+            let words = ["--no-state", "enroll", "trial", "--listen", port.as_str()];
+            sharewarden(&trial, &[words.as_slice(), more, &["--"], &occ].concat())
+        };
+        let read = || std::fs::read_to_string(&secret).unwrap();
+        let (code, out, log) = enroll(&[]);
+        assert_eq!(code, Some(0), "{out}{log}");
+        let first = read();
+        assert!(!out.contains(first.trim()) && !log.contains(first.trim()));
+        assert_eq!(scan(&trial, &["--user", &server.admin]).0, Some(0));
+        let (code, out, log) = enroll(&["--rotate"]);
+        assert_eq!(code, Some(0), "{out}{log}");
+        assert_ne!(read(), first);
+        assert_eq!(scan(&trial, &["--user", &server.admin]).0, Some(0));
+        for undo in [
+            ["app_api:app:unregister", "sharewarden_trial", "--force"].as_slice(),
+            &["app_api:daemon:unregister", "sharewarden_trial"],
+        ] {
+            assert!(
+                Command::new(occ[0])
+                    .args(&occ[1..])
+                    .args(undo)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        }
+        assert_eq!(
+            scan(&trial, &["--user", &server.admin]).0,
+            Some(3),
+            "undone is undone"
+        );
     }
 }

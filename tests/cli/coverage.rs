@@ -270,6 +270,29 @@ fn one_persons_app_password_reads_that_persons_shares_only() {
 }
 
 #[test]
+fn a_name_that_is_not_the_accounts_id_reads_that_account_all_the_same() {
+    // Where people sign in with their address, or with a directory's name, the server knows them by another id.
+    let stage = Stage::small();
+    let auth = passwords(
+        &stage,
+        &[
+            ("alice@example.org", "alice-app-password"),
+            ("bob", "bob-app-password"),
+        ],
+    );
+    stage.configure(&Config {
+        auth: Some(&auth),
+        ..Config::default()
+    });
+    let report = stage.report(&["--all-shares"]);
+    assert_eq!(report["sources"][0]["accounts"], accounts(2, 2, 0, 0, 0));
+    assert_eq!(share(&report, "1").unwrap()["owner"]["id"], "alice");
+    assert_eq!(share(&report, "2").unwrap()["item"]["path"], "/HR/salaries.xlsx");
+    let narrow = stage.report(&["--all-shares", "--user", "alice"]);
+    assert_eq!(narrow["sources"][0]["accounts"], accounts(1, 1, 0, 0, 0));
+}
+
+#[test]
 fn app_passwords_read_the_accounts_they_are_for() {
     let stage = Stage::small();
     let auth = passwords(

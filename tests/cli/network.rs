@@ -41,9 +41,9 @@ fn a_proxy_is_used_where_one_is_named_and_by_the_environment() {
     assert!(stage.requests().is_empty());
 }
 
-#[test]
-fn a_private_authority_is_trusted_where_it_is_named_and_only_there() {
-    let stage = Stage::small();
+/// A front that speaks TLS before a stage's server, with a certificate of a private authority: its port, and the
+/// authority's certificate.
+fn tls_front(stage: &Stage) -> (u16, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -60,34 +60,50 @@ fn a_private_authority_is_trusted_where_it_is_named_and_only_there() {
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(server));
     let behind = format!("127.0.0.1:{}", stage.url().port().unwrap());
-    let port = block_on(async {
+    stage.change(&json!({"do": "update", "settings": {"trusted_domains": ["localhost", "127.0.0.1"]}}));
+    let port = serve(move |stream| {
+        let (acceptor, behind) = (acceptor.clone(), behind.clone());
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                forward(stream, behind).await;
+            }
+        }
+    });
+    (port, issuer.pem())
+}
+
+/// Serves each connection; the port.
+fn serve<F: Future<Output = ()> + Send + 'static>(each: impl Fn(TcpStream) -> F + Send + 'static) -> u16 {
+    block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, behind) = (acceptor.clone(), behind.clone());
-                tokio::spawn(async move {
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        forward(stream, behind).await;
-                    }
-                });
+                tokio::spawn(each(stream));
             }
         });
         port
-    });
+    })
+}
+
+#[test]
+fn a_private_authority_is_trusted_where_it_is_named_and_only_there() {
+    let stage = Stage::small();
+    let (port, authority) = tls_front(&stage);
     let url = format!("https://localhost:{port}/");
-    stage.change(&json!({"do": "update", "settings": {"trusted_domains": ["localhost", "127.0.0.1"]}}));
     stage.configure(&Config {
         url: Some(&url),
         ..Config::default()
     });
     let report = stage.scan(&[]).ended(3).json();
     assert_eq!(problems(&report), [("*", "tls-failed")]);
+    let ran = stage.program().arguments(&["doctor", "--source", "cloud"]).run();
+    assert!(ran.ended(5).out.contains("`ca_file`"), "{}", ran.out);
     assert!(
         stage.requests().is_empty(),
         "nothing is sent to a server that is not trusted"
     );
-    let file = stage.write("ca.pem", &issuer.pem());
+    let file = stage.write("ca.pem", &authority);
     let trust = format!("ca_file = {:?}", file.to_string_lossy());
     stage.configure(&Config {
         url: Some(&url),
@@ -101,4 +117,54 @@ fn a_private_authority_is_trusted_where_it_is_named_and_only_there() {
     assert_eq!(report["totals"]["shares"], 13);
     stage.write("ca.pem", "no certificate");
     stage.scan(&[]).ended(2);
+}
+
+#[test]
+fn a_secure_server_behind_a_proxy_is_reached_through_a_tunnel() {
+    let stage = Stage::small();
+    let (port, authority) = tls_front(&stage);
+    let (asked, tunnels) = std::sync::mpsc::channel();
+    let proxy = serve(move |stream| tunnel(stream, asked.clone()));
+    let file = stage.write("ca.pem", &authority);
+    stage.configure(&Config {
+        url: Some(&format!("https://localhost:{port}/")),
+        source: &format!(
+            "ca_file = {:?}\nproxy = \"http://127.0.0.1:{proxy}\"",
+            file.to_string_lossy()
+        ),
+        ..Config::default()
+    });
+    assert_eq!(stage.report(&[])["totals"]["shares"], 13);
+    let tunnels: Vec<String> = tunnels.try_iter().collect();
+    assert!(!tunnels.is_empty());
+    for asked in tunnels {
+        assert_eq!(
+            asked.lines().next(),
+            Some(format!("CONNECT localhost:{port} HTTP/1.1").as_str())
+        );
+        // What is said within the tunnel is not the proxy's to hear.
+        assert!(!asked.to_lowercase().contains("authorization-app-api"), "{asked}");
+    }
+}
+
+/// A proxy that knows `CONNECT` only.
+async fn tunnel(mut stream: TcpStream, asked: std::sync::mpsc::Sender<String>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return,
+        }
+    }
+    let head = String::from_utf8(head).unwrap();
+    let to = head.split_whitespace().nth(1).unwrap().to_owned();
+    asked.send(head).unwrap();
+    if stream
+        .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        .await
+        .is_ok()
+    {
+        forward(stream, to).await;
+    }
 }

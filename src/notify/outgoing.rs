@@ -105,7 +105,7 @@ fn folder_check(folder: &Path) -> Check {
 async fn server_check(server: &Server) -> Check {
     let at = format!("{}:{}", server.host, server.port);
     let tried = async { server.transport()?.test_connection().await };
-    let tried = tokio::time::timeout(TIME * 2, tried).await;
+    let tried = tokio::time::timeout(TIME, tried).await;
     let failed = |why: &str| {
         Check::new(
             ABOUT,
@@ -129,11 +129,14 @@ async fn server_check(server: &Server) -> Check {
         }
         Ok(Ok(false)) => failed("it ends the conversation"),
         Err(_elapsed) => failed("it does not answer in time")
-            .step("check `host` and `port` of `[mail] transport`, and the firewall"),
+            .step("check `host`, `port` and `tls` of `[mail] transport`, and the firewall"),
         Ok(Err(error)) => {
-            let check = failed(&chain(&error));
-            if error.is_tls() {
-                check.step("check `tls` of `[mail] transport`, and the server's certificate for this name")
+            let why = cause(&error);
+            let check = failed(&why);
+            if why.contains("certificate") {
+                check.step("let this machine trust the authority of the mail server's certificate, or name the host it is for")
+            } else if error.is_tls() {
+                check.step("check `tls` of `[mail] transport`")
             } else if error.is_permanent() {
                 check.step("check `user` and `password` of `[mail] transport`, and whether this machine may relay there")
             } else if error.is_timeout() || error.is_transient() {
@@ -145,16 +148,12 @@ async fn server_check(server: &Server) -> Check {
     }
 }
 
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let more = cause.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        next = cause.source();
-    }
-    words.chars().take(400).collect()
+/// What is beneath an error: the mail server's words, or the system's.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let innermost = std::iter::successors(Some(error), |error| error.source()).last();
+    innermost
+        .map_or_else(String::new, ToString::to_string)
+        .chars()
+        .take(400)
+        .collect()
 }

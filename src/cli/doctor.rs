@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, Memory};
 use super::terminal::Output;
-use super::{Exit, Global, clock, unwritten};
+use super::{Exit, Global, unwritten};
 use crate::config::{Diagnostic, NextcloudAuth, NextcloudSettings, Settings, SourceDetails, SourceSettings};
 use crate::model::{Check, Standing};
 use crate::notify;
@@ -133,7 +133,7 @@ async fn nextcloud(making: &Making<'_>, source: &SourceSettings, settings: &Next
         "configuration",
         "complete, and its secrets are there",
     )];
-    let found = reader.examine(clock).await;
+    let found = reader.examine(&|| making.global.finished()).await;
     checks.extend(found.checks);
     checks.extend(found.load.map(|load| length(&load, settings)));
     checks

@@ -117,7 +117,7 @@ impl Global {
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
 
-    /// When the run ended: the clock's time, or the one that was given.
+    /// The time at this moment: the clock's, or the one that was given.
     fn finished(&self) -> Timestamp {
         self.now.unwrap_or_else(clock)
     }

@@ -195,14 +195,14 @@ pub trait Reader: Send + Sync {
     fn not_covered(&self) -> &'static [&'static str];
 }
 
-/// The machine's clock, as whoever owns it lends it.
-pub type Clock = fn() -> Timestamp;
+/// The time here, as whoever reads the clock lends it.
+pub type Clock<'a> = &'a (dyn Fn() -> Timestamp + Sync);
 
 /// Finds out whether a source can be read, and what is missing. Sends nothing that changes anything.
 pub trait Access: Send + Sync {
     /// Examines network, trust, clock, credential, rights and settings, in this order, and no further than makes
     /// sense: a credential that is refused is tried once.
-    fn examine(&self, clock: Clock) -> BoxFuture<'_, Examination>;
+    fn examine<'a>(&'a self, clock: Clock<'a>) -> BoxFuture<'a, Examination>;
 }
 
 /// What an examination came to.

@@ -35,7 +35,7 @@ struct Status {
 }
 
 impl Access for Nextcloud {
-    fn examine(&self, clock: Clock) -> BoxFuture<'_, Examination> {
+    fn examine<'a>(&'a self, clock: Clock<'a>) -> BoxFuture<'a, Examination> {
         async move {
             let mut found = Examination::default();
             let began = Instant::now();
@@ -54,7 +54,7 @@ impl Access for Nextcloud {
 
 impl Nextcloud {
     /// Adds what was found; the least and the most requests of a scan, where there can be one.
-    async fn look(&self, clock: Clock, checks: &mut Vec<Check>) -> Option<(u64, u64)> {
+    async fn look(&self, clock: Clock<'_>, checks: &mut Vec<Check>) -> Option<(u64, u64)> {
         let (answer, asked_at) = match self.status(clock).await {
             Ok(answered) => answered,
             Err(error) => {
@@ -105,7 +105,7 @@ impl Nextcloud {
     }
 
     /// Asks a server that may not be one what it is, without a credential.
-    async fn status(&self, clock: Clock) -> Result<(Answer, Timestamp), ReadError> {
+    async fn status(&self, clock: Clock<'_>) -> Result<(Answer, Timestamp), ReadError> {
         let request = Request::get(self.ocs.url(&["status.php"], &[])?);
         let before = clock();
         let answer = self.ocs.http.send(&request).await?;

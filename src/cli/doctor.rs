@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::sources::{self, Making, Memory};
 use super::terminal::Output;
 use super::{Exit, Global, unwritten};
-use crate::config::{Diagnostic, NextcloudAuth, NextcloudSettings, Settings, SourceDetails, SourceSettings};
+use crate::config::{Diagnostic, NextcloudSettings, Settings, SourceDetails, SourceSettings};
 use crate::model::{Check, Standing};
 use crate::notify;
 use crate::provider::{Access as _, Load};
@@ -81,21 +81,7 @@ async fn examine(making: &Making<'_>, source: &SourceSettings) -> Section {
             checks: report
                 .diagnostics()
                 .iter()
-                .map(|wrong| {
-                    let check = wrong_check("configuration", wrong);
-                    let enrolled = matches!(
-                        &source.kind,
-                        SourceDetails::Nextcloud(it) if matches!(it.auth, NextcloudAuth::AppApi { .. })
-                    );
-                    let check = check.costs("nothing can be read");
-                    if enrolled {
-                        check.step(format!(
-                            "if the auditor is not registered yet: `sharewarden enroll {name}`"
-                        ))
-                    } else {
-                        check
-                    }
-                })
+                .map(|wrong| wrong_check("configuration", wrong).costs("nothing can be read"))
                 .collect(),
         },
         (SourceDetails::Nextcloud(settings), Ok(())) => Section {

@@ -243,7 +243,8 @@ impl Enrolment<'_> {
             lines.push(format!("  php occ app_api:app:unregister {app} --force"));
             lines.push(format!("  php occ app_api:daemon:unregister {app}"));
         }
-        lines.push(format!("  php occ {}", self.daemon().join(" ")));
+        let quoted: Vec<String> = self.daemon().iter().map(|word| occ::quoted(word)).collect();
+        lines.push(format!("  php occ {}", quoted.join(" ")));
         lines.push(format!(
             "  printf '{}' {secret} |\n    php occ {}",
             info.expose_secret().trim_end(),

@@ -65,7 +65,7 @@ pub(super) async fn run(
 
 /// A word for a shell.
 pub(super) fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b':' | b'-' | b'_');
     if !word.is_empty() && word.bytes().all(plain) {
         word.to_owned()
     } else {

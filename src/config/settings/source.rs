@@ -65,10 +65,8 @@ impl SourceSettings {
         match &self.kind {
             SourceDetails::Nextcloud(it) => {
                 match &it.auth {
-                    NextcloudAuth::AppApi { secret: it, .. }
-                    | NextcloudAuth::AppPassword { password: it, .. } => {
-                        results.push(secret(it));
-                    }
+                    NextcloudAuth::AppApi { secret, .. } => results.push(self.check_enrolled(secret)),
+                    NextcloudAuth::AppPassword { password, .. } => results.push(secret(password)),
                     NextcloudAuth::AppPasswords(users) => match users.read() {
                         Ok(users) => results.extend(users.values().map(secret)),
                         Err(report) => results.push(Err(report)),
@@ -94,6 +92,24 @@ impl SourceSettings {
             }
         }
         results
+    }
+}
+
+impl SourceSettings {
+    /// Reads the secret of a registration, which may not have been made yet.
+    fn check_enrolled(&self, secret: &SecretRef) -> Result<(), Report> {
+        let missing = secret.path().is_some_and(|path| !path.exists());
+        let resolved = secret.resolve().map(drop);
+        Ok(resolved.map_err(|wrong| {
+            if missing {
+                let name = &self.name;
+                wrong.remedy(format!(
+                    "or let `sharewarden enroll {name}` choose one and register it"
+                ))
+            } else {
+                wrong
+            }
+        })?)
     }
 }
 

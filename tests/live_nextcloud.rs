@@ -297,13 +297,8 @@ mod live {
             server.url, server.admin, secret
         );
         std::fs::write(&trial, text).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .to_string();
         let enroll = |more: &[&str]| {
-            let words = ["--no-state", "enroll", "trial", "--listen", port.as_str()];
+            let words = ["--no-state", "enroll", "trial", "--listen", "127.0.0.1:0"];
             sharewarden(&trial, &[words.as_slice(), more, &["--"], &occ].concat())
         };
         let read = || std::fs::read_to_string(&secret).unwrap();

@@ -1,13 +1,17 @@
-//! SEARCH (by file id, for folders, and what can be built of these) and the REPORT that finds files by tag.
+//! SEARCH (by file id, for folders, by name, and what can be built of these) and the REPORT that finds files by tag.
 
 use std::collections::BTreeSet;
 
-use super::error;
 use super::prop::{Sight, Way};
 use super::reply::{Reply, bad_body, names};
 use super::xml::{DAV, Element, OC, parse};
+use super::{error, not_found};
 use crate::emulator::http::{Answer, Request, decode};
 use crate::emulator::nextcloud::files::File;
+
+/// How many conditions a search may have.
+const MOST_CONDITIONS: usize = 100;
+const NO_FOLDER: &str = "Search is only supported on directories";
 
 /// A condition of a search.
 #[derive(Debug)]
@@ -18,7 +22,7 @@ enum Where {
     Folder,
     Id(u64),
     Name(String),
-    NameLike(String),
+    NameLike(Vec<char>),
 }
 
 /// `SEARCH /remote.php/dav/`.
@@ -27,23 +31,9 @@ pub(crate) fn search(sight: &Sight<'_>, request: &Request) -> Answer {
         return bad_body();
     };
     let basic = body.child("basicsearch").unwrap_or(&body);
-    let scope = basic
-        .at(&["from", "scope", "href"])
-        .map(|href| decode(href.text.trim()))
-        .unwrap_or_default();
-    let inside = scope
-        .trim_start_matches('/')
-        .strip_prefix("files/")
-        .map(str::to_owned);
-    let Some(inside) = inside else {
-        return refused("Invalid scope");
-    };
-    let (owner, path) = inside.split_once('/').unwrap_or((&inside, ""));
-    if owner != sight.account {
-        return refused("Search scope has to be the home of the logged-in account");
-    }
-    let Some(top) = sight.server.locate(&sight.account, path, &sight.mounts) else {
-        return error(404, "Sabre\\DAV\\Exception\\NotFound", "Scope not found");
+    let tops = match scopes(sight, basic) {
+        Ok(tops) => tops,
+        Err(refusal) => return refusal,
     };
     let condition = match basic
         .child("where")
@@ -54,16 +44,25 @@ pub(crate) fn search(sight: &Sight<'_>, request: &Request) -> Answer {
         Some(Some(condition)) => Some(condition),
         Some(None) => return refused("property not searchable"),
     };
+    let conditions = condition.as_ref().map_or(0, Where::number);
+    if conditions > MOST_CONDITIONS {
+        return invalid(&format!(
+            "Invalid search query, maximum operator limit of {MOST_CONDITIONS} exceeded, got {conditions} operators"
+        ));
+    }
     let wanted = basic.at(&["select", "prop"]).map(names).unwrap_or_default();
     let most = basic
         .at(&["limit", "nresults"])
         .and_then(|number| number.text.trim().parse().ok());
     let mut reply = Reply::new();
-    let found = everything(sight, top)
+    let found = reached(sight, &tops)
         .into_iter()
-        .filter_map(|id| sight.server.files.get(id));
-    let found = found.filter(|file| condition.as_ref().is_none_or(|condition| condition.holds(file)));
-    for file in found.take(most.unwrap_or(usize::MAX)) {
+        .filter_map(|id| sight.server.files.get(id))
+        .filter(|file| condition.as_ref().is_none_or(|condition| condition.holds(file)))
+        .take(most.unwrap_or(usize::MAX))
+        // The folder itself is left out only after the limit.
+        .filter(|file| !tops.contains(&file.id));
+    for file in found {
         let Some(mut href) = sight.href(file.id) else {
             continue;
         };
@@ -74,6 +73,72 @@ pub(crate) fn search(sight: &Sight<'_>, request: &Request) -> Answer {
         reply.add(&href, found, missing);
     }
     reply.answer("application/xml; charset=\"utf-8\"")
+}
+
+/// The folders to search in. Their paths are not percent-encoded, unlike the account.
+fn scopes(sight: &Sight<'_>, basic: &Element) -> Result<Vec<u64>, Answer> {
+    let scopes = basic
+        .child("from")
+        .map(|from| from.children.as_slice())
+        .unwrap_or_default();
+    let mut tops = Vec::new();
+    for scope in scopes.iter().filter(|scope| scope.is(DAV, "scope")) {
+        let href = scope
+            .child("href")
+            .map(|href| href.text.as_str())
+            .unwrap_or_default();
+        let Some(inside) = href.trim_start_matches('/').strip_prefix("files/") else {
+            return Err(refused("Invalid scope"));
+        };
+        let (owner, path) = inside.split_once('/').unwrap_or((inside, ""));
+        if owner != sight.account && decode(owner) != sight.account {
+            return Err(invalid(NO_FOLDER));
+        }
+        match sight.server.locate(&sight.account, path, &sight.mounts) {
+            Some(top) if sight.server.files.get(top).is_some_and(|file| file.folder) => tops.push(top),
+            Some(_) => return Err(invalid(NO_FOLDER)),
+            None => {
+                return Err(not_found(&format!(
+                    "File with name //{path} could not be located"
+                )));
+            }
+        }
+    }
+    if tops.is_empty() {
+        return Err(invalid("You need to specify a scope for the search."));
+    }
+    Ok(tops)
+}
+
+/// All that a search of these folders looks at. The paths of several are compared as a database compares them: `_`
+/// and `%` in them stand for anything, and upper case for lower case.
+fn reached(sight: &Sight<'_>, tops: &[u64]) -> Vec<u64> {
+    if let [top] = tops {
+        let mut ids = vec![*top];
+        let mut beneath = everything(sight, *top);
+        beneath.sort_unstable();
+        ids.extend(beneath);
+        return ids;
+    }
+    let patterns: Vec<Vec<char>> = tops
+        .iter()
+        .filter_map(|top| sight.href(*top))
+        .map(|href| {
+            format!("{}/%", decode(&href))
+                .to_ascii_lowercase()
+                .chars()
+                .collect()
+        })
+        .collect();
+    let home = sight.server.files.home_of(&sight.account).unwrap_or(0);
+    let inside = |id: &u64| {
+        let path = sight.href(*id).map(|href| decode(&href).to_ascii_lowercase());
+        path.is_some_and(|path| {
+            let path: Vec<char> = path.chars().collect();
+            patterns.iter().any(|pattern| alike(pattern, &path))
+        })
+    };
+    everything(sight, home).into_iter().filter(inside).collect()
 }
 
 /// `REPORT` with `oc:filter-files`: the whole home, whatever the path; folders come without a slash.
@@ -143,12 +208,14 @@ fn condition(element: &Element) -> Option<Where> {
         "is-collection" => Some(Where::Folder),
         "eq" | "like" => {
             let property = element.child("prop")?.children.first()?;
-            let value = element.child("literal")?.text.trim().to_owned();
+            let value = element.child("literal")?.text.clone();
             match (element.name.as_str(), property.name.as_str()) {
                 // An id that is no number matches nothing.
-                ("eq", "fileid") => Some(Where::Id(value.parse().unwrap_or(0))),
+                ("eq", "fileid") => Some(Where::Id(value.trim().parse().unwrap_or(0))),
                 ("eq", "displayname") => Some(Where::Name(value)),
-                ("like", "displayname") => Some(Where::NameLike(value.to_lowercase())),
+                ("like", "displayname") => {
+                    Some(Where::NameLike(value.to_ascii_lowercase().chars().collect()))
+                }
                 _ => None,
             }
         }
@@ -166,19 +233,39 @@ impl Where {
             Self::Id(id) => file.id == *id,
             Self::Name(name) => file.name == *name,
             Self::NameLike(pattern) => {
-                let name = file.name.to_lowercase();
-                let middle = pattern.trim_matches('%');
-                match (pattern.starts_with('%'), pattern.ends_with('%')) {
-                    (true, true) => name.contains(middle),
-                    (true, false) => name.ends_with(middle),
-                    (false, true) => name.starts_with(middle),
-                    (false, false) => name == *pattern,
-                }
+                let name: Vec<char> = file.name.to_ascii_lowercase().chars().collect();
+                alike(pattern, &name)
             }
+        }
+    }
+
+    /// How many conditions it is made of.
+    fn number(&self) -> usize {
+        match self {
+            Self::Any(inner) | Self::All(inner) => inner.iter().map(Self::number).sum(),
+            Self::Not(inner) => inner.number(),
+            _ => 1,
+        }
+    }
+}
+
+/// `LIKE`: `%` stands for anything, `_` for one character, and a backslash takes that meaning from what follows.
+fn alike(pattern: &[char], text: &[char]) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        ['%', rest @ ..] => (0..=text.len()).any(|from| alike(rest, text.get(from..).unwrap_or_default())),
+        ['\\', letter, rest @ ..] | [letter, rest @ ..] => {
+            let any = *letter == '_' && pattern.first() != Some(&'\\');
+            text.split_first()
+                .is_some_and(|(first, others)| (any || first == letter) && alike(rest, others))
         }
     }
 }
 
 fn refused(text: &str) -> Answer {
     Answer::new(400, "text/plain; charset=utf-8", text)
+}
+
+fn invalid(message: &str) -> Answer {
+    error(500, "InvalidArgumentException", message)
 }

@@ -234,6 +234,32 @@ fn homes_of_disabled_accounts_are_searched_weekly_and_count_as_known_between() {
 }
 
 #[test]
+fn homes_of_disabled_accounts_are_searched_as_often_as_is_configured() {
+    let searches = |stage: &Stage| {
+        let asked = stage.requests().into_iter();
+        let home = |path: &str| path.trim_end_matches('/').ends_with("/files/erin");
+        let searched = asked.filter(|each| each.method == "PROPFIND" && home(&each.path));
+        searched.count()
+    };
+    for (often, first, next_day, in_full) in [("nightly", 1, 2, 3), ("weekly", 1, 1, 2), ("off", 0, 0, 0)] {
+        let stage = Stage::small();
+        stage.configure(&Config {
+            source: &format!("disabled_accounts = \"{often}\""),
+            ..Config::default()
+        });
+        for (now, arguments, expected) in [
+            (NOW, &[][..], first),
+            (NEXT_DAY, &[], next_day),
+            (NEXT_DAY, &["--full"], in_full),
+        ] {
+            let report = scan(&stage, now, arguments, 0);
+            assert_eq!(searches(&stage), expected, "{often} {now} {arguments:?}");
+            assert_eq!(report["sources"][0]["accounts"]["skipped"], 1);
+        }
+    }
+}
+
+#[test]
 fn what_a_deleted_account_shared_is_resolved() {
     let stage = Stage::small();
     scan(&stage, NOW, &[], 0);

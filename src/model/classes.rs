@@ -23,6 +23,8 @@ pub struct Labels {
 pub struct Classes {
     patterns: GlobSet,
     pattern_labels: Vec<String>,
+    /// The last name of each pattern, a glob without slashes; `None` where one has none that tells.
+    names: Option<BTreeSet<String>>,
     tags: BTreeMap<String, BTreeSet<String>>,
     digest: String,
 }
@@ -39,9 +41,16 @@ impl Classes {
         let mut patterns = GlobSetBuilder::new();
         let mut pattern_labels = Vec::new();
         let mut tags: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut last_names = Some(BTreeSet::new());
         let mut parts = Vec::new();
         for (label, globs, names) in classes {
             for glob in globs {
+                match (last_name(glob), &mut last_names) {
+                    (Some(name), Some(last_names)) => {
+                        last_names.insert(name.to_owned());
+                    }
+                    _ => last_names = None,
+                }
                 let itself = glob.strip_suffix("/**");
                 for form in std::iter::once(glob.as_str()).chain(itself) {
                     let compiled = GlobBuilder::new(form.trim_start_matches('/'))
@@ -64,6 +73,7 @@ impl Classes {
         Ok(Self {
             patterns,
             pattern_labels,
+            names: last_names,
             tags,
             digest,
         })
@@ -79,6 +89,14 @@ impl Classes {
     #[must_use]
     pub fn has_tags(&self) -> bool {
         !self.tags.is_empty()
+    }
+
+    /// Globs of names, without regard to case, such that whatever a pattern matches has, on itself or on a folder
+    /// above it, a name that one of them matches: enough to ask a server for names instead of walking its
+    /// folders. `None` where some pattern ends in no name of its own.
+    #[must_use]
+    pub fn names(&self) -> Option<&BTreeSet<String>> {
+        self.names.as_ref()
     }
 
     /// The tags that give a label, in lower case.
@@ -112,9 +130,52 @@ impl Classes {
     }
 }
 
+/// The last part of a pattern that is a name, after which anything may follow. `None` where there is none, or where
+/// an alternative may hold a slash, so that the parts cannot be told from each other.
+fn last_name(glob: &str) -> Option<&str> {
+    let even = |part: &str, open, close| part.matches(open).count() == part.matches(close).count();
+    let whole = |part: &str| even(part, '{', '}') && even(part, '[', ']') && !part.ends_with('\\');
+    if !glob.split('/').all(whole) {
+        return None;
+    }
+    let name = glob.rsplit('/').find(|part| *part != "**" && !part.is_empty())?;
+    (!name.contains("**")).then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_name_of_a_pattern_is_what_has_to_be_there() {
+        for (glob, name) in [
+            ("**/HR/**", Some("HR")),
+            ("**/*.kdbx", Some("*.kdbx")),
+            ("/Finance/20??/*/**", Some("*")),
+            ("HR", Some("HR")),
+            ("**/HR/", Some("HR")),
+            ("**", None),
+            ("**/**", None),
+            ("/", None),
+            ("**/a**b", None),
+            ("**/{HR,Finance}/**", Some("{HR,Finance}")),
+            ("**/*.{key,kdbx}", Some("*.{key,kdbx}")),
+            ("**/{HR,a/b}/**", None),
+            ("**/x[/]y", None),
+            ("a\\/b", None),
+        ] {
+            assert_eq!(last_name(glob), name, "{glob}");
+        }
+        let names = |globs: &[&str]| {
+            let globs = globs.iter().map(|glob| (*glob).to_owned()).collect();
+            let classes = Classes::compile(&[("c".to_owned(), globs, Vec::new())]).unwrap();
+            classes.names().cloned()
+        };
+        let both = BTreeSet::from(["HR".to_owned(), "*.kdbx".to_owned()]);
+        assert_eq!(names(&["**/HR/**", "**/*.kdbx"]), Some(both));
+        assert_eq!(names(&["**/HR/**", "**"]), None);
+        assert_eq!(names(&["**", "**/HR/**"]), None);
+    }
 
     fn classes() -> Classes {
         Classes::compile(&[(

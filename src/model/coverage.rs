@@ -75,6 +75,8 @@ names! {
         TagHidden = "tag-hidden",
         /// What lies beneath a folder is more than is looked at.
         TooManyFiles = "too-many-files",
+        /// What lies beneath a shared folder could not be counted.
+        NotCounted = "not-counted",
         /// The account's home was not searched in this run.
         HomeNotSearched = "home-not-searched",
         /// The service counts more shares than were seen.
@@ -107,9 +109,11 @@ impl ProblemCode {
             | Self::TooManyFiles
             | Self::TagHidden
             | Self::ControlDiffers => Effect::Limited,
-            Self::HomeNotSearched | Self::ControlUnavailable | Self::TagUnknown | Self::AccountGone => {
-                Effect::Note
-            }
+            Self::HomeNotSearched
+            | Self::NotCounted
+            | Self::ControlUnavailable
+            | Self::TagUnknown
+            | Self::AccountGone => Effect::Note,
             _ => Effect::Incomplete,
         }
     }

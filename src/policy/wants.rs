@@ -1,6 +1,6 @@
 //! Which further facts judging needs, so that they are fetched before all is judged.
 
-use crate::model::{Audience, Share};
+use crate::model::{Audience, ItemKind, Share};
 
 use super::{Judged, Policy, classification::asks};
 
@@ -16,11 +16,13 @@ pub enum Need {
     Required,
 }
 
-/// Whether the labels of a share's item are to be asked for before it is judged again.
+/// Whether the labels of a share's item, and how much lies beneath it, are to be asked for before it is judged again.
 #[must_use]
 pub fn wants(policy: &Policy, share: &Share, judged: &Judged) -> Need {
     let complete = share.item.labels.as_ref().is_some_and(|labels| labels.complete);
-    if judged.expired || complete || !asks(&policy.classes, &share.item) {
+    let known = complete || !asks(&policy.classes, &share.item);
+    // A folder's reach is part of the finding, and changes from night to night.
+    if judged.expired || (known && share.item.kind == ItemKind::File) {
         return Need::None;
     }
     match judged.audience {
@@ -33,7 +35,7 @@ pub fn wants(policy: &Policy, share: &Share, judged: &Judged) -> Need {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Classes, ItemKind, Labels};
+    use crate::model::{Classes, Labels};
     use crate::policy::fixtures::{account, address, classes, folder, judged, link, policy, share};
 
     #[test]
@@ -52,11 +54,24 @@ mod tests {
         let mut in_part = folder(link("/a"));
         in_part.item.labels = Some(Labels::default());
         for (what, classes, share, expected) in [
+            ("nothing configured", &Classes::default(), link("/a"), Need::None),
             (
-                "nothing configured",
+                "a folder is counted",
                 &Classes::default(),
                 folder(link("/a")),
+                Need::Required,
+            ),
+            (
+                "a colleague's folder is not",
+                &Classes::default(),
+                folder(to(account("bob"))),
                 Need::None,
+            ),
+            (
+                "known, but counted again",
+                &tags,
+                folder(known.clone()),
+                Need::Required,
             ),
             ("tags", &tags, link("/a"), Need::Required),
             ("patterns on a file", &patterns, link("/a"), Need::None),

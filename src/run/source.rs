@@ -121,9 +121,7 @@ impl SourceRun<'_> {
                 .await??;
             facts.set(crate::model::Fact::AccountDetailsRead, told);
         }
-        if let Some(facts) = &reading.facts
-            && (self.policy.classes.has_tags() || self.policy.classes.has_patterns())
-        {
+        if let Some(facts) = &reading.facts {
             self.enrich(facts).await?;
         }
         Ok(reading)
@@ -281,7 +279,7 @@ impl SourceRun<'_> {
         Ok(())
     }
 
-    /// Asks for the labels of the items that need them, account by account.
+    /// Asks for the labels of the items that need them, and for what lies beneath, account by account.
     async fn enrich(&self, facts: &SourceFacts) -> Result<(), ScanError> {
         let groups = stream::unfold(Wanting::default(), |mut wanting| async {
             let group = self.wants_of_next_owner(facts, &mut wanting).await.transpose()?;

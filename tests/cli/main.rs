@@ -3,6 +3,8 @@
 //! One binary for all, which saves linking; a module a part of what is promised, a test a promise.
 
 #[cfg(test)]
+mod beneath;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod coverage;

@@ -63,14 +63,12 @@ fn a_scan_of_one_person_reads_that_persons_list_in_a_handful_of_requests() {
         let stage = Stage::small();
         let report = stage.report(&["--user", name, "--all-shares"]);
         let asked = stage.requests();
-        // Beside that, each folder that strangers can open is looked into for what is classified by its path.
-        let folders = asked
-            .iter()
-            .filter(|each| each.method == "PROPFIND" && each.path.contains("/files/"))
-            .count();
-        assert_eq!(folders, 3, "/Projects, /Drop and /Team");
+        // Beside that, one search for names that classify, one for the folders that strangers can open, and one for
+        // what lies beneath those.
+        let searches = asked.iter().filter(|each| each.method == "SEARCH").count();
+        assert_eq!(searches, 3, "/Projects, /Drop and /Team");
         assert!(
-            asked.len() <= 10 + folders + usize::from(name.contains('@')),
+            asked.len() <= 10 + searches + usize::from(name.contains('@')),
             "{name}: {asked:#?}"
         );
         assert_eq!(
@@ -198,6 +196,11 @@ fn what_passes_is_ridden_out_and_counted() {
         (
             "cut among tagged files",
             json!({"match": {"method": "REPORT"}, "times": 1, "action": {"do": "cut", "bytes": 100}}),
+            false,
+        ),
+        (
+            "cut in a search",
+            json!({"match": {"method": "SEARCH"}, "times": 1, "action": {"do": "cut", "bytes": 100}}),
             false,
         ),
         (

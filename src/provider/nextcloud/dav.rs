@@ -18,6 +18,7 @@ use crate::provider::ReadError;
 
 const DAV: &str = "DAV:";
 const OWNCLOUD: &str = "http://owncloud.org/ns";
+const NEXTCLOUD: &str = "http://nextcloud.org/ns";
 
 /// How deep elements may be nested.
 const MAX_DEPTH: usize = 32;
@@ -35,7 +36,12 @@ pub(super) struct Resource {
     pub(super) file_id: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) owner_name: Option<String>,
+    /// In bytes, all beneath a folder included; `None` also where the server has not looked into it yet.
     pub(super) size: Option<u64>,
+    /// How many files lie directly in a folder.
+    pub(super) files: Option<u64>,
+    /// How many folders lie directly in a folder.
+    pub(super) folders: Option<u64>,
     pub(super) name: Option<String>,
     /// The types of the shares on it, of `OCP\Share\IShare`.
     pub(super) share_types: Vec<i64>,
@@ -74,6 +80,8 @@ enum Element {
     OwnerId,
     OwnerName,
     Size,
+    FileCount,
+    FolderCount,
     DisplayName,
     ShareTypes,
     ShareType,
@@ -101,6 +109,8 @@ impl Element {
             (OWNCLOUD, "owner-id") => Self::OwnerId,
             (OWNCLOUD, "owner-display-name") => Self::OwnerName,
             (OWNCLOUD, "size") => Self::Size,
+            (NEXTCLOUD, "contained-file-count") => Self::FileCount,
+            (NEXTCLOUD, "contained-folder-count") => Self::FolderCount,
             (OWNCLOUD, "share-types") => Self::ShareTypes,
             (OWNCLOUD, "share-type") => Self::ShareType,
             (OWNCLOUD, "id") => Self::TagId,
@@ -233,6 +243,8 @@ impl Multistatus {
             (Some(Element::Prop), Element::OwnerId) => self.pending.owner = filled,
             (Some(Element::Prop), Element::OwnerName) => self.pending.owner_name = filled,
             (Some(Element::Prop), Element::Size) => self.pending.size = text.parse().ok(),
+            (Some(Element::Prop), Element::FileCount) => self.pending.files = text.parse().ok(),
+            (Some(Element::Prop), Element::FolderCount) => self.pending.folders = text.parse().ok(),
             (Some(Element::Prop), Element::DisplayName) => self.pending.name = filled,
             (Some(Element::Prop), Element::TagId) => self.pending.tag_id = filled,
             (Some(Element::Prop), Element::TagVisible) => {

@@ -1,14 +1,15 @@
 //! Looks for labels on, above and beneath the shared items of one account.
 //!
 //! One report for each configured tag covers the whole home, so tags cost requests by account, not by share. What
-//! lies beneath folders is walked once for each folder that no other wanted folder contains.
+//! lies beneath folders is another part's to find out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::nodes::{self, Tag, Tree};
+use super::beneath;
+use super::nodes::{self, Tag};
 use super::ocs::Ocs;
 use crate::model::{Classes, Item, ItemKind, Labels, Problem, ProblemCode, Reading, Want};
-use crate::provider::{ReadError, Sink};
+use crate::provider::{Collector, ReadError, Sink};
 
 /// The configured tags that the server has.
 #[derive(Clone, Debug)]
@@ -19,55 +20,71 @@ pub(super) struct KnownTags {
     pub(super) more: bool,
 }
 
-struct Looked {
-    item: Item,
-    labels: BTreeSet<String>,
-    complete: bool,
-    beneath: Option<u64>,
+/// A wanted item, and what was found out about it.
+pub(super) struct Looked {
+    pub(super) item: Item,
+    pub(super) labels: BTreeSet<String>,
+    /// Whether all tags could be asked for.
+    pub(super) determined: bool,
+    /// Whether all was looked at.
+    pub(super) complete: bool,
+    /// Whether what lies beneath it was walked.
+    pub(super) walked: bool,
+    /// How many files lie beneath it.
+    pub(super) beneath: Option<u64>,
+}
+
+/// The wanted items of an account by their paths.
+pub(super) type Items = BTreeMap<String, Looked>;
+
+/// Whom to ask about whose items, and what classifies.
+pub(super) struct Job<'a> {
+    pub(super) ocs: &'a Ocs,
+    pub(super) account: &'a str,
+    pub(super) classes: &'a Classes,
 }
 
 /// Looks up what is wanted of an account's items and sends the labels found. A tag that cannot be asked for, or a
-/// folder that cannot be walked, leaves its items undetermined and is told as a problem.
+/// folder that cannot be looked into, leaves its items undetermined and is told as a problem.
 pub(super) async fn look(
-    ocs: &Ocs,
-    account: &str,
+    job: &Job<'_>,
     wants: Vec<Want>,
-    classes: &Classes,
     tags: Option<&KnownTags>,
     sink: &Sink,
 ) -> Result<(), ReadError> {
-    let mut items: BTreeMap<String, Looked> = BTreeMap::new();
+    let mut items = Items::new();
     for want in wants.into_iter().filter(|want| want.item.path_is_owners) {
         items.entry(want.item.path.clone()).or_insert(Looked {
             item: want.item,
             labels: BTreeSet::new(),
+            determined: true,
             complete: true,
+            walked: false,
             beneath: None,
         });
     }
-    let mut collector = sink.of(Some(account));
+    let mut collector = sink.of(Some(job.account));
     if let Some(known) = tags {
         if known.more {
             undetermined(&mut items);
         }
         for tag in &known.tags {
-            match nodes::tagged(ocs, account, &tag.id).await {
-                Ok(tagged) => mark(&mut items, &tagged, &classes.of_tag(&tag.name)),
+            match nodes::tagged(job.ocs, job.account, &tag.id).await {
+                Ok(tagged) => mark(&mut items, &tagged, &job.classes.of_tag(&tag.name)),
                 Err(error) => {
                     undetermined(&mut items);
-                    tell(&mut collector, account, error, ProblemCode::LabelsUnreadable).await?;
+                    job.tell(&mut collector, error, ProblemCode::LabelsUnreadable)
+                        .await?;
                 }
             }
         }
     }
-    if classes.has_patterns() {
-        walk(ocs, account, &mut items, classes, &mut collector).await?;
-    }
+    beneath::look(job, &mut items, &mut collector).await?;
     for looked in items.into_values() {
         let reading = Reading::Labels {
             item: looked.item.id,
             drive: looked.item.drive,
-            classes: classes.digest().to_owned(),
+            classes: job.classes.digest().to_owned(),
             labels: Labels {
                 found: looked.labels,
                 complete: looked.complete,
@@ -79,42 +96,41 @@ pub(super) async fn look(
     Ok(collector.flush().await?)
 }
 
-fn undetermined(items: &mut BTreeMap<String, Looked>) {
+fn undetermined(items: &mut Items) {
     for looked in items.values_mut() {
+        looked.determined = false;
         looked.complete = false;
     }
 }
 
-/// Tells of a failure as a problem, unless it ends the whole source.
-async fn tell(
-    collector: &mut crate::provider::Collector<'_>,
-    account: &str,
-    error: ReadError,
-    code: ProblemCode,
-) -> Result<(), ReadError> {
-    if error.concerns_source() {
-        return Err(error);
+impl Job<'_> {
+    /// Tells of a failure as a problem, unless it ends the whole source.
+    pub(super) async fn tell(
+        &self,
+        collector: &mut Collector<'_>,
+        error: ReadError,
+        code: ProblemCode,
+    ) -> Result<(), ReadError> {
+        if error.concerns_source() {
+            return Err(error);
+        }
+        let ReadError::Service { code: own, message } = error else {
+            return Err(error);
+        };
+        let code = if own == ProblemCode::TooManyFiles {
+            own
+        } else {
+            code
+        };
+        collector
+            .push(Reading::Problem(Problem::new(self.account, code, message)))
+            .await?;
+        Ok(())
     }
-    let ReadError::Service { code: own, message } = error else {
-        return Err(error);
-    };
-    let code = if own == ProblemCode::TooManyFiles {
-        own
-    } else {
-        code
-    };
-    collector
-        .push(Reading::Problem(Problem::new(account, code, message)))
-        .await?;
-    Ok(())
 }
 
 /// Gives labels to the items that are tagged, lie beneath something tagged, or have something tagged beneath.
-fn mark(
-    items: &mut BTreeMap<String, Looked>,
-    tagged: &[(String, Option<String>)],
-    labels: &BTreeSet<String>,
-) {
+fn mark(items: &mut Items, tagged: &[(String, Option<String>)], labels: &BTreeSet<String>) {
     let paths: BTreeSet<&str> = tagged.iter().map(|(path, _)| path.as_str()).collect();
     let ids: BTreeSet<&str> = tagged.iter().filter_map(|(_, id)| id.as_deref()).collect();
     for (path, looked) in items.iter_mut() {
@@ -134,7 +150,7 @@ fn mark(
 }
 
 /// A path, and each folder above it up to the root.
-fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| {
         let (above, _) = path.rsplit_once('/')?;
         if path == &"/" {
@@ -147,78 +163,13 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-async fn walk(
-    ocs: &Ocs,
-    account: &str,
-    items: &mut BTreeMap<String, Looked>,
-    classes: &Classes,
-    collector: &mut crate::provider::Collector<'_>,
-) -> Result<(), ReadError> {
-    let folders: BTreeSet<&str> = items
-        .iter()
-        .filter(|(_, looked)| looked.item.kind != ItemKind::File)
-        .map(|(path, _)| path.as_str())
-        .collect();
-    let roots: Vec<String> = folders
-        .iter()
-        .filter(|path| !ancestors(path).skip(1).any(|above| folders.contains(above)))
-        .map(|&path| path.to_owned())
-        .collect();
-    for root in &roots {
-        let mut tries = ocs.tries();
-        let walked = loop {
-            let walked = walk_one(ocs, account, root, items, classes).await;
-            if !tries.again(&walked) {
-                break walked;
-            }
-        };
-        if let Err(error) = walked {
-            for looked in within(items, root).filter(|looked| looked.item.kind != ItemKind::File) {
-                looked.complete = false;
-                looked.beneath = None;
-            }
-            tell(collector, account, error, ProblemCode::LabelsUnreadable).await?;
-        }
-    }
-    Ok(())
-}
-
 /// A folder and the items beneath it.
-fn within<'a>(
-    items: &'a mut BTreeMap<String, Looked>,
-    root: &'a str,
-) -> impl Iterator<Item = &'a mut Looked> {
+pub(super) fn within<'a>(items: &'a mut Items, root: &'a str) -> impl Iterator<Item = &'a mut Looked> {
     items
         .range_mut(root.to_owned()..)
         .take_while(move |(path, _)| path.starts_with(root))
         .filter(move |(path, _)| ancestors(path).any(|above| above == root))
         .map(|(_, looked)| looked)
-}
-
-async fn walk_one(
-    ocs: &Ocs,
-    account: &str,
-    root: &str,
-    items: &mut BTreeMap<String, Looked>,
-    classes: &Classes,
-) -> Result<(), ReadError> {
-    for looked in within(items, root) {
-        looked.beneath = None;
-    }
-    let mut tree = Tree::of_folder(ocs, account, root).await?;
-    while let Some((path, node)) = tree.next().await? {
-        let labels = classes.of_path(&path);
-        for ancestor in ancestors(&path).skip(usize::from(!node.folder)) {
-            if let Some(looked) = items.get_mut(ancestor)
-                && looked.item.kind != ItemKind::File
-            {
-                let beneath = looked.beneath.get_or_insert(0);
-                *beneath += u64::from(!node.folder);
-                looked.labels.extend(labels.iter().cloned());
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -241,7 +192,9 @@ mod tests {
             Looked {
                 item,
                 labels: BTreeSet::new(),
+                determined: true,
                 complete: true,
+                walked: false,
                 beneath: None,
             },
         )

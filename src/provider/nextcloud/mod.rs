@@ -6,6 +6,7 @@
 //! one listing an account with `reshares=true`, the only view that shows what others shared of it.
 
 mod accounts;
+mod beneath;
 mod dav;
 mod disabled;
 pub mod enrolment;
@@ -16,6 +17,7 @@ pub mod login;
 mod nodes;
 mod ocs;
 mod people;
+mod search;
 mod server;
 mod settings;
 mod share;
@@ -38,7 +40,7 @@ use crate::model::{
     Classes, KnownScope, Principal, PrincipalClass, Reading, RequestTotals, ShareKind, SourceFacts,
     SourceName, Want,
 };
-use labels::KnownTags;
+use labels::{Job, KnownTags};
 use ocs::{Auth, Ocs, Passwords};
 
 /// How the auditor signs in.
@@ -253,7 +255,12 @@ impl Reader for Nextcloud {
             } else {
                 None
             };
-            labels::look(&self.ocs, owner, wants, classes, tags, sink).await
+            let job = Job {
+                ocs: &self.ocs,
+                account: owner,
+                classes,
+            };
+            labels::look(&job, wants, tags, sink).await
         }
         .boxed()
     }

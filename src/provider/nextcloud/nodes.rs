@@ -1,5 +1,5 @@
-//! What WebDAV tells of nodes: which are shared in a home whose list of shares is refused, which carry a tag, and
-//! what lies beneath a folder.
+//! What WebDAV tells of nodes: which are shared in a home whose list of shares is refused, which carry a tag, which
+//! a search finds, and what lies beneath a folder.
 
 use std::time::Duration;
 
@@ -48,9 +48,13 @@ impl Tree {
     async fn open(ocs: &Ocs, account: &str, folder: &str, properties: &str) -> Result<Self, ReadError> {
         let mut path = vec!["files", account];
         path.extend(folder.split('/').filter(|segment| !segment.is_empty()));
-        let propfind = method("PROPFIND")?;
+        let request = ocs.dav(method("PROPFIND")?, &path, Depth::Infinity, properties)?;
+        Self::read(ocs, account, request).await
+    }
+
+    async fn read(ocs: &Ocs, account: &str, request: Request) -> Result<Self, ReadError> {
         let request = ocs
-            .signed(ocs.dav(propfind, &path, Depth::Infinity, properties)?, account)?
+            .signed(request, account)?
             .within(TREE_TIME)
             .max_body(TREE_BYTES);
         let place = request.place().to_string();
@@ -71,6 +75,12 @@ impl Tree {
     /// The nodes beneath a folder and the folder itself.
     pub(super) async fn of_folder(ocs: &Ocs, account: &str, folder: &str) -> Result<Self, ReadError> {
         Self::open(ocs, account, folder, NAMES).await
+    }
+
+    /// The nodes of an account's home that a search finds, in any order.
+    pub(super) async fn of_search(ocs: &Ocs, account: &str, search: &str) -> Result<Self, ReadError> {
+        let request = ocs.dav(method("SEARCH")?, &[""], Depth::Infinity, search)?;
+        Self::read(ocs, account, request).await
     }
 
     /// The next node with its path; [`ProblemCode::TooManyFiles`] beyond [`MAX_NODES`].

@@ -47,6 +47,29 @@ fn a_resource_is_read_whatever_its_prefixes() {
 }
 
 #[test]
+fn what_lies_in_folders_is_read_from_a_real_answer() {
+    let recorded =
+        include_bytes!("../../../../fixtures/wire/nextcloud/f40_search_by_ids_counts.xml").as_slice();
+    let found = read(recorded).unwrap();
+    let told: Vec<_> = found
+        .iter()
+        .map(|node| (node.href.as_str(), node.size, node.files, node.folders))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("/remote.php/dav/files/nora/Plans/", Some(88), Some(1), Some(2)),
+            ("/remote.php/dav/files/nora/Flat/", Some(38), Some(2), Some(0)),
+            ("/remote.php/dav/files/nora/Übung/", Some(21), Some(1), Some(0)),
+            ("/remote.php/dav/files/nora/vault.kdbx", Some(19), None, None),
+        ]
+    );
+    let text = String::from_utf8_lossy(recorded).replace("<oc:size>88<", "<oc:size>-1<");
+    let found = read(text.as_bytes()).unwrap();
+    assert_eq!(found[0].size, None, "not looked into yet");
+}
+
+#[test]
 fn half_an_answer_is_an_error() {
     for end in 40..ONE.len() {
         assert!(read(&ONE.as_bytes()[..end]).is_err(), "cut after {end} bytes");

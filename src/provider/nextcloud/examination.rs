@@ -19,6 +19,8 @@ use crate::http::{Answer, Request, StatusCode};
 use crate::model::{Check, ProblemCode, Standing};
 use crate::provider::{Access, Clock, Examination, Load, ReadError};
 
+/// Searches that tell of an account what lies beneath its open folders, unless these are very many.
+const BENEATH: u64 = 3;
 /// Requests of a scan that do not grow with the accounts: credential, settings, statistics twice, lists.
 const CONSTANT: u64 = 7;
 
@@ -419,12 +421,8 @@ impl Nextcloud {
         // Which shares are open wide is not known beforehand; without counts there may be some in each account.
         let shares = shares.unwrap_or(accounts.saturating_mul(10));
         let tags = u64::try_from(self.setup.classes.tags().count()).unwrap_or(u64::MAX);
-        let walks = if self.setup.classes.has_patterns() {
-            shares
-        } else {
-            0
-        };
-        let most = least + tags.saturating_mul(listed.min(shares)) + walks;
+        let looks = tags.saturating_add(BENEATH).saturating_mul(listed.min(shares));
+        let most = least.saturating_add(looks);
         (least, most)
     }
 }

@@ -43,23 +43,30 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         memory: Memory::Heeded,
         cancel: &cancel,
     };
-    let watch = tokio::spawn(sources::interrupts(cancel.clone()));
-    let mut sections: Vec<Section> = stream::iter(&chosen)
-        .map(|source| examine(&making, source))
+    let watch = tokio::spawn(sources::interrupts(cancel.clone(), "nothing was changed"));
+    let whole = arguments.source.is_empty();
+    let sections = tokio::select! {
+        sections = examine_all(&making, &chosen, whole) => sections,
+        () = cancel.cancelled() => return Err(Exit::Interrupted),
+    };
+    watch.abort();
+    print(global, &sections)
+}
+
+/// Examines sources, and this machine where all of them are meant.
+async fn examine_all(making: &Making<'_>, chosen: &[&SourceSettings], whole: bool) -> Vec<Section> {
+    let mut sections: Vec<Section> = stream::iter(chosen)
+        .map(|source| examine(making, source))
         .buffered(AT_ONCE)
         .collect()
         .await;
-    watch.abort();
-    if cancel.is_cancelled() {
-        return Err(Exit::Interrupted);
-    }
-    if arguments.source.is_empty() {
+    if whole {
         sections.push(Section {
             title: "this machine".to_owned(),
-            checks: vec![state(global, &loaded.settings), mail(&loaded.settings).await],
+            checks: vec![state(making).await, mail(making.settings).await],
         });
     }
-    print(global, &sections)
+    sections
 }
 
 /// Examines one source and prints what was found.
@@ -90,11 +97,14 @@ async fn examine(making: &Making<'_>, source: &SourceSettings) -> Section {
         },
         (SourceDetails::Microsoft365(settings), Ok(())) => Section {
             title: format!("{name} · microsoft365 · {}", settings.tenant),
-            checks: vec![Check::new(
-                "configuration",
-                Standing::Skipped,
-                "this version cannot read a Microsoft 365 tenant yet",
-            )],
+            checks: vec![
+                Check::new(
+                    "configuration",
+                    Standing::Failed,
+                    "this version cannot read a Microsoft 365 tenant yet",
+                )
+                .costs("it is not read, and a scan that names no other sources is refused"),
+            ],
         },
     }
 }
@@ -132,21 +142,31 @@ fn length(load: &Load, settings: &NextcloudSettings) -> Check {
         load.time(requests, limits.requests_per_second, limits.in_flight)
             .as_secs()
     };
-    let (least, most) = (time(load.least), time(load.most));
-    let words = format!(
-        "a full scan takes about {} ({} to {} requests, {} ms each; at most {} a second, {} at a time)",
-        if words_of(least) == words_of(most) {
-            words_of(least)
-        } else {
-            format!("{} to {}", words_of(least), words_of(most))
-        },
-        load.least,
-        load.most,
+    let how = format!(
+        "{} ms each; at most {} a second, {} at a time",
         load.each.as_millis(),
         limits.requests_per_second,
         limits.in_flight,
     );
+    let least = time(load.least);
     let stop = limits.stop_after.as_secs();
+    let Some(most) = load.most else {
+        let words = format!(
+            "a full scan takes {} at least ({} requests, {how}); how many shares there are is not told",
+            words_of(least),
+            load.least
+        );
+        return Check::new("length", Standing::Skipped, words);
+    };
+    let times = match (words_of(least), words_of(time(most))) {
+        (least, most) if least == most => least,
+        (least, most) => format!("{least} to {most}"),
+    };
+    let words = format!(
+        "a full scan takes about {times} ({} to {most} requests, {how})",
+        load.least
+    );
+    let most = time(most);
     if most <= stop {
         return Check::good("length", words);
     }
@@ -169,12 +189,14 @@ fn words_of(seconds: u64) -> String {
     }
 }
 
-fn state(global: &Global, settings: &Settings) -> Check {
-    if global.no_state {
-        Check::new("state file", Standing::Skipped, "--no-state does without it")
-    } else {
-        store::examine(&settings.state.path)
+async fn state(making: &Making<'_>) -> Check {
+    if making.global.no_state {
+        return Check::new("state file", Standing::Skipped, "--no-state does without it");
     }
+    // A large file takes a while to be read through.
+    let path = making.settings.state.path.clone();
+    let examined = tokio::task::spawn_blocking(move || store::examine(&path)).await;
+    examined.unwrap_or_else(|error| Check::new("state file", Standing::Failed, error.to_string()))
 }
 
 async fn mail(settings: &Settings) -> Check {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 mod occ;
 mod secret;
 
-use self::secret::Found;
+use self::secret::Pending;
 use super::sources::{self, Making, Memory};
 use super::terminal::say;
 use super::{Exit, Global, doctor};
@@ -58,10 +58,13 @@ struct Enrolment<'a> {
     source: &'a SourceSettings,
     settings: &'a NextcloudSettings,
     registration: Registration,
+    /// The new secret, until it is in its place.
+    pending: Option<Pending>,
     secret: &'a SecretRef,
     host: String,
     port: u16,
     rotate: bool,
+    quiet: bool,
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
@@ -72,7 +75,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     };
     let (settings, app_id, reference) = app_api(source)?;
     let host = reached_at(&arguments)?;
-    let (found, registration) = secret::registration(global, app_id, reference, arguments.rotate)?;
+    let chosen = secret::choose(global, reference, arguments.rotate)?;
+    let registration = Registration {
+        app_id: app_id.to_owned(),
+        secret: chosen.secret,
+    };
     let listener = Listener::open(arguments.listen, registration.clone())
         .await
         .map_err(|error| {
@@ -88,17 +95,19 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         memory: Memory::Heeded,
         cancel: &cancel,
     };
-    let watch = tokio::spawn(sources::interrupts(cancel.clone()));
+    let watch = tokio::spawn(sources::interrupts(cancel.clone(), "once more ends at once"));
     let enrolment = Enrolment {
         source,
         settings,
         registration,
+        pending: chosen.pending,
         secret: reference,
         host,
         port: listener.address().port(),
         rotate: arguments.rotate,
+        quiet: global.quiet,
     };
-    let exit = enrolment.run(&making, listener, found, &arguments.occ).await;
+    let exit = enrolment.run(&making, listener, &arguments.occ).await;
     watch.abort();
     if cancel.is_cancelled() {
         Err(Exit::Interrupted)
@@ -108,40 +117,66 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
 }
 
 impl Enrolment<'_> {
-    async fn run(
+    async fn run(&self, making: &Making<'_>, listener: Listener, occ: &[String]) -> Result<Exit, Exit> {
+        // A secret that was chosen now cannot be registered: asking would only count as a wrong one.
+        if self.pending.is_none() {
+            let name = &self.source.name;
+            let reader = making.nextcloud(name, self.settings)?;
+            if reader.is_enrolled().await == Some(true) {
+                say(&format!(
+                    "The auditor is registered with {name} already, with this secret."
+                ));
+                return self.conclude(making).await;
+            }
+        }
+        let registered = self.register(making, listener, occ).await;
+        if registered.is_err() {
+            say(&format!(
+                "warning: what was registered so far can be used by whoever has the secret it was registered with\n\
+                 help: remove it on the server, whatever state it is in:\n{}",
+                self.undo()
+            ));
+        }
+        registered?;
+        if let Some(pending) = &self.pending {
+            pending.keep()?;
+        }
+        self.conclude(making).await
+    }
+
+    /// Registers the auditor, by running the commands or by showing them, while Nextcloud is answered.
+    async fn register(
         &self,
         making: &Making<'_>,
         mut listener: Listener,
-        found: Found,
-        command: &[String],
-    ) -> Result<Exit, Exit> {
-        let name = &self.source.name;
-        // A secret that was chosen now cannot be registered: asking would only count as a wrong one.
-        if found == Found::Before && making.nextcloud(name, self.settings)?.is_enrolled().await == Some(true)
-        {
-            say(&format!(
-                "The auditor is registered with {name} already, with this secret."
-            ));
-            return self.conclude(making).await;
-        }
-        if command.is_empty() {
+        occ: &[String],
+    ) -> Result<(), Exit> {
+        if occ.is_empty() {
             say(&self.instructions());
             self.wait(making, &mut listener).await?;
         } else {
-            let registered = self.register(command);
-            tokio::pin!(registered);
+            let commands = self.run_commands(occ);
+            tokio::pin!(commands);
+            let mut strange = false;
             loop {
                 tokio::select! {
-                    ended = &mut registered => { ended?; break; }
-                    Some(call) = listener.next() => self.told(call),
-                    () = making.cancel.cancelled() => return Err(Exit::Interrupted),
+                    ended = &mut commands => { ended?; break; }
+                    Some(call) = listener.next() => {
+                        if call != Call::Stranger || !strange {
+                            self.told(call);
+                        }
+                        strange |= call == Call::Stranger;
+                    }
+                    () = making.cancel.cancelled() => {
+                        say("warning: a command that was begun on the server may go on for ten minutes");
+                        return Err(Exit::Interrupted);
+                    }
                 }
             }
         }
         // What Nextcloud was told last has to arrive there before it is asked.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        drop(listener);
-        self.conclude(making).await
+        Ok(())
     }
 
     /// Waits until Nextcloud says that the auditor is enabled.
@@ -159,8 +194,10 @@ impl Enrolment<'_> {
                 call = listener.next() => match call {
                     Some(call) => {
                         self.told(call);
-                        if call == Call::Enabled {
-                            return Ok(());
+                        match call {
+                            Call::Enabled => return Ok(()),
+                            Call::Stranger => return Err(Exit::NotKept),
+                            _ => {}
                         }
                     }
                     None => return Err(Exit::NotKept),
@@ -170,29 +207,40 @@ impl Enrolment<'_> {
     }
 
     /// Runs the commands that register the auditor.
-    async fn register(&self, command: &[String]) -> Result<(), Exit> {
+    async fn run_commands(&self, occ: &[String]) -> Result<(), Exit> {
         let app = self.registration.app_id.as_str();
         if self.rotate {
             // There may be nothing to remove.
-            occ::run(command, &["app_api:app:unregister", app, "--force"], None).await?;
-            occ::run(command, &["app_api:daemon:unregister", app], None).await?;
+            occ::run(occ, &["app_api:app:unregister", app, "--force"], None).await?;
+            occ::run(occ, &["app_api:daemon:unregister", app], None).await?;
         }
-        if occ::run(command, &self.daemon(), None).await? != Some(0) {
-            return Err(not_registered(
-                "Nextcloud's AppAPI did not take the address of this machine",
-            ));
+        let ended = |ended: &occ::Ended| match ended.status {
+            Some(status) => format!("the command ended with {status}; above it says why"),
+            None => "the command was ended by a signal".to_owned(),
+        };
+        let daemon = occ::run(occ, &self.daemon(), None).await?;
+        if !daemon.is_good() {
+            return Err(not_registered(&ended(&daemon)));
         }
         let info = self.registration.info(self.port);
-        match occ::run(command, &self.registering(), Some(&info)).await? {
-            Some(0) => Ok(()),
-            Some(3) => Err(not_registered(&format!(
-                "an app with the id `{app}` is registered already, with another secret: run `enroll` with --rotate"
-            ))),
-            _ => Err(not_registered(&format!(
+        let registered = occ::run(occ, &self.registering(), Some(&info)).await?;
+        if registered.is_good() {
+            return Ok(());
+        }
+        Err(not_registered(&if registered.says("already registered") {
+            format!(
+                "an app with the id `{app}` is registered already: with another secret (run `enroll` with --rotate), or \
+                 disabled (`php occ app_api:app:enable {app}` while `sharewarden enroll {}` waits)",
+                self.source.name
+            )
+        } else if registered.says("heartbeat") {
+            format!(
                 "Nextcloud has to reach {}:{} while it registers; see --listen and --host",
                 self.host, self.port
-            ))),
-        }
+            )
+        } else {
+            ended(&registered)
+        }))
     }
 
     fn daemon(&self) -> [&str; 7] {
@@ -221,33 +269,35 @@ impl Enrolment<'_> {
         ]
     }
 
-    /// The same commands for a person, the secret taken from its file.
+    /// The same commands for a person, the secret taken from its file by the shell: without it nothing is registered.
     fn instructions(&self) -> String {
         let app = &self.registration.app_id;
-        let info = SecretString::from("%s".to_owned());
-        let info = Registration {
+        let occ = "sudo -u www-data php occ";
+        let form = Registration {
             app_id: app.clone(),
-            secret: info,
-        }
-        .info(self.port);
-        let secret = self.secret.path().map_or_else(
-            || "\"$SECRET\"".to_owned(),
-            |path| format!("\"$(cat {})\"", occ::quoted(&path.to_string_lossy())),
+            secret: SecretString::from("%s".to_owned()),
+        };
+        let form = form.info(self.port);
+        let file = self.pending.as_ref().map(Pending::path).or(self.secret.path());
+        let secret = file.map_or_else(
+            || "secret=$SECRET".to_owned(),
+            |path| format!("secret=$(cat {})", occ::quoted(&path.to_string_lossy())),
         );
         let mut lines = vec![
-            "Run these as the user that runs Nextcloud, in its folder (often by `sudo -u www-data`), while this waits:"
+            "Run these on the server in Nextcloud's folder, as somebody who may read the secret's file, often root; www-data \
+             stands for the user that runs Nextcloud:"
                 .to_owned(),
             String::new(),
         ];
         if self.rotate {
-            lines.push(format!("  php occ app_api:app:unregister {app} --force"));
-            lines.push(format!("  php occ app_api:daemon:unregister {app}"));
+            lines.push(format!("  {occ} app_api:app:unregister {app} --force"));
+            lines.push(format!("  {occ} app_api:daemon:unregister {app}"));
         }
-        let quoted: Vec<String> = self.daemon().iter().map(|word| occ::quoted(word)).collect();
-        lines.push(format!("  php occ {}", quoted.join(" ")));
+        let daemon: Vec<String> = self.daemon().iter().map(|word| occ::quoted(word)).collect();
+        lines.push(format!("  {occ} {}", daemon.join(" ")));
         lines.push(format!(
-            "  printf '{}' {secret} |\n    php occ {}",
-            info.expose_secret().trim_end(),
+            "  {secret} && [ -n \"$secret\" ] && printf '{}' \"$secret\" |\n    {occ} {}",
+            form.expose_secret().trim_end(),
             self.registering().join(" ")
         ));
         lines.push(String::new());
@@ -256,7 +306,7 @@ impl Enrolment<'_> {
             self.source.name
         ));
         lines.push(format!(
-            "On another machine than this: … -- ssh -R {port}:127.0.0.1:{port} SERVER sudo -u www-data php \
+            "On another machine than the server, only so: … -- ssh -R {port}:127.0.0.1:{port} SERVER sudo -u www-data php \
              /var/www/nextcloud/occ",
             port = self.port
         ));
@@ -266,22 +316,31 @@ impl Enrolment<'_> {
 
     /// Says what Nextcloud called for.
     fn told(&self, call: Call) {
-        say(match call {
+        let words = match call {
             Call::Heartbeat => "  Nextcloud asks whether the auditor is there",
             Call::Init => "  Nextcloud lets it prepare itself, which it need not",
             Call::Enabled => "  Nextcloud says that it is enabled",
             Call::Disabled => "  Nextcloud says that it is disabled",
-            Call::Stranger if self.rotate => "  Nextcloud takes leave of the registration before",
             Call::Stranger => {
-                "warning: something calls with another id or secret\nhelp: if an app with this id is registered already, \
-                 run `enroll` with --rotate"
+                return say(
+                    "error: an app was registered with another id or secret than this, and calls here\nhelp: remove it at \
+                     once: its secret may be known to others",
+                );
             }
-        });
+        };
+        if !self.quiet {
+            say(words);
+        }
+    }
+
+    /// The commands that remove the auditor.
+    fn undo(&self) -> String {
+        let app = &self.registration.app_id;
+        format!("  php occ app_api:app:unregister {app} --force\n  php occ app_api:daemon:unregister {app}")
     }
 
     /// Checks the result, and says what it is worth and how to undo it.
     async fn conclude(&self, making: &Making<'_>) -> Result<Exit, Exit> {
-        let app = &self.registration.app_id;
         let exit = doctor::source(making, self.source).await?;
         let place = self
             .secret
@@ -292,11 +351,11 @@ impl Enrolment<'_> {
              \x20 It acts as every account of this server, administrators included: it can read, change and delete all files\n\
              \x20 and shares, without a second factor, in the account's own name. Whoever has the secret can do so.\n\
              \x20 sharewarden reads with it. Nextcloud writes a line for each request to data/exapp_impersonation.log.\n\
-             \x20 Keep {place} like the administrator's password. docs/permissions.md says how to fence it in.\n\n\
-             How to undo it, as the user that runs Nextcloud\n\
-             \x20 php occ app_api:app:unregister {app} --force\n\
-             \x20 php occ app_api:daemon:unregister {app}\n\
-             \x20 Disabling the app is not enough: WebDAV goes on taking the secret. Then delete {place}."
+             \x20 Keep {place} like the administrator's password; the account that scans has to own it.\n\
+             \x20 docs/permissions.md says how to fence it in.\n\n\
+             How to undo it, as the user that runs Nextcloud\n{}\n\
+             \x20 Disabling the app is not enough: WebDAV goes on taking the secret. Then delete {place}.",
+            self.undo()
         ));
         Ok(exit)
     }

@@ -13,7 +13,7 @@ use crate::config::{NextcloudAuth, NextcloudSettings, Settings, SignedIn, Source
 use crate::http::Client;
 use crate::model::{ProblemCode, SourceName};
 use crate::provider::ReadError;
-use crate::provider::nextcloud::login::{FLOW_LASTS, Flow, Granted};
+use crate::provider::nextcloud::login::{FLOW_LASTS, Flow, Granted, give_back};
 
 /// How much time lies between two questions whether access was granted.
 const BETWEEN: Duration = Duration::from_secs(2);
@@ -59,9 +59,19 @@ async fn nextcloud_login(making: &Making<'_>, name: &SourceName, it: &NextcloudS
             "write `auth = { method = \"login\" }` for a source that one person reads on demand",
         ));
     }
+    let credentials = making.settings.state.credentials();
+    credentials.try_to_keep(name).map_err(|error| {
+        sources::wrong(
+            &format!(
+                "what is obtained could not be kept in {}: {error}",
+                credentials.file(name).display()
+            ),
+            "let the account that runs sharewarden write there, or name another place with [state] path",
+        )
+    })?;
     let client = Client::new(making.http(it)?, making.cancel.clone())
         .map_err(|error| sources::not_set_up(name, &error))?;
-    let flow = Flow::begin(client, &it.url)
+    let flow = Flow::begin(client.clone(), &it.url)
         .await
         .map_err(|error| refused(&error))?;
     say(&format!(
@@ -71,10 +81,14 @@ async fn nextcloud_login(making: &Making<'_>, name: &SourceName, it: &NextcloudS
         FLOW_LASTS.as_secs() / 60,
         crate::http::USER_AGENT,
     ));
-    let watch = tokio::spawn(sources::interrupts(making.cancel.clone()));
+    let watch = tokio::spawn(sources::interrupts(making.cancel.clone(), "nothing is kept"));
     let granted = wait(making, &flow).await;
+    let kept = match granted {
+        Ok(granted) => keep(&client, making.settings, name, it, granted).await,
+        Err(exit) => Err(exit),
+    };
     watch.abort();
-    keep(making.settings, name, it, granted?)
+    kept
 }
 
 /// Waits until access is granted.
@@ -106,22 +120,39 @@ async fn wait(making: &Making<'_>, flow: &Flow) -> Result<Granted, Exit> {
     }
 }
 
-fn keep(
+/// Keeps what was granted, and gives back what was kept before; what cannot be kept is given back at once.
+async fn keep(
+    client: &Client,
     settings: &Settings,
     name: &SourceName,
     it: &NextcloudSettings,
     granted: Granted,
 ) -> Result<(), Exit> {
     let credentials = settings.state.credentials();
+    let before = credentials.load(name, &it.url).ok();
     let signed_in = SignedIn {
         url: it.url.clone(),
-        user: granted.user,
-        password: granted.password,
+        user: granted.user.clone(),
+        password: granted.password.clone(),
     };
-    credentials.keep(name, &signed_in).map_err(|error| {
-        say("help: the access that was granted is lost; remove it in Settings, Security, and sign in again");
-        unwritten(&error)
-    })?;
+    if let Err(error) = credentials.keep(name, &signed_in) {
+        let exit = unwritten(&error);
+        say(match give_back(client, &it.url, &granted).await {
+            Ok(()) => {
+                "help: the access that was granted was given back; sign in again when that is put right"
+            }
+            Err(_) => "help: remove the access that was granted in Settings, Security, and sign in again",
+        });
+        return Err(exit);
+    }
+    if let Some(before) = before {
+        let before = Granted {
+            user: before.user,
+            password: before.password,
+        };
+        // It may have been removed there already.
+        let _ = give_back(client, &it.url, &before).await;
+    }
     say(&format!(
         "Signed in to {name} as `{}`; kept in {}, for its owner only.\n`sharewarden scan --source {name}` reads what \
          this account shares.",

@@ -177,10 +177,10 @@ pub(super) fn wrong(what: &str, remedy: &str) -> Exit {
     Exit::Usage
 }
 
-/// Waits for SIGINT or SIGTERM and cancels the run; a second one ends the program at once.
-pub(super) async fn interrupts(cancel: CancellationToken) {
+/// Waits for SIGINT or SIGTERM, says what becomes of the command, and cancels it; a second one ends the program at once.
+pub(super) async fn interrupts(cancel: CancellationToken, becomes: &'static str) {
     interrupted().await;
-    say("interrupted: what was read is being kept; once more ends at once");
+    say(&format!("interrupted: {becomes}"));
     cancel.cancel();
     interrupted().await;
     #[expect(clippy::exit, reason = "the second signal asks to end without tidying up")]

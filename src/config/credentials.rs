@@ -78,6 +78,16 @@ impl Credentials {
         write_private(&self.file(source), &serde_json::to_vec(&written)?)
     }
 
+    /// Tries whether something could be kept, so that nothing is asked for in vain.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be written.
+    pub fn try_to_keep(&self, source: &SourceName) -> io::Result<()> {
+        let probe = self.folder.join(format!(".{source}.probe"));
+        write_private(&probe, b"")?;
+        std::fs::remove_file(probe)
+    }
+
     /// What was obtained for a source at this address.
     ///
     /// # Errors

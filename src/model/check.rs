@@ -16,6 +16,9 @@ names! {
     }
 }
 
+/// The longest text of what was found, in characters.
+const MAX_FOUND: usize = 1_000;
+
 /// One thing that was examined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -32,12 +35,17 @@ pub struct Check {
 }
 
 impl Check {
-    /// A thing that stands in some way.
+    /// A thing that stands in some way; what was found is cut where it is very long.
     pub fn new(about: &'static str, standing: Standing, found: impl Into<String>) -> Self {
+        let mut found: String = found.into();
+        if let Some((end, _)) = found.char_indices().nth(MAX_FOUND) {
+            found.truncate(end);
+            found.push('…');
+        }
         Self {
             about,
             standing,
-            found: found.into(),
+            found,
             costs: Vec::new(),
             steps: Vec::new(),
         }

@@ -219,8 +219,8 @@ pub struct Examination {
 pub struct Load {
     /// Requests at least: what is certain.
     pub least: u64,
-    /// Requests at most: if every share that may need it has to be looked into.
-    pub most: u64,
+    /// Requests at most: if every share that may need it has to be looked into. `None` where shares are not counted.
+    pub most: Option<u64>,
     /// How long a request took, on average, during the examination.
     pub each: Duration,
 }

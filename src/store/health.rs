@@ -47,7 +47,14 @@ pub fn examine(path: &Path) -> Check {
 }
 
 /// The file's version, and what SQLite says of its soundness.
-fn look(path: &Path) -> rusqlite::Result<(usize, String)> {
+fn look(path: &Path) -> Result<(usize, String), Box<dyn std::error::Error>> {
+    // SQLite would open what it may not write, and say so only when it writes.
+    std::fs::OpenOptions::new().write(true).open(path)?;
+    tempfile::tempfile_in(
+        path.parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new(".")),
+    )?;
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;

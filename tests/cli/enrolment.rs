@@ -90,34 +90,12 @@ fn without_occ_the_commands_are_shown_and_nextcloud_is_waited_for() {
     let stage = fresh();
     let mut running = enroll(&stage, &[]).start();
     let said = running.until("Waiting for Nextcloud");
-    let chosen = secret(&stage);
+    let chosen = fs::read_to_string(stage.path("secret.new")).unwrap();
     assert!(
-        !said.contains(&chosen),
+        !said.contains(chosen.trim()),
         "a secret in a terminal is one in its history"
     );
-    let commands: Vec<&str> = said
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("php occ "))
-        .collect();
-    let [daemon, register] = commands.as_slice() else {
-        panic!("{said}")
-    };
-    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let run = |line: &str, stdin: &str| {
-        let words = words(line);
-        stage.occ(&words.iter().map(String::as_str).collect::<Vec<_>>(), stdin)
-    };
-    assert_eq!(
-        run(daemon, ""),
-        (0, "Daemon successfully registered.\n".to_owned())
-    );
-    let printf = said.lines().find(|line| line.contains("printf")).unwrap();
-    assert!(
-        printf.contains(&format!("\"$(cat {})\"", stage.path("secret").display())),
-        "{printf}"
-    );
-    let info = printf.split('\'').nth(1).unwrap().replace("%s", &chosen);
-    assert_eq!(run(register, &info).0, 0);
+    assert!(typed(&stage, &said), "{said}");
     let ran = running.end();
     ran.ended(0);
     assert!(
@@ -125,6 +103,77 @@ fn without_occ_the_commands_are_shown_and_nextcloud_is_waited_for() {
         "{}",
         ran.err
     );
+    assert_eq!(secret(&stage), chosen.trim());
+    assert!(!stage.path("secret.new").exists());
+}
+
+#[test]
+fn whoever_cannot_read_the_secret_registers_nothing() {
+    let stage = fresh();
+    let mut running = enroll(&stage, &[]).start();
+    let said = running.until("Waiting for Nextcloud");
+    fs::write(stage.path("secret.new"), "").unwrap();
+    assert!(!typed(&stage, &said));
+    fs::remove_file(stage.path("secret.new")).unwrap();
+    assert!(!typed(&stage, &said));
+    assert_eq!(stage.occ(&["app_api:app:list"], "").1, "ExApps:\n");
+    running.interrupt();
+    running.end().ended(130);
+}
+
+#[test]
+fn an_app_that_was_registered_with_another_secret_is_told_and_not_taken_for_ours() {
+    let stage = fresh();
+    let mut running = enroll(&stage, &[]).start();
+    let said = running.until("Waiting for Nextcloud");
+    let port = said.split("<port>").nth(1).unwrap().split('<').next().unwrap();
+    let url = stage.url().as_str();
+    let name = ["sharewarden", "sharewarden"];
+    let daemon = [
+        &["app_api:daemon:register"],
+        name.as_slice(),
+        &["manual-install", "http", "127.0.0.1", url],
+    ]
+    .concat();
+    stage.occ(&daemon, "");
+    // What the server makes of an element with nothing in it is a word that everybody can guess.
+    let info = format!(
+        "<info><id>sharewarden</id><version>1.0.0</version><secret></secret><port>{port}</port></info>"
+    );
+    let register = [
+        &["app_api:app:register"],
+        name.as_slice(),
+        &["--wait-finish", "--info-xml", "php://stdin"],
+    ]
+    .concat();
+    assert_ne!(stage.occ(&register, &info).0, 0);
+    let ran = running.end();
+    ran.ended(5);
+    assert!(ran.err.contains("remove it at once"), "{}", ran.err);
+    assert!(
+        ran.err.contains("app_api:app:unregister sharewarden --force"),
+        "{}",
+        ran.err
+    );
+    assert!(!stage.path("secret").exists() && !stage.path("secret.new").exists());
+}
+
+/// Types the commands that were shown into a shell; whether all went well.
+fn typed(stage: &Stage, said: &str) -> bool {
+    let occ = stage.occ_program();
+    // Stands for `sudo -u www-data php occ …`.
+    let sudo = stage.write("sudo", &format!("#!/bin/bash\nshift 4\nexec {occ} \"$@\"\n"));
+    fs::set_permissions(&sudo, fs::Permissions::from_mode(0o700)).unwrap();
+    let commands: Vec<&str> = said.lines().filter(|line| line.starts_with("  ")).collect();
+    assert!(commands.len() >= 3, "{said}");
+    let path = format!("{}:/usr/bin:/bin", sudo.parent().unwrap().display());
+    let script = format!("set -e\n{}\n", commands.join("\n"));
+    let shell = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .env("PATH", path)
+        .stdin(std::process::Stdio::null())
+        .output();
+    shell.unwrap().status.success()
 }
 
 #[test]
@@ -139,10 +188,24 @@ fn another_secret_is_told_and_rotating_makes_a_new_registration() {
     let ran = enroll(&stage, &["--", &occ]).run();
     ran.ended(5);
     assert!(ran.err.contains("--rotate"), "{}", ran.err);
-    let before = secret(&stage);
+    assert!(
+        ran.err.contains("app_api:app:unregister sharewarden --force"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        !stage.path("secret").exists(),
+        "a secret that is not registered is none"
+    );
+    let before = "small-app-secret";
+    stage.write("secret", before);
     let ran = enroll(&stage, &["--rotate", "--", &occ]).run();
     ran.ended(0);
-    assert!(!ran.err.contains("warning"), "{}", ran.err);
+    assert!(
+        !ran.err.contains("warning") && !ran.err.contains("error"),
+        "{}",
+        ran.err
+    );
     assert_ne!(secret(&stage), before);
     stage
         .program()
@@ -240,4 +303,40 @@ fn an_interrupted_enrolment_ends_at_once() {
     running.until("Waiting for Nextcloud");
     running.interrupt();
     running.end().ended(130);
+}
+
+#[test]
+fn a_rotation_that_fails_leaves_the_secret_that_is_registered() {
+    let stage = fresh();
+    let occ = stage.occ_program();
+    enroll(&stage, &["--", &occ]).run().ended(0);
+    let registered = secret(&stage);
+    let blocked = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = blocked.local_addr().unwrap().to_string();
+    let busy = ["enroll", "cloud", "--listen", &taken, "--rotate", "--", &occ];
+    stage.program().arguments(&busy).run().ended(2);
+    assert_eq!(secret(&stage), registered);
+    enroll(&stage, &["--rotate", "--", "/nonexistent/occ"])
+        .run()
+        .ended(5);
+    assert_eq!(secret(&stage), registered);
+    assert!(!stage.path("secret.new").exists());
+    stage
+        .program()
+        .arguments(&["--no-state", "scan", "--format", "json"])
+        .run()
+        .ended(0);
+}
+
+#[test]
+fn what_occ_says_is_shown_harmless_and_not_without_end() {
+    let stage = fresh();
+    let script =
+        "#!/bin/bash\nprintf '\\033[31mred\\007\\n'\nhead -c 300000 /dev/zero | tr '\\0' x\nexit 7\n";
+    let path = stage.write("loud", script);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    let ran = enroll(&stage, &["--", &path.to_string_lossy()]).run();
+    ran.ended(5);
+    assert!(ran.err.contains("ended with 7"), "{}", ran.err);
+    assert!(ran.err.len() < 5_000 && !ran.err.contains(['\u{1b}', '\u{7}']));
 }

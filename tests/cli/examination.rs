@@ -92,11 +92,11 @@ fn a_good_set_up_is_found_good_with_few_requests() {
         .filter(|request| request.path.contains("ex-app/state"))
         .count();
     assert_eq!(states, 1);
-    assert!(asked.len() <= 8, "{asked:#?}");
+    assert!(asked.len() <= 9, "{asked:#?}");
     assert!(
         asked
             .iter()
-            .all(|request| ["GET", "PROPFIND"].contains(&request.method.as_str()))
+            .all(|request| ["GET", "PROPFIND", "SEARCH"].contains(&request.method.as_str()))
     );
     assert!(asked.iter().all(|request| !request.is_listing()));
 }
@@ -394,20 +394,116 @@ fn a_damaged_state_is_found() {
 }
 
 #[test]
-fn hostile_words_of_a_server_stay_words() {
-    let mut world = living();
-    account(&mut world, "bob")["groups"] = json!(["staff", "admin"]);
-    let stage = Stage::of(&world);
+fn hostile_words_of_a_server_stay_words_and_short() {
+    let stage = Stage::of(&living());
     let body = json!({"installed": true, "maintenance": false, "needsDbUpgrade": false,
-        "versionstring": "32\u{1b}[31m\n\u{202e}", "productname": "Next\u{7}cloud"});
+        "versionstring": "32\u{1b}[31m\n\u{202e}", "productname": format!("Next\u{7}cloud{}", "x".repeat(40_000))});
     stage.fault(&json!({"match": {"path_contains": "status.php"}, "action":
         {"do": "status", "status": 200, "body": body.to_string()}}));
     let ran = doctor(&stage);
+    ran.ended(0);
     assert!(
         !ran.out.contains(['\u{1b}', '\u{202e}', '\u{7}']),
         "{:?}",
         ran.out
     );
+    assert_told(
+        &ran,
+        "network",
+        "ok",
+        &["Next\\u{7}cloud", "32\\u{1b}[31m\\u{a}\\u{202e}"],
+    );
+    assert!(ran.out.len() < 10_000);
+    // More than a server needs to say of itself is not read.
+    stage.no_faults();
+    stage.fault(
+        &json!({"match": {"path_contains": "status.php"}, "action": {"do": "huge", "bytes": 5_000_000}}),
+    );
+    assert_told(
+        doctor(&stage).ended(5),
+        "network",
+        "failed",
+        &["larger than the 65536 bytes"],
+    );
+}
+
+#[test]
+fn a_refusal_by_something_else_than_nextcloud_is_no_reason_to_register_anew() {
+    let stage = Stage::of(&living());
+    stage.fault(
+        &json!({"match": {"path_contains": "ex-app/state"}, "action": {"do": "status", "status": 403}}),
+    );
+    let ran = doctor(&stage);
+    ran.ended(5);
+    assert_told(&ran, "credential", "failed", &["not Nextcloud", "a fence"]);
+    assert!(!ran.out.contains("enroll"), "{}", ran.out);
+    let stage = Stage::of(&living());
+    let body = "{\"error\":\"Trusted domain error.\",\"code\":15}";
+    stage.fault(&json!({"match": {"path_contains": "status.php"}, "action":
+        {"do": "status", "status": 400, "body": body}}));
+    assert_told(doctor(&stage).ended(5), "network", "failed", &["trusted_domains"]);
+}
+
+#[test]
+fn webdav_that_is_kept_away_is_told() {
+    let stage = Stage::of(&living());
+    stage.fault(&json!({"match": {"method": "SEARCH"}, "action": {"do": "status", "status": 405}}));
+    assert_told(
+        doctor(&stage).ended(5),
+        "WebDAV",
+        "failed",
+        &["PROPFIND, REPORT and SEARCH"],
+    );
+}
+
+#[test]
+fn what_is_not_told_is_not_called_good() {
+    let stage = Stage::of(&living());
+    stage.change(&json!({"do": "update", "settings": {"apps": ["files_sharing", "app_api"]}}));
+    let ran = doctor(&stage);
+    ran.ended(0);
+    assert_told(
+        &ran,
+        "accounts",
+        "limited",
+        &["how many of them are disabled is not told"],
+    );
+    assert_told(&ran, "control totals", "limited", &["app:enable serverinfo"]);
+    assert_told(&ran, "length", "skipped", &["at least"]);
+    // A token that is configured is tried, whatever the credential.
+    let stage = Stage::of(&living());
+    let auth = "{ method = \"app-password\", user = \"alice\", password = { env = \"PASSWORD\" } }";
+    for (token, standing) in [("small-statistics-token", "ok"), ("wrong", "limited")] {
+        stage.configure(&Config {
+            auth: Some(auth),
+            source: "statistics_token = { env = \"TOKEN\" }",
+            ..Config::default()
+        });
+        let mut program = stage.program();
+        let program = program
+            .variable("PASSWORD", "alice-app-password")
+            .variable("TOKEN", token);
+        let ran = program.arguments(&["doctor"]).run();
+        ran.ended(0);
+        assert_told(&ran, "control totals", standing, &[]);
+        assert_told(&ran, "length", "skipped", &["at least"]);
+    }
+}
+
+#[test]
+fn an_interrupted_examination_ends_at_once() {
+    let stage = Stage::of(&living());
+    stage
+        .fault(&json!({"match": {"path_contains": "capabilities"}, "action": {"do": "delay", "ms": 30_000}}));
+    let running = {
+        let mut program = stage.program();
+        program.arguments(&["doctor", "-vv"]);
+        let mut running = program.start();
+        running.until("ex-app/state");
+        running
+    };
+    running.interrupt();
+    running.end().ended(130);
 }
 
 /// A mail server without encryption that knows one password; what it was told.
@@ -468,6 +564,24 @@ fn the_mail_server_is_tried_up_to_the_sign_in() {
             "nothing is sent: {told:?}"
         );
     }
+    // One that never comes to the end of its line.
+    let listener = block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    mail(listener.local_addr().unwrap().port(), "");
+    let server = std::thread::spawn(|| {
+        block_on(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut sent = 0_u64;
+            while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {
+                sent += 64 * 1024;
+            }
+            sent
+        })
+    });
+    assert_told(examined("").ended(5), "mail", "failed", &[]);
+    assert!(
+        server.join().unwrap() < 64 * 1024 * 1024,
+        "it was not listened to without end"
+    );
     // Nobody there.
     let listener = block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     mail(listener.local_addr().unwrap().port(), "");

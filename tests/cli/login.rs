@@ -58,6 +58,40 @@ fn what_a_person_grants_is_kept_for_its_owner_and_reads_that_account() {
 }
 
 #[test]
+fn signing_in_again_gives_the_earlier_access_back() {
+    let stage = Stage::small();
+    stage.configure(&LOGIN);
+    let mut kept_ones = Vec::new();
+    for _ in 0..2 {
+        let mut running = login(&stage).start();
+        running.until("remove it there");
+        stage.grant("alice");
+        running.end().ended(0);
+        kept_ones.push(kept(&stage).unwrap()["password"].clone());
+    }
+    assert_ne!(kept_ones[0], kept_ones[1]);
+    let given_back: Vec<u16> = stage
+        .requests()
+        .iter()
+        .filter(|asked| asked.method == "DELETE" && asked.path.contains("core/apppassword"))
+        .map(|asked| asked.status)
+        .collect();
+    assert_eq!(given_back, [200]);
+    assert_eq!(stage.report(&[])["sources"][0]["accounts"]["scanned"], 1);
+}
+
+#[test]
+fn access_that_could_not_be_kept_is_not_asked_for() {
+    let stage = Stage::small();
+    stage.configure(&LOGIN);
+    fs::write(stage.path("credentials"), "a file where the folder should be").unwrap();
+    let ran = login(&stage).run();
+    ran.ended(2);
+    assert!(ran.err.contains("could not be kept"), "{}", ran.err);
+    assert!(stage.requests().is_empty());
+}
+
+#[test]
 fn nothing_is_scanned_before_somebody_signed_in() {
     let stage = Stage::small();
     stage.configure(&LOGIN);

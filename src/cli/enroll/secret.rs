@@ -1,41 +1,69 @@
-//! The secret that the auditor is registered with: the one that is there, or a new one.
+//! The secret that the auditor is registered with: the one that is there, or a new one beside its place until it is good.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::terminal::say;
-use super::super::{Exit, Global, sources};
-use crate::config::{SecretRef, write_private};
-use crate::provider::nextcloud::enrolment::Registration;
+use super::super::{Exit, Global, sources, unwritten};
+use crate::config::{SecretRef, replace_private, write_private};
 
 /// The least length of a secret that is worth every account.
 const SHORTEST: usize = 20;
 
-/// Whether the secret was there before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// It may be registered already.
-    Before,
-    /// It was chosen now.
-    New,
+/// A secret to register with.
+pub(super) struct Chosen {
+    pub(super) secret: SecretString,
+    /// Where it waits to be put into its place; none where it was there before.
+    pub(super) pending: Option<Pending>,
+}
+
+/// A new secret beside the place where the configuration reads it. It vanishes unless it is kept.
+pub(super) struct Pending {
+    new: PathBuf,
+    place: PathBuf,
+}
+
+impl Pending {
+    /// Where it lies now.
+    pub(super) fn path(&self) -> &Path {
+        &self.new
+    }
+
+    /// Puts it into its place.
+    pub(super) fn keep(&self) -> Result<(), Exit> {
+        replace_private(&self.new, &self.place).map_err(|error| {
+            say(&format!(
+                "error: the auditor is registered, and its secret is not in {}",
+                self.place.display()
+            ));
+            unwritten(&error)
+        })?;
+        say(&format!(
+            "The secret is in {}, for its owner only.",
+            self.place.display()
+        ));
+        Ok(())
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // Gone already where it was kept.
+        let _ = std::fs::remove_file(&self.new);
+    }
 }
 
 /// The secret that is there, or a new one where there is none or a new one is asked for.
-pub(super) fn registration(
-    global: &Global,
-    app_id: &str,
-    reference: &SecretRef,
-    rotate: bool,
-) -> Result<(Found, Registration), Exit> {
+pub(super) fn choose(global: &Global, reference: &SecretRef, rotate: bool) -> Result<Chosen, Exit> {
     let missing = reference.path().filter(|path| {
         rotate
             || std::fs::symlink_metadata(path)
                 .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     });
-    let (found, secret) = match missing {
-        Some(path) => (Found::New, choose_secret(path)?),
+    let chosen = match missing {
+        Some(place) => new(place)?,
         None if rotate => {
             return Err(sources::wrong(
                 &format!("a new secret cannot be written into {reference}"),
@@ -43,13 +71,13 @@ pub(super) fn registration(
                  refer to a file",
             ));
         }
-        None => {
-            let secret = reference.resolve().map_err(|wrong| global.wrong(&wrong.into()))?;
-            (Found::Before, secret)
-        }
+        None => Chosen {
+            secret: reference.resolve().map_err(|wrong| global.wrong(&wrong.into()))?,
+            pending: None,
+        },
     };
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
-    let text = secret.expose_secret();
+    let text = chosen.secret.expose_secret();
     if text.len() < SHORTEST || !text.bytes().all(plain) {
         return Err(sources::wrong(
             &format!(
@@ -59,18 +87,14 @@ pub(super) fn registration(
             "remove it and let `enroll` choose one, or run it with --rotate",
         ));
     }
-    let registration = Registration {
-        app_id: app_id.to_owned(),
-        secret,
-    };
-    Ok((found, registration))
+    Ok(chosen)
 }
 
-/// Chooses a secret of 256 bits and writes it where the configuration reads it.
-fn choose_secret(path: &Path) -> Result<SecretString, Exit> {
+/// Chooses a secret of 256 bits and writes it beside its place.
+fn new(place: &Path) -> Result<Chosen, Exit> {
     let failed = |error: &dyn std::fmt::Display| {
         sources::wrong(
-            &format!("a secret cannot be written to {}: {error}", path.display()),
+            &format!("a secret cannot be written to {}: {error}", place.display()),
             "run `enroll` as an account that may write there, or refer to another file",
         )
     };
@@ -80,10 +104,15 @@ fn choose_secret(path: &Path) -> Result<SecretString, Exit> {
     for byte in bytes {
         let _ = write!(secret, "{byte:02x}");
     }
-    write_private(path, format!("{secret}\n").as_bytes()).map_err(|error| failed(&error))?;
-    say(&format!(
-        "A secret was chosen and written to {}, for its owner only.",
-        path.display()
-    ));
-    Ok(SecretString::from(secret))
+    let mut new = place.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    write_private(&new, format!("{secret}\n").as_bytes()).map_err(|error| failed(&error))?;
+    Ok(Chosen {
+        secret: SecretString::from(secret),
+        pending: Some(Pending {
+            new,
+            place: place.to_owned(),
+        }),
+    })
 }

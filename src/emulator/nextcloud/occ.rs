@@ -273,6 +273,10 @@ impl Nextcloud {
 fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    if text.is_empty() {
+        // How the server reads an element with nothing in it.
+        return Some("Array".to_owned());
+    }
     let entities = [
         ("&lt;", "<"),
         ("&gt;", ">"),

@@ -43,7 +43,7 @@ pub enum Call {
     Init,
     /// To take note that it is enabled.
     Enabled,
-    /// To take note that it is disabled.
+    /// To take note that it, or the registration before it, is disabled.
     Disabled,
     /// Something with another id or secret than ours.
     Stranger,
@@ -71,7 +71,11 @@ impl Registration {
                     .unwrap_or_default()
                     .split('&')
                     .any(|pair| pair == "enabled=1");
-                if on { Call::Enabled } else { Call::Disabled }
+                // Taking leave needs no secret of ours: the registration before this one had another.
+                if !on {
+                    return Some(Call::Disabled);
+                }
+                Call::Enabled
             }
             _ => return None,
         };
@@ -231,6 +235,13 @@ mod tests {
                 "sharewarden",
                 "czNjcjpldA==",
                 Some(Call::Stranger),
+            ),
+            (
+                Method::PUT,
+                "/enabled?enabled=0",
+                "sharewarden",
+                "!",
+                Some(Call::Disabled),
             ),
             (Method::GET, "/enabled", "sharewarden", &ours, None),
             (Method::GET, "/", "sharewarden", &ours, None),

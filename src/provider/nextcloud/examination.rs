@@ -13,14 +13,20 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::words::{NOTHING, failed, no_statistics, refused_passwords, settings_checks, time, unreachable};
-use super::{Credential, HomeSearch, Nextcloud, REFUSALS, nodes, people, settings};
+use self::words::{NOTHING, counts_check, failed, refused_passwords, settings_checks, time, unreachable};
+use super::ocs::NO_INTERFACE;
+use super::server::DISABLED_APP;
+use super::{Credential, HomeSearch, Nextcloud, REFUSALS, nodes, people, search};
 use crate::http::{Answer, Request, StatusCode};
 use crate::model::{Check, ProblemCode, Standing};
 use crate::provider::{Access, Clock, Examination, Load, ReadError};
 
 /// Searches that tell of an account what lies beneath its open folders, unless these are very many.
 const BENEATH: u64 = 3;
+/// How much a server may say of itself before it is known to be one.
+const STATUS_BYTES: u64 = 64 * 1024;
+/// The longest name of a product or version that is shown, in characters.
+const MAX_NAME: usize = 60;
 /// Requests of a scan that do not grow with the accounts: credential, settings, statistics twice, lists.
 const CONSTANT: u64 = 7;
 
@@ -56,7 +62,7 @@ impl Access for Nextcloud {
 
 impl Nextcloud {
     /// Adds what was found; the least and the most requests of a scan, where there can be one.
-    async fn look(&self, clock: Clock<'_>, checks: &mut Vec<Check>) -> Option<(u64, u64)> {
+    async fn look(&self, clock: Clock<'_>, checks: &mut Vec<Check>) -> Option<(u64, Option<u64>)> {
         let (answer, asked_at) = match self.status(clock).await {
             Ok(answered) => answered,
             Err(error) => {
@@ -67,7 +73,7 @@ impl Nextcloud {
         let network = self.network(&answer);
         let usable = network.standing != Standing::Failed;
         checks.push(network);
-        checks.extend(time(&answer, asked_at));
+        checks.push(time(&answer, asked_at));
         if !usable {
             return None;
         }
@@ -90,6 +96,7 @@ impl Nextcloud {
         };
         checks.extend(settings_checks(&data));
         checks.extend(self.tags_check().await);
+        checks.push(self.webdav_check().await);
         match self.admin() {
             None => {
                 checks.push(
@@ -100,6 +107,9 @@ impl Nextcloud {
                         )
                         .step("for all accounts: `method = \"app-api\"` and `sharewarden enroll`"),
                 );
+                if self.setup.statistics_token.is_some() {
+                    checks.push(counts_check(&self.statistics().await).0);
+                }
                 Some(self.requests(own, own, None))
             }
             Some(admin) => self.accounts(admin, checks).await,
@@ -108,7 +118,7 @@ impl Nextcloud {
 
     /// Asks a server that may not be one what it is, without a credential.
     async fn status(&self, clock: Clock<'_>) -> Result<(Answer, Timestamp), ReadError> {
-        let request = Request::get(self.ocs.url(&["status.php"], &[])?);
+        let request = Request::get(self.ocs.url(&["status.php"], &[])?).max_body(STATUS_BYTES);
         let before = clock();
         let answer = self.ocs.http.send(&request).await?;
         if answer.status == StatusCode::OK || super::ocs::is_final(&answer) {
@@ -126,12 +136,12 @@ impl Nextcloud {
                 .step("set the source's `url` to the address under which Nextcloud's own pages are")
                 .step("look for a login page or a proxy that answers in its place");
         };
-        let name = if status.productname.is_empty() {
-            "Nextcloud"
-        } else {
-            &status.productname
+        let short = |text: &str| text.chars().take(MAX_NAME).collect::<String>();
+        let name = match short(&status.productname) {
+            name if name.is_empty() => "Nextcloud".to_owned(),
+            name => name,
         };
-        let product = format!("{name} {}", status.version);
+        let product = format!("{name} {}", short(&status.version));
         if !status.installed {
             return fail(format!("{product} answers and is not set up yet"));
         }
@@ -212,10 +222,18 @@ impl Nextcloud {
         match error {
             ReadError::Service { code: ProblemCode::Unauthorized, .. } => check
                 .step(format!("register the auditor: `sharewarden enroll {source}`, and with --rotate if it was before")),
-            ReadError::Service { code: ProblemCode::Forbidden, .. } => check
-                .step("as the user that runs Nextcloud: `php occ app:enable app_api`")
-                .step(format!("if the auditor was disabled there: `sharewarden enroll {source} --rotate`, or `php occ \
-                               app_api:app:enable {app_id}` while `sharewarden enroll {source}` waits")),
+            ReadError::Service { code: ProblemCode::Forbidden, message } if message.contains(NO_INTERFACE) => {
+                check.step("as the user that runs Nextcloud: `php occ app:enable app_api`")
+            }
+            ReadError::Service { code: ProblemCode::Forbidden, message } if message.contains(DISABLED_APP) => {
+                check.step(format!(
+                    "let `sharewarden enroll {source}` wait, and run `php occ app_api:app:enable {app_id}` meanwhile; or \
+                     `sharewarden enroll {source} --rotate`"
+                ))
+            }
+            ReadError::Service { code: ProblemCode::Forbidden, .. } => {
+                check.step("look for what refuses it before Nextcloud: a proxy, or a fence that knows another address")
+            }
             ReadError::Service { code: ProblemCode::AddressBlocked, .. } => {
                 check.step("as the user that runs Nextcloud: `php occ security:bruteforce:reset ADDRESS`, with the address \
                             from which this machine is seen there")
@@ -249,31 +267,34 @@ impl Nextcloud {
         if missing.is_empty() && hidden.is_empty() {
             return Some(Check::good("tags", "all that classify are known to the server"));
         }
-        let told = [
-            ("not known to the server", &missing),
-            ("visible to administrators only", &hidden),
-        ];
+        let asked_by_admin = self.admin().is_some();
+        let unknown = if asked_by_admin {
+            "not known to the server"
+        } else {
+            "not known to the server, or hidden from this account"
+        };
+        let told = [(unknown, &missing), ("visible to administrators only", &hidden)];
         let told: Vec<_> = told
             .iter()
             .filter(|(_, names)| !names.is_empty())
             .map(|(what, names)| format!("{what}: {}", names.join(", ")))
             .collect();
         let mut check = Check::new("tags", Standing::Limited, told.join("; "));
-        if !missing.is_empty() {
+        if !missing.is_empty() && asked_by_admin {
             check = check
-                .costs("nothing is classified by them")
+                .costs("nothing is classified by those that are not there")
                 .step("create them there, or correct `tags` in `[[policy.classify]]`");
         }
-        if !hidden.is_empty() {
+        if !hidden.is_empty() || (!missing.is_empty() && !asked_by_admin) {
             check = check
-                .costs("which files carry the hidden ones is told to nobody: items stay undetermined")
-                .step("make them visible in Nextcloud's settings, or classify by path");
+                .costs("which files carry hidden ones is told to nobody: items stay undetermined")
+                .step("let an administrator make them visible in Nextcloud's settings, or classify by path");
         }
         Some(check)
     }
 
     /// Which accounts there are, and what vouches for a scan of them; the least and the most requests of one.
-    async fn accounts(&self, admin: &str, checks: &mut Vec<Check>) -> Option<(u64, u64)> {
+    async fn accounts(&self, admin: &str, checks: &mut Vec<Check>) -> Option<(u64, Option<u64>)> {
         let ids = match people::ids(&self.ocs).await {
             Ok(ids) => ids,
             Err(error) => {
@@ -296,28 +317,28 @@ impl Nextcloud {
         if disabled != Some(0) {
             checks.extend(self.dead_links_check(admin).await);
         }
-        let counts = match statistics {
-            Ok(Some(data)) => settings::counts(&data),
-            Ok(None) => None,
-            Err(error) => {
-                checks.push(no_statistics(&error));
-                None
-            }
-        };
-        if let Some(counts) = &counts {
-            let words: Vec<_> = counts
-                .iter()
-                .map(|(kind, count)| format!("{kind} {count}"))
-                .collect();
-            let words = format!(
-                "the server counts its shares, so that a scan can be checked: {}",
-                words.join(", ")
-            );
-            checks.push(Check::good("control totals", words));
-        }
-        let wide = counts.map(|counts| counts.values().sum::<u64>());
+        let (counted, shares) = counts_check(&statistics);
+        checks.push(counted);
         let found = u64::try_from(ids.len()).unwrap_or(u64::MAX);
-        Some(self.requests(found, found.saturating_sub(disabled.unwrap_or(0)), wide))
+        Some(self.requests(found, found.saturating_sub(disabled.unwrap_or(0)), shares))
+    }
+
+    /// Whether WebDAV answers: tags, what lies beneath folders, and disabled accounts are read through it.
+    async fn webdav_check(&self) -> Check {
+        let account = match self.admin() {
+            Some(admin) => admin.to_owned(),
+            None => match people::own_details(&self.ocs, self.anybody()).await {
+                Ok(account) => account.id,
+                Err(error) => return failed("WebDAV", &error),
+            },
+        };
+        // No node needs to have this id for the search to be answered.
+        match search::by_id(&self.ocs, &account, &[1]).await {
+            Ok(_) => Check::good("WebDAV", "searches are answered"),
+            Err(error) => failed("WebDAV", &error)
+                .costs("what lies beneath shared folders, tags, and shares of disabled accounts cannot be told")
+                .step("let PROPFIND, REPORT and SEARCH pass to /remote.php/dav/ through every proxy before Nextcloud"),
+        }
     }
 
     async fn admin_check(&self, admin: &str) -> Check {
@@ -358,7 +379,14 @@ impl Nextcloud {
             HomeSearch::Off => "are not searched: `disabled_accounts` is off",
         };
         match disabled {
-            None | Some(0) => Check::good("accounts", format!("{found} accounts")),
+            Some(0) => Check::good("accounts", format!("{found} accounts, none of them disabled")),
+            None => Check::new(
+                "accounts",
+                Standing::Limited,
+                format!(
+                    "{found} accounts; how many of them are disabled is not told; the homes of these {searched}"
+                ),
+            ),
             Some(disabled) => {
                 let check = Check::new(
                     "accounts",
@@ -413,16 +441,17 @@ impl Nextcloud {
     }
 
     /// The least and the most requests of a scan: a listing an account, labels of what is open wide.
-    fn requests(&self, accounts: u64, listed: u64, shares: Option<u64>) -> (u64, u64) {
+    fn requests(&self, accounts: u64, listed: u64, shares: Option<u64>) -> (u64, Option<u64>) {
         let least = match self.admin() {
             Some(_) => CONSTANT + accounts + accounts / 500,
             None => 1 + 2 * accounts,
         };
-        // Which shares are open wide is not known beforehand; without counts there may be some in each account.
-        let shares = shares.unwrap_or(accounts.saturating_mul(10));
         let tags = u64::try_from(self.setup.classes.tags().count()).unwrap_or(u64::MAX);
-        let looks = tags.saturating_add(BENEATH).saturating_mul(listed.min(shares));
-        let most = least.saturating_add(looks);
+        // Which shares are open wide is not known beforehand: any may be.
+        let most = shares.map(|shares| {
+            let looks = tags.saturating_add(BENEATH).saturating_mul(listed.min(shares));
+            least.saturating_add(looks)
+        });
         (least, most)
     }
 }

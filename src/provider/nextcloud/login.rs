@@ -12,12 +12,14 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::ocs;
-use crate::http::{Answer, Client, HeaderValue, Method, Request, StatusCode};
+use crate::http::{Answer, Client, Credential, HeaderName, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
 
 /// How long a flow can be granted; the server forgets it afterwards.
 pub const FLOW_LASTS: Duration = Duration::from_mins(20);
+
+const AUTHORIZATION: HeaderName = HeaderName::from_static("authorization");
 
 /// A flow that waits to be granted.
 pub struct Flow {
@@ -115,6 +117,27 @@ impl Flow {
             }
             _ => Err(ocs::refusal(&request, &answer)),
         }
+    }
+}
+
+/// Gives an app password back: the server forgets it.
+///
+/// # Errors
+/// The server cannot be asked, or does not know it any more.
+pub async fn give_back(client: &Client, base: &Url, granted: &Granted) -> Result<(), ReadError> {
+    let address = base
+        .join("ocs/v2.php/core/apppassword?format=json")
+        .map_err(|error| malformed(&error.to_string()))?;
+    let credential = Credential::basic(&granted.user, &granted.password)
+        .map_err(|error| ReadError::service(ProblemCode::Unauthorized, error.to_string()))?;
+    let request = Request::new(Method::DELETE, address)
+        .header(ocs::OCS_API_REQUEST, HeaderValue::from_static("true"))
+        .credential(AUTHORIZATION, &credential);
+    let answer = client.send(&request).await?;
+    if answer.status == StatusCode::OK {
+        Ok(())
+    } else {
+        Err(ocs::refusal(&request, &answer))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::http::{
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
 
-const OCS_API_REQUEST: HeaderName = HeaderName::from_static("ocs-apirequest");
+pub(super) const OCS_API_REQUEST: HeaderName = HeaderName::from_static("ocs-apirequest");
 const EX_APP_ID: HeaderName = HeaderName::from_static("ex-app-id");
 const EX_APP_VERSION: HeaderName = HeaderName::from_static("ex-app-version");
 const APP_API: HeaderName = HeaderName::from_static("authorization-app-api");
@@ -380,6 +380,9 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).take(65_536).any(|window| window == part)
 }
 
+/// What is said of an interface that is not there, or not for the one who asks.
+pub(super) const NO_INTERFACE: &str = "the server has no such interface, or this account has no right to it";
+
 /// What an answer with another status than the good one means, in words.
 pub(super) fn refusal(request: &Request, answer: &Answer) -> ReadError {
     let place = request.place().to_string();
@@ -416,21 +419,25 @@ pub(super) fn refusal(request: &Request, answer: &Answer) -> ReadError {
             ProblemCode::Unauthorized,
             format!("the server does not accept the credential, or the account is disabled or unknown{said}"),
         ),
+        // Nextcloud says why in its own form.
+        403 if meta.statuscode == 0 && !contains(&answer.body, b"<d:error") => (
+            ProblemCode::Forbidden,
+            "something refuses this that is not Nextcloud: a proxy before it, perhaps".to_owned(),
+        ),
         403 => (ProblemCode::Forbidden, format!("the server accepts the credential but refuses this{said}")),
         404 if said.contains("Share API is disabled") => (
             ProblemCode::SharingDisabled,
             "sharing is switched off on this server: it lists no shares, those that exist included".to_owned(),
         ),
-        404 if meta.statuscode == 998 => (
-            ProblemCode::Forbidden,
-            format!("the server has no such interface, or this account has no right to it{said}"),
-        ),
+        404 if meta.statuscode == 998 => (ProblemCode::Forbidden, format!("{NO_INTERFACE}{said}")),
         404 | 410 => (ProblemCode::Forbidden, format!("not found, or not for this account{said}")),
         429 => (
             ProblemCode::Throttled,
             "the server asks to slow down; lower `limits.requests_per_second` of this source".to_owned(),
         ),
-        400 if looks_like_html(&answer.headers, &answer.body) => (
+        400 if looks_like_html(&answer.headers, &answer.body)
+            || contains(&answer.body, b"Trusted domain error") =>
+        (
             ProblemCode::Forbidden,
             "the server refuses this host name; add it to `trusted_domains` in Nextcloud's config.php, or use the \
              name that is there"

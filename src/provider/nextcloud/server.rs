@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::labels::KnownTags;
-use super::ocs::Ocs;
+use super::ocs::{NO_INTERFACE, Ocs};
 use super::{Credential, Nextcloud, REFUSALS, nodes, settings};
 use crate::model::{Fact, Problem, ProblemCode, Reading, ShareKind, SourceFacts};
 use crate::provider::{ReadError, Sink};
+
+/// What is said of a registration that an administrator disabled.
+pub(super) const DISABLED_APP: &str = "the auditor's registration is disabled in AppAPI";
 
 impl Nextcloud {
     pub(super) async fn open_source(&self) -> Result<SourceFacts, ReadError> {
@@ -91,10 +94,12 @@ impl Nextcloud {
                 "the server does not accept the AppAPI secret; check `app_id` and `secret` of this source against what \
                  was registered (`occ app_api:app:list` names the registered apps)",
             ),
-            ReadError::Service { code: ProblemCode::Forbidden, message } => ReadError::service(
-                ProblemCode::Forbidden,
-                format!("{message}; AppAPI seems not to be enabled (`occ app:enable app_api`)"),
-            ),
+            ReadError::Service { code: ProblemCode::Forbidden, message } if message.contains(NO_INTERFACE) => {
+                ReadError::service(
+                    ProblemCode::Forbidden,
+                    format!("{message}; AppAPI seems not to be enabled (`occ app:enable app_api`)"),
+                )
+            }
             other => other,
         })?;
         let enabled =
@@ -104,7 +109,7 @@ impl Nextcloud {
         }
         Err(ReadError::service(
             ProblemCode::Forbidden,
-            "the auditor's registration is disabled in AppAPI; enable it with `occ app_api:app:enable`",
+            format!("{DISABLED_APP}; enable it with `occ app_api:app:enable`"),
         ))
     }
 

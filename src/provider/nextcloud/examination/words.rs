@@ -56,10 +56,13 @@ pub(super) fn settings_checks(data: &Value) -> Vec<Check> {
     checks
 }
 
-/// Whether the two clocks agree, where the server tells the time.
-pub(super) fn time(answer: &Answer, here: Timestamp) -> Option<Check> {
+/// Whether the two clocks agree.
+pub(super) fn time(answer: &Answer, here: Timestamp) -> Check {
     const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
-    let there = PARSER.parse_timestamp(answer.header("date")?.trim()).ok()?;
+    let told = answer.header("date").map(str::trim);
+    let Some(there) = told.and_then(|told| PARSER.parse_timestamp(told).ok()) else {
+        return Check::new("clock", Standing::Skipped, "the server does not tell the time");
+    };
     let apart = there.duration_since(here).as_secs();
     let words = match apart {
         0 => "this machine and the server agree".to_owned(),
@@ -67,7 +70,7 @@ pub(super) fn time(answer: &Answer, here: Timestamp) -> Option<Check> {
         early => format!("the server is {} s behind this machine", early.saturating_neg()),
     };
     let check = |standing| Check::new("clock", standing, words.as_str());
-    Some(match apart.abs() {
+    match apart.abs() {
         0..=CLOSE => check(Standing::Good),
         apart if apart <= APART => check(Standing::Limited)
             .costs("expiry dates are judged early or late")
@@ -75,25 +78,26 @@ pub(super) fn time(answer: &Answer, here: Timestamp) -> Option<Check> {
         _ => check(Standing::Failed)
             .costs("expiry dates are judged early or late, and changes are refused")
             .step("let both machines set their clocks by NTP"),
-    })
+    }
 }
 
 pub(super) fn unreachable(error: &ReadError) -> Check {
     let check = failed("network", error).costs(NOTHING);
-    match error {
-        ReadError::Service {
-            code: ProblemCode::TlsFailed,
-            ..
-        } => check
+    let ReadError::Service { code, .. } = error else {
+        return check;
+    };
+    match code {
+        ProblemCode::TlsFailed => check
             .step("if a private authority signed the server's certificate, name its PEM file as `ca_file`")
             .step("if the certificate is for another name or has ended, correct it on the server"),
-        ReadError::Service {
-            code: ProblemCode::Redirected,
-            ..
-        } => check.step("set the source's `url` to where Nextcloud really is"),
-        _ => check
+        ProblemCode::Redirected => check.step("set the source's `url` to where Nextcloud really is"),
+        ProblemCode::Unreachable => check
             .step("check the source's `url`, the name server, the firewall and `proxy`")
             .step("ask with another program from this machine: `curl -v URL/status.php`"),
+        ProblemCode::ServerError => check.step("look into the log of the server, and of the proxy before it"),
+        ProblemCode::Throttled => check.step("wait, and ask at a quieter time; a proxy may count requests"),
+        _ => check
+            .step("check that the source's `url` is Nextcloud's own, and what answers there in a browser"),
     }
 }
 
@@ -115,14 +119,36 @@ pub(super) fn refused_passwords(refused: &[&str], untried: usize) -> Check {
         .step("make a new app password as that person (Settings, Security) and put it where the configuration refers to")
 }
 
-pub(super) fn no_statistics(error: &ReadError) -> Check {
-    Check::new("control totals", Standing::Limited, format!("the server's own counts cannot be read: {error}"))
+/// What vouches for a scan, and how many shares there are where that is told.
+pub(super) fn counts_check(statistics: &Result<Option<Value>, ReadError>) -> (Check, Option<u64>) {
+    const ABOUT: &str = "control totals";
+    let counts = match statistics {
+        Ok(data) => data.as_ref().and_then(settings::counts),
+        Err(_) => None,
+    };
+    if let Some(counts) = counts {
+        let words: Vec<_> = counts
+            .iter()
+            .map(|(kind, count)| format!("{kind} {count}"))
+            .collect();
+        let words = format!(
+            "the server counts its shares, so that a scan can be checked: {}",
+            words.join(", ")
+        );
+        return (Check::good(ABOUT, words), Some(counts.values().sum()));
+    }
+    let words = match statistics {
+        Err(error) => format!("the server's own counts cannot be read: {error}"),
+        Ok(_) => "the server's statistics hold no counts of shares".to_owned(),
+    };
+    let check = Check::new(ABOUT, Standing::Limited, words)
         .costs("nothing vouches for the completeness of a scan")
         .step("`php occ app:enable serverinfo`")
         .step(
             "where `admin` is no administrator: `php occ config:app:set serverinfo token --value TOKEN`, and refer to it \
              by `statistics_token` in the source",
-        )
+        );
+    (check, None)
 }
 
 pub(super) fn failed(about: &'static str, error: &ReadError) -> Check {
@@ -150,15 +176,15 @@ mod tests {
     #[test]
     fn clocks_may_differ_a_little() {
         let here = "1994-11-06T08:49:37Z".parse().unwrap();
-        let standing = |date| time(&told(date), here).map(|check| check.standing);
+        let standing = |date| time(&told(date), here).standing;
         let table = [
-            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(Standing::Good)),
-            ("Sun, 06 Nov 1994 08:48:38 GMT", Some(Standing::Good)),
-            ("Sun, 06 Nov 1994 08:51:00 GMT", Some(Standing::Limited)),
-            ("Sun, 06 Nov 1994 08:46:00 GMT", Some(Standing::Limited)),
-            ("Sun, 06 Nov 1994 08:55:00 GMT", Some(Standing::Failed)),
-            ("Mon, 06 Nov 1995 08:49:37 GMT", Some(Standing::Failed)),
-            ("yesterday", None),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Standing::Good),
+            ("Sun, 06 Nov 1994 08:48:38 GMT", Standing::Good),
+            ("Sun, 06 Nov 1994 08:51:00 GMT", Standing::Limited),
+            ("Sun, 06 Nov 1994 08:46:00 GMT", Standing::Limited),
+            ("Sun, 06 Nov 1994 08:55:00 GMT", Standing::Failed),
+            ("Mon, 06 Nov 1995 08:49:37 GMT", Standing::Failed),
+            ("yesterday", Standing::Skipped),
         ];
         for (date, expected) in table {
             assert_eq!(standing(date), expected, "{date}");
@@ -169,7 +195,7 @@ mod tests {
     fn a_scans_length_is_bounded_by_rate_and_by_what_is_in_flight() {
         let load = Load {
             least: 0,
-            most: 0,
+            most: None,
             each: Duration::from_millis(400),
         };
         assert_eq!(load.time(1000, 10.0, 4), Duration::from_secs(100));

@@ -15,6 +15,8 @@ mod examination;
 #[cfg(test)]
 mod exits;
 #[cfg(test)]
+mod fence;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod listed;

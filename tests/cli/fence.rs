@@ -1,0 +1,85 @@
+//! The fence at the proxy, as `docs/permissions.md` prints it: it lets pass what is asked, and nothing else.
+//!
+//! nginx itself is no part of these tests; its map is read here as nginx reads it: the first expression that matches.
+
+use percent_encoding::percent_decode_str;
+use regex::Regex;
+
+use crate::harness::{Stage, demo};
+
+/// The expressions of the printed map, and whether each refuses.
+fn fence() -> Vec<(Regex, bool)> {
+    let document = include_str!("../../docs/permissions.md");
+    let map = document.split("$appapi_refused {\n").nth(1).unwrap();
+    let map = map.split("\n}").next().unwrap();
+    let lines = map.lines().map(str::trim);
+    let rules: Vec<(Regex, bool)> = lines
+        .filter_map(|line| line.strip_prefix("\"~"))
+        .map(|line| {
+            let (expression, decision) = line.split_once("\" ").unwrap();
+            (Regex::new(expression).unwrap(), decision == "1;")
+        })
+        .collect();
+    assert!(rules.len() > 5 && map.contains("default 1;"));
+    rules
+}
+
+fn refuses(rules: &[(Regex, bool)], key: &str) -> bool {
+    let first = rules.iter().find(|(expression, _)| expression.is_match(key));
+    first.is_none_or(|(_, refuses)| *refuses)
+}
+
+#[test]
+fn whatever_a_scan_and_an_examination_ask_passes() {
+    let stage = Stage::of(&demo());
+    stage.report(&["--full", "--all-shares"]);
+    stage.report(&["--user", "admin"]);
+    stage.run(&["doctor"]);
+    let rules = fence();
+    let asked = stage.requests();
+    assert!(asked.len() > 50);
+    for asked in asked {
+        let path = asked.path.split('?').next().unwrap();
+        let path = percent_decode_str(path).decode_utf8().unwrap();
+        let appapi = if path == "/status.php" { "no" } else { "yes" };
+        let key = format!("{appapi}|auditor|{}|sharewarden|{path}", asked.method);
+        assert!(!refuses(&rules, &key), "{key}");
+    }
+}
+
+#[test]
+fn nothing_else_passes() {
+    let rules = fence();
+    for key in [
+        // Files, changes, other interfaces.
+        "yes|auditor|GET|sharewarden|/remote.php/dav/files/alice/HR/salaries.xlsx",
+        "yes|auditor|PUT|sharewarden|/remote.php/dav/files/alice/new.txt",
+        "yes|auditor|GET|sharewarden|/remote.php/webdav/HR/salaries.xlsx",
+        "yes|auditor|DELETE|sharewarden|/ocs/v2.php/apps/files_sharing/api/v1/shares/1",
+        "yes|auditor|POST|sharewarden|/ocs/v2.php/apps/files_sharing/api/v1/shares",
+        "yes|auditor|PUT|sharewarden|/ocs/v2.php/cloud/users/alice",
+        "yes|auditor|GET|sharewarden|/ocs/v2.php/apps/provisioning_api/api/v1/config/apps/core",
+        "yes|auditor|GET|sharewarden|/ocs/v2.php/cloud/users/alice/groups",
+        "yes|auditor|GET|sharewarden|/index.php/apps/files/",
+        "yes|auditor|MOVE|sharewarden|/remote.php/dav/files/alice/a",
+        // From elsewhere, and in another's name.
+        "yes|stranger|GET|sharewarden|/ocs/v2.php/cloud/user",
+        "yes|stranger|GET||/ocs/v2.php/cloud/user",
+        "yes|app|GET|sharewarden|/ocs/v2.php/cloud/user",
+        "yes|stranger|GET|other|/ocs/v2.php/cloud/user",
+        "yes|auditor|GET|other|/ocs/v2.php/cloud/user",
+        // What a sender can choose is in the last two places only.
+        "yes|stranger|GET|sharewarden|/ocs/v2.php/cloud/user|sharewarden|/ocs/v2.php/cloud/user",
+        "yes|stranger|GET|no|/x",
+        "yes|stranger|GET|app||/x",
+        "",
+    ] {
+        assert!(refuses(&rules, key), "{key}");
+    }
+    for key in [
+        "no|stranger|GET||/index.php/login",
+        "yes|app|PUT|other_app|/ocs/v2.php/anything",
+    ] {
+        assert!(!refuses(&rules, key), "{key}");
+    }
+}

@@ -146,12 +146,13 @@ impl Nextcloud {
         let mut entry = 0_u64;
         let mut unread = 0_u64;
         while let Some(chunk) = body.chunk().await? {
-            splitter
-                .push(&chunk)
-                .map_err(|error| ReadError::service(ProblemCode::Malformed, error.to_string()))?;
-            while let Some(element) = splitter.next_element() {
+            let mut rest = &*chunk;
+            while let Some(element) = splitter
+                .next(&mut rest)
+                .map_err(|error| ReadError::service(ProblemCode::Malformed, error.to_string()))?
+            {
                 entry += 1;
-                match share::decode(&element, &reading) {
+                match share::decode(element, &reading) {
                     Ok(share) => collector.push(Reading::Share(Box::new(share))).await?,
                     Err(error) => {
                         unread += 1;

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -34,25 +34,25 @@ pub(super) struct Reading<'a> {
 
 /// A share as the server lists it: the fields that are used, with the types that the server gives them.
 #[derive(Debug, Default, Deserialize)]
-struct Wire<'a> {
+pub(super) struct Wire<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     share_type: i64,
     #[serde(borrow)]
     uid_owner: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     displayname_owner: Option<Cow<'a, str>>,
     permissions: i64,
     stime: i64,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "text")]
     expiration: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     token: Option<Cow<'a, str>>,
     #[serde(borrow)]
     uid_file_owner: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     displayname_file_owner: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     label: Option<Cow<'a, str>>,
     #[serde(borrow)]
     path: Cow<'a, str>,
@@ -61,19 +61,19 @@ struct Wire<'a> {
     item_source: i64,
     #[serde(default)]
     item_size: Option<i64>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     share_with: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     share_with_displayname: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     share_with_displayname_unique: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "told")]
     password: Told<Option<Cow<'a, str>>>,
     #[serde(default)]
     hide_download: Option<i64>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     attributes: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     url: Option<Cow<'a, str>>,
     /// Names of report fields that could not be read.
     #[serde(skip)]
@@ -88,8 +88,16 @@ enum Told<T> {
     Yes(T),
 }
 
-fn told<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Told<T>, D::Error> {
-    T::deserialize(deserializer).map(Told::Yes)
+/// A text that is lent from the listing where it stands there as it is; serde's own way copies what may be null.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn text<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    Ok(Option::<Text<'a>>::deserialize(deserializer)?.map(|Text(text)| text))
+}
+
+fn told<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Told<Option<Cow<'a, str>>>, D::Error> {
+    text(deserializer).map(Told::Yes)
 }
 
 /// Decodes an element; the error says in words why nothing could be told of it.
@@ -257,7 +265,7 @@ fn normalise(wire: &Wire<'_>, reading: &Reading<'_>) -> Share {
             path,
             path_is_owners: path_known
                 && owner_told
-                && owner_id.to_lowercase() == reading.account.to_lowercase(),
+                && (owner_id == reading.account || owner_id.to_lowercase() == reading.account.to_lowercase()),
             kind: match wire.item_type.as_ref() {
                 "file" => ItemKind::File,
                 "folder" => ItemKind::Folder,
@@ -436,6 +444,9 @@ fn masked_link(wire: &Wire<'_>, base: &Url) -> String {
 }
 
 fn bounded(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),

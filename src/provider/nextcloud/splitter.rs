@@ -37,33 +37,61 @@ pub(super) struct Splitter {
     reading_key: Option<usize>,
     expect_value: [bool; 2],
     in_list: bool,
+    /// What earlier bytes held of the element that is not whole yet; or one that was handed out.
     element: Vec<u8>,
+    handed_out: bool,
     envelope: Vec<u8>,
-    ready: std::collections::VecDeque<Vec<u8>>,
 }
 
 impl Splitter {
-    /// Takes the next bytes of the answer.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
-        let mut rest = bytes;
-        while let Some(first) = rest.first() {
-            let run = if self.in_string && !self.escaped && *first != b'"' && *first != b'\\' {
-                rest.iter()
-                    .position(|byte| matches!(byte, b'"' | b'\\'))
-                    .unwrap_or(rest.len())
-            } else {
-                1
-            };
-            let (taken, remaining) = rest.split_at(run);
-            self.take(taken)?;
-            rest = remaining;
+    /// The next element that is whole with these bytes, of which it takes what it has looked at; `None` when it has
+    /// taken all of them. An element within the bytes is lent from there, without a copy.
+    pub(super) fn next<'s, 'b: 's>(
+        &'s mut self,
+        bytes: &mut &'b [u8],
+    ) -> Result<Option<&'s [u8]>, SplitError> {
+        if std::mem::take(&mut self.handed_out) {
+            self.element.clear();
         }
-        Ok(())
+        while let Some(first) = bytes.first() {
+            if !self.in_list {
+                let inside = self.in_string && !self.escaped && !is_quoting(*first);
+                let taken = split_off(bytes, if inside { unquoted(bytes) } else { 1 });
+                self.take(taken)?;
+                continue;
+            }
+            let (length, ended) = self.scan(bytes)?;
+            let part = split_off(bytes, length);
+            if self.element.len() + part.len() > MAX_ELEMENT {
+                return Err(SplitError::ElementTooLarge);
+            }
+            if !ended {
+                self.element.extend_from_slice(part);
+                continue;
+            }
+            self.end_element(split_off(bytes, 1))?;
+            if part.iter().chain(&self.element).all(u8::is_ascii_whitespace) {
+                self.element.clear();
+                continue;
+            }
+            if self.element.is_empty() {
+                return Ok(Some(part));
+            }
+            self.element.extend_from_slice(part);
+            self.handed_out = true;
+            return Ok(Some(&self.element));
+        }
+        Ok(None)
     }
 
-    /// The next element that is whole.
-    pub(super) fn next_element(&mut self) -> Option<Vec<u8>> {
-        self.ready.pop_front()
+    /// Takes the byte after an element: a comma, or what closes the list.
+    fn end_element(&mut self, end: &[u8]) -> Result<(), SplitError> {
+        if end == b"," {
+            return Ok(());
+        }
+        self.in_list = false;
+        self.depth -= 1;
+        self.keep_around(end)
     }
 
     /// What stands around the list; whole only after the answer has ended.
@@ -71,7 +99,48 @@ impl Splitter {
         self.envelope
     }
 
-    /// Takes a run of bytes inside a string, or one byte of anything.
+    /// How many of these bytes belong to the element that is being read, and whether the byte after them ends it.
+    fn scan(&mut self, bytes: &[u8]) -> Result<(usize, bool), SplitError> {
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            if self.in_string {
+                if self.escaped {
+                    self.escaped = false;
+                    at += 1;
+                    continue;
+                }
+                at += unquoted(bytes.get(at..).unwrap_or_default());
+                match bytes.get(at) {
+                    Some(b'\\') => self.escaped = true,
+                    Some(_) => self.in_string = false,
+                    None => break,
+                }
+                at += 1;
+                continue;
+            }
+            match byte {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => {
+                    if self.depth >= MAX_DEPTH {
+                        return Err(SplitError::TooDeep);
+                    }
+                    self.depth += 1;
+                }
+                b'}' | b']' => {
+                    if self.depth == LIST_DEPTH {
+                        return Ok((at, true));
+                    }
+                    self.depth -= 1;
+                }
+                b',' if self.depth == LIST_DEPTH => return Ok((at, true)),
+                _ => {}
+            }
+            at += 1;
+        }
+        Ok((at, false))
+    }
+
+    /// Takes what stands around the list: a run of bytes inside a string, or one byte of anything.
     fn take(&mut self, run: &[u8]) -> Result<(), SplitError> {
         let byte = run.first().copied().unwrap_or_default();
         if self.in_string {
@@ -89,19 +158,18 @@ impl Splitter {
                 self.in_string = false;
                 self.reading_key = None;
             }
-            return self.keep(run);
+            return self.keep_around(run);
         }
         match byte {
             b'"' => {
                 self.in_string = true;
                 let level = self.depth.wrapping_sub(1);
-                if !self.in_list && self.expect_value.get(level) == Some(&false) {
+                if self.expect_value.get(level) == Some(&false) {
                     self.reading_key = Some(level);
                     if let Some(key) = self.keys.get_mut(level) {
                         key.clear();
                     }
                 }
-                self.keep(run)
             }
             b'{' | b'[' => {
                 if self.depth >= MAX_DEPTH {
@@ -110,56 +178,26 @@ impl Splitter {
                 self.depth += 1;
                 if byte == b'[' && self.depth == LIST_DEPTH && self.is_at_data() {
                     self.in_list = true;
-                    return self.keep_around(run);
-                }
-                if let Some(expect) = self.expect_value.get_mut(self.depth.wrapping_sub(1)) {
+                } else if let Some(expect) = self.expect_value.get_mut(self.depth.wrapping_sub(1)) {
                     *expect = byte == b'[';
                 }
-                self.keep(run)
             }
             b'}' | b']' => {
-                if self.depth == 0 {
-                    return Err(SplitError::Unbalanced);
-                }
-                if self.in_list && self.depth == LIST_DEPTH {
-                    self.end_element();
-                    self.in_list = false;
-                    self.depth -= 1;
-                    return self.keep_around(run);
-                }
-                self.depth -= 1;
-                self.keep(run)
-            }
-            b',' if self.in_list && self.depth == LIST_DEPTH => {
-                self.end_element();
-                Ok(())
+                self.depth = self.depth.checked_sub(1).ok_or(SplitError::Unbalanced)?;
             }
             b':' | b',' => {
-                if !self.in_list
-                    && let Some(expect) = self.expect_value.get_mut(self.depth.wrapping_sub(1))
-                {
+                if let Some(expect) = self.expect_value.get_mut(self.depth.wrapping_sub(1)) {
                     *expect = byte == b':';
                 }
-                self.keep(run)
             }
-            _ => self.keep(run),
+            _ => {}
         }
+        self.keep_around(run)
     }
 
     fn is_at_data(&self) -> bool {
         let [outer, inner] = &self.keys;
         outer == b"ocs" && inner == b"data" && self.expect_value == [true, true]
-    }
-
-    fn keep(&mut self, run: &[u8]) -> Result<(), SplitError> {
-        if !self.in_list {
-            return self.keep_around(run);
-        }
-        if self.element.len() + run.len() > MAX_ELEMENT {
-            return Err(SplitError::ElementTooLarge);
-        }
-        self.element.extend_from_slice(run);
-        Ok(())
     }
 
     fn keep_around(&mut self, run: &[u8]) -> Result<(), SplitError> {
@@ -169,13 +207,26 @@ impl Splitter {
         self.envelope.extend_from_slice(run);
         Ok(())
     }
+}
 
-    fn end_element(&mut self) {
-        if !self.element.iter().all(u8::is_ascii_whitespace) {
-            self.ready.push_back(std::mem::take(&mut self.element));
-        }
-        self.element.clear();
-    }
+/// Takes so many bytes off the front.
+fn split_off<'b>(bytes: &mut &'b [u8], length: usize) -> &'b [u8] {
+    let (taken, rest) = bytes.split_at(length);
+    *bytes = rest;
+    taken
+}
+
+/// Whether a byte inside a string means something: it ends the string, or begins an escape.
+fn is_quoting(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\')
+}
+
+/// How many bytes there are before the next that means something inside a string.
+fn unquoted(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .position(|byte| is_quoting(*byte))
+        .unwrap_or(bytes.len())
 }
 
 #[cfg(test)]
@@ -187,10 +238,9 @@ mod tests {
     fn split(text: &[u8], step: usize) -> Result<(Vec<String>, String), SplitError> {
         let mut splitter = Splitter::default();
         let mut elements = Vec::new();
-        for chunk in text.chunks(step) {
-            splitter.push(chunk)?;
-            while let Some(element) = splitter.next_element() {
-                elements.push(String::from_utf8_lossy(&element).into_owned());
+        for mut chunk in text.chunks(step) {
+            while let Some(element) = splitter.next(&mut chunk)? {
+                elements.push(String::from_utf8_lossy(element).into_owned());
             }
         }
         Ok((

@@ -25,6 +25,10 @@ use crate::store::{Run, StoreError};
 const PAGE: usize = 500;
 /// How many scopes may fail one after the other before the source is given up.
 const PATIENCE: u32 = 20;
+/// How many readings are enough to be written together.
+const TOGETHER: usize = 512;
+/// How long readings wait for others to be written with.
+const MOMENT: Duration = Duration::from_millis(200);
 /// How many items of one account are looked up together.
 const WANTS: usize = 20_000;
 /// How many accounts a scan of a few accounts asks the details of.
@@ -132,9 +136,14 @@ impl SourceRun<'_> {
         let (batches, mut waiting) = mpsc::channel::<Batch>(4);
         let keep = async move {
             let kept = async {
-                while let Some(batch) = waiting.recv().await {
+                let mut next = gather(&mut waiting).await;
+                while let Some(gathered) = next {
                     let run = self.run.clone();
-                    self.desk.ask(move |ledger| ledger.absorb(&run, &batch)).await??;
+                    let kept = self.desk.ask(move |ledger| ledger.absorb_all(&run, &gathered));
+                    // The next ones are gathered while these are written.
+                    let (kept, gathered) = futures::join!(kept, gather(&mut waiting));
+                    kept??;
+                    next = gathered;
                 }
                 Ok::<(), ScanError>(())
             }
@@ -381,6 +390,24 @@ impl SourceRun<'_> {
             .ask(move |ledger| ledger.problem(&run, &source, &problem))
             .await??)
     }
+}
+
+/// Takes the batches that come within a moment: most accounts have few shares, and a transaction for each would cost
+/// more than the shares. `None` when there will be no more.
+async fn gather(waiting: &mut mpsc::Receiver<Batch>) -> Option<Vec<Batch>> {
+    let first = waiting.recv().await?;
+    let until = tokio::time::Instant::now() + MOMENT;
+    let mut readings = first.readings.len();
+    let mut gathered = vec![first];
+    while readings < TOGETHER {
+        // Nothing comes in time, or nothing comes any more: the next call tells which.
+        let Ok(Some(batch)) = tokio::time::timeout_at(until, waiting.recv()).await else {
+            break;
+        };
+        readings += batch.readings.len();
+        gathered.push(batch);
+    }
+    Some(gathered)
 }
 
 /// Where going over the shares for what is wanted stands.

@@ -1,9 +1,9 @@
-//! Takes readings in, a batch at a time: each batch is one transaction, so a killed run leaves whole batches.
+//! Takes readings in, a few batches at a time: together they are one transaction, so a killed run leaves whole batches.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::sharing::{self, VersionRow};
-use super::{Ledger, REMEMBERED_PRINCIPALS, Result, Run, storable, within};
+use super::sharing::{self, Rows, VersionRow};
+use super::{Ledger, REMEMBERED_PRINCIPALS, Result, Run, known_source, storable, within};
 use crate::model::{Batch, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share};
 
 impl Ledger {
@@ -15,25 +15,35 @@ impl Ledger {
     /// # Errors
     /// Any [`super::StoreError`] of the file; nothing of the batch is kept then.
     pub fn absorb(&mut self, run: &Run, batch: &Batch) -> Result<()> {
-        let Some(source) = self.known_source(&batch.source)? else {
-            return Ok(());
-        };
+        self.absorb_all(run, std::slice::from_ref(batch))
+    }
+
+    /// Writes batches of readings in their order, as [`Ledger::absorb`] does, in one transaction.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file; nothing of the batches is kept then.
+    pub fn absorb_all(&mut self, run: &Run, batches: &[Batch]) -> Result<()> {
         let remembered = &mut self.principals;
         if remembered.len() > REMEMBERED_PRINCIPALS {
             remembered.clear();
         }
         let outcome = within(&self.connection, |connection| {
-            let mut writer = Writer {
-                connection,
-                source,
-                run,
-                scope: batch.scope.as_deref(),
-                remembered,
-            };
-            batch
-                .readings
-                .iter()
-                .try_for_each(|reading| writer.write(reading))
+            for batch in batches {
+                let Some(source) = known_source(connection, &batch.source)? else {
+                    continue;
+                };
+                let mut writer = Writer {
+                    connection,
+                    source,
+                    run,
+                    scope: batch.scope.as_deref(),
+                    remembered,
+                };
+                for reading in &batch.readings {
+                    writer.write(reading)?;
+                }
+            }
+            Ok(())
         });
         if outcome.is_err() {
             self.principals.clear();
@@ -219,32 +229,27 @@ impl Writer<'_> {
             .iter()
             .map(|each| self.principal(each))
             .collect::<Result<Vec<_>>>()?;
-        let item = self.item(share)?;
-        let known: Option<(i64, i64, Option<String>)> = self
-            .connection
-            .prepare_cached("SELECT id, read_run, read_scope FROM share WHERE source = ?1 AND key = ?2")?
-            .query_row(params![self.source, share.id], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?;
+        let known = Known::find(self.connection, self.source, self.scope, share)?;
+        let item = match known.as_ref().and_then(|known| known.item) {
+            Some(row) => row,
+            None => self.item(share)?,
+        };
         // Where the owner's list is not read, a resharer's name for the folder does not replace the owner's.
         let path = match &known {
-            Some((row, ..)) if !share.item.path_is_owners => {
-                sharing::owners_path(self.connection, *row, owner, item)?
+            Some(known) if !share.item.path_is_owners => {
+                sharing::owners_path(self.connection, known.row, owner, item)?
             }
             _ => None,
         };
-        let version = match path {
-            Some(path) => {
-                let mut at_owners = share.clone();
-                at_owners.item.path = path;
-                at_owners.item.path_is_owners = true;
-                VersionRow::of(&at_owners, owner, shared_by, item, recipients)?
-            }
-            None => VersionRow::of(share, owner, shared_by, item, recipients)?,
+        let rows = Rows {
+            owner,
+            shared_by,
+            item,
+            recipients,
         };
+        let version = VersionRow::of(share, path.as_deref(), rows)?;
         let now = self.run.now.as_second();
-        let Some((row, read_run, read_scope)) = known else {
+        let Some(known) = known else {
             let row = self
                 .connection
                 .prepare_cached(
@@ -257,50 +262,27 @@ impl Writer<'_> {
                 )?;
             return self.insert_version(row, &version);
         };
-        if read_run == self.run.id {
-            if read_scope.as_deref() == self.scope {
-                return self.repeated(share, row, &version);
+        if known.read_run == self.run.id {
+            if known.read_here {
+                return self.repeated(share, &known, &version);
             }
-            if self.is_another(share, row, &version)? {
+            if known.is_another(share, &version) {
                 return self.doubtful(share);
             }
             if !share.item.path_is_owners {
                 return Ok(());
             }
         }
-        self.touch(row, self.scope)?;
-        self.replace_version(row, &version)
+        self.touch(known.row, self.scope)?;
+        self.replace_version(&known, &version)
     }
 
     /// The same id twice in one listing: harmless where both say the same.
-    fn repeated(&mut self, share: &Share, row: i64, version: &VersionRow) -> Result<()> {
-        let current: Option<String> = self
-            .connection
-            .prepare_cached("SELECT digest FROM share_version WHERE share = ?1 AND to_run IS NULL")?
-            .query_row([row], |row| row.get(0))
-            .optional()?;
-        if current.as_deref() == Some(&version.digest) {
-            return Ok(());
+    fn repeated(&mut self, share: &Share, known: &Known, version: &VersionRow) -> Result<()> {
+        match &known.current {
+            Some(current) if current.digest == version.digest => Ok(()),
+            _ => self.doubtful(share),
         }
-        self.doubtful(share)
-    }
-
-    /// Whether the same id means something else in another account's listing: another owner's, or another item.
-    /// Whoever sees a share, these are the same.
-    fn is_another(&mut self, share: &Share, row: i64, version: &VersionRow) -> Result<bool> {
-        if share
-            .unknown
-            .iter()
-            .any(|field| field == "owner" || field == "item.id")
-        {
-            return Ok(false);
-        }
-        Ok(self
-            .connection
-            .prepare_cached(
-                "SELECT 1 FROM share_version WHERE share = ?1 AND to_run IS NULL AND (owner <> ?2 OR item <> ?3)",
-            )?
-            .exists(params![row, version.owner, version.item])?)
     }
 
     fn doubtful(&mut self, share: &Share) -> Result<()> {
@@ -327,25 +309,21 @@ impl Writer<'_> {
     ///
     /// Where a resharer's reading came before the owner's in this run, and the owner's says what stood
     /// before, that older version goes on as if nothing had happened.
-    fn replace_version(&mut self, row: i64, version: &VersionRow) -> Result<()> {
-        let current: Option<(String, bool, i64)> = self
-            .connection
-            .prepare_cached(
-                "SELECT digest, body IS NULL, from_run FROM share_version WHERE share = ?1 AND to_run IS NULL",
-            )?
-            .query_row([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
-        match current {
+    fn replace_version(&mut self, known: &Known, version: &VersionRow) -> Result<()> {
+        let row = known.row;
+        match &known.current {
             // A scan that was begun later, and runs beside this one, has told it since: this one's picture keeps
             // what was known before, or what it says itself.
-            Some((_, _, from)) if from > self.run.id => self.insert_earlier(row, version, from),
-            Some((digest, bare, _)) if digest == version.digest => {
-                if bare {
+            Some(current) if current.from_run > self.run.id => {
+                self.insert_earlier(row, version, current.from_run)
+            }
+            Some(current) if current.digest == version.digest => {
+                if current.bare {
                     self.fill_body(row, version)?;
                 }
                 Ok(())
             }
-            Some((_, _, from)) if from == self.run.id => {
+            Some(current) if current.from_run == self.run.id => {
                 let reopened = self
                     .connection
                     .prepare_cached(
@@ -417,5 +395,79 @@ impl Writer<'_> {
                 version.body
             ])?;
         Ok(())
+    }
+}
+
+/// A share that the ledger has, as it stands before a reading.
+struct Known {
+    row: i64,
+    read_run: i64,
+    /// Whether it was last read through the scope that is read now.
+    read_here: bool,
+    /// The row of its item, where that is the one that the reading names, of the same size.
+    item: Option<i64>,
+    current: Option<Current>,
+}
+
+/// The version of a share that stands.
+struct Current {
+    from_run: i64,
+    digest: String,
+    /// Whether only its digest was kept.
+    bare: bool,
+    owner: i64,
+    item: i64,
+}
+
+impl Known {
+    fn find(
+        connection: &Connection,
+        source: i64,
+        scope: Option<&str>,
+        share: &Share,
+    ) -> Result<Option<Self>> {
+        let size = share.item.size.and_then(|size| i64::try_from(size).ok());
+        let drive = share.item.drive.as_deref().unwrap_or_default();
+        Ok(connection
+            .prepare_cached(
+                "SELECT s.id, s.read_run, s.read_scope, v.from_run, v.digest, v.body IS NULL, v.owner, v.item,
+                     i.key, i.drive, i.size
+                 FROM share s LEFT JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
+                 LEFT JOIN item i ON i.id = v.item WHERE s.source = ?1 AND s.key = ?2",
+            )?
+            .query_row(params![source, share.id], |row| {
+                let current = match row.get(3)? {
+                    Some(from_run) => Some(Current {
+                        from_run,
+                        digest: row.get(4)?,
+                        bare: row.get(5)?,
+                        owner: row.get(6)?,
+                        item: row.get(7)?,
+                    }),
+                    None => None,
+                };
+                let same_item = row.get_ref(8)?.as_str_or_null()? == Some(&share.item.id)
+                    && row.get_ref(9)?.as_str_or_null()? == Some(drive)
+                    && (size.is_none() || row.get::<_, Option<i64>>(10)? == size);
+                Ok(Self {
+                    row: row.get(0)?,
+                    read_run: row.get(1)?,
+                    read_here: row.get_ref(2)?.as_str_or_null()? == scope,
+                    item: current.as_ref().filter(|_| same_item).map(|current| current.item),
+                    current,
+                })
+            })
+            .optional()?)
+    }
+
+    /// Whether the same id means something else in another account's listing: another owner's, or another item.
+    /// Whoever sees a share, these are the same.
+    fn is_another(&self, share: &Share, version: &VersionRow) -> bool {
+        let told = !share
+            .unknown
+            .iter()
+            .any(|field| field == "owner" || field == "item.id");
+        let current = self.current.as_ref();
+        told && current.is_some_and(|current| current.owner != version.owner || current.item != version.item)
     }
 }

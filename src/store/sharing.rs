@@ -1,5 +1,6 @@
 //! How shares and principals lie in rows, and how they come back as the model's types.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
@@ -12,33 +13,49 @@ use crate::model::{
     short_digest,
 };
 
+/// How many principals a [`Loader`] remembers the details of; beyond, it forgets all and reads again.
+const REMEMBERED_DETAILS: usize = 1024;
+
 /// Everything of a share that is neither a column nor a row of its own.
 #[derive(Debug, Serialize, Deserialize)]
-struct Body {
+struct Body<'a> {
     #[serde(rename = "a")]
     access: u8,
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     password: Option<bool>,
     #[serde(rename = "e")]
-    expires: Expiry,
+    expires: Cow<'a, Expiry>,
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     created_at: Option<i64>,
     #[serde(rename = "i", default, skip_serializing_if = "std::ops::Not::not")]
     inherited: bool,
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
+    label: Option<Cow<'a, str>>,
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    link: Option<String>,
-    #[serde(rename = "n", default, skip_serializing_if = "Vec::is_empty")]
-    unknown: Vec<String>,
+    link: Option<Cow<'a, str>>,
+    #[serde(rename = "n", default, skip_serializing_if = "is_empty")]
+    unknown: Cow<'a, [String]>,
     #[serde(rename = "t")]
-    path: String,
+    path: Cow<'a, str>,
     #[serde(rename = "o")]
     path_is_owners: bool,
     #[serde(rename = "k")]
     item_kind: ItemKind,
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     recipients: Vec<i64>,
+}
+
+fn is_empty(names: &[String]) -> bool {
+    names.is_empty()
+}
+
+/// The rows of what a share names.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) owner: i64,
+    pub(super) shared_by: Option<i64>,
+    pub(super) item: i64,
+    pub(super) recipients: Vec<i64>,
 }
 
 /// A share as the rows of one version.
@@ -54,27 +71,27 @@ pub(super) struct VersionRow {
 }
 
 impl VersionRow {
-    /// The row of a share whose principals and item have these rows.
-    pub(super) fn of(
-        share: &Share,
-        owner: i64,
-        shared_by: Option<i64>,
-        item: i64,
-        recipients: Vec<i64>,
-    ) -> Result<Self> {
+    /// The row of a share; `path` is the item's at its owner's, where it is known and the share tells another.
+    pub(super) fn of(share: &Share, path: Option<&str>, rows: Rows) -> Result<Self> {
+        let Rows {
+            owner,
+            shared_by,
+            item,
+            recipients,
+        } = rows;
         let body = storable(
             "a share",
             &Body {
                 access: share.access.bits(),
                 password: share.password,
-                expires: share.expires.clone(),
+                expires: Cow::Borrowed(&share.expires),
                 created_at: share.created_at.map(Timestamp::as_second),
                 inherited: share.inherited,
-                label: share.label.clone(),
-                link: share.link.clone(),
-                unknown: share.unknown.clone(),
-                path: share.item.path.clone(),
-                path_is_owners: share.item.path_is_owners,
+                label: share.label.as_deref().map(Cow::Borrowed),
+                link: share.link.as_deref().map(Cow::Borrowed),
+                unknown: Cow::Borrowed(&share.unknown),
+                path: Cow::Borrowed(path.unwrap_or(&share.item.path)),
+                path_is_owners: path.is_some() || share.item.path_is_owners,
                 item_kind: share.item.kind,
                 recipients,
             },
@@ -169,7 +186,7 @@ impl<'a> Loader<'a> {
     /// The share of a row; `None` where only its digest was kept.
     pub(super) fn share(&mut self, raw: RawShare) -> Result<Option<Share>> {
         let Some(body) = raw.body else { return Ok(None) };
-        let body: Body = stored("a share", &body)?;
+        let body: Body<'_> = stored("a share", &body)?;
         let labels = match raw.labels {
             Some(found) if raw.labels_policy.as_deref() == Some(&self.classes) => {
                 let found: BTreeSet<String> = stored("labels", &found)?;
@@ -192,7 +209,7 @@ impl<'a> Loader<'a> {
             anonymous: raw.anonymous,
             item: Item {
                 id: raw.item,
-                path: body.path,
+                path: body.path.into_owned(),
                 path_is_owners: body.path_is_owners,
                 kind: body.item_kind,
                 size: raw.size.and_then(|size| u64::try_from(size).ok()),
@@ -205,14 +222,14 @@ impl<'a> Loader<'a> {
             recipients,
             access: Access::from_bits(body.access),
             password: body.password,
-            expires: body.expires,
+            expires: body.expires.into_owned(),
             created_at: body
                 .created_at
                 .and_then(|second| Timestamp::from_second(second).ok()),
             inherited: body.inherited,
-            label: body.label,
-            link: body.link,
-            unknown: body.unknown,
+            label: body.label.map(Cow::into_owned),
+            link: body.link.map(Cow::into_owned),
+            unknown: body.unknown.into_owned(),
         }))
     }
 
@@ -222,7 +239,7 @@ impl<'a> Loader<'a> {
         }
         let found = principal_by_row(self.connection, row)?
             .ok_or(StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows))?;
-        if self.principals.len() >= 4096 {
+        if self.principals.len() >= REMEMBERED_DETAILS {
             self.principals.clear();
         }
         self.principals.insert(row, found.clone());
@@ -244,8 +261,9 @@ pub(super) fn owners_path(
         )?
         .query_row(params![share, owner, item], |row| row.get(0))
         .optional()?;
-    let body: Option<Body> = body.map(|body| stored("a share", &body)).transpose()?;
-    Ok(body.filter(|body| body.path_is_owners).map(|body| body.path))
+    let Some(body) = body else { return Ok(None) };
+    let body: Body<'_> = stored("a share", &body)?;
+    Ok(body.path_is_owners.then(|| body.path.into_owned()))
 }
 
 /// The principal in a row.

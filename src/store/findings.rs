@@ -1,10 +1,14 @@
 //! Findings as versions: what was found, where it stands, and when that changed.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{Result, Run, named, storable};
-use crate::model::{Finding, FindingId, PrincipalKind, Remedy, RuleId, Status, WaiverNote};
+use crate::model::{Finding, Level, PrincipalKind, Remedy, RuleId, Status, WaiverNote};
 use crate::policy::Judged;
 
 /// How a share was judged, as it is kept beside the share and in each of its findings.
@@ -37,181 +41,219 @@ impl JudgedNote {
 }
 
 /// A finding's stored words.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct FindingBody {
     pub(super) message: String,
     pub(super) remedy: Remedy,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) waiver: Option<WaiverNote>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) judged: Option<JudgedNote>,
 }
 
-/// A finding that stands, or was not checked.
+/// What [`FindingBody`] reads, as it is written.
+#[derive(Debug, Serialize)]
+struct Words<'a> {
+    message: &'a str,
+    remedy: Remedy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<&'a WaiverNote>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judged: Option<&'a RawValue>,
+}
+
+/// A finding that the ledger has, as it stands before this run's judgement.
 #[derive(Debug)]
-pub(super) struct Live {
-    pub(super) row: i64,
-    pub(super) key: String,
+pub(super) struct Known {
+    row: i64,
+    key: String,
     pub(super) rule: RuleId,
+    first_run: i64,
+    from_run: i64,
     status: Status,
-    level: String,
+    level: Level,
     body: String,
 }
 
-const LIVE: &str = "SELECT f.id, f.key, f.rule, v.status, v.level, v.body FROM finding f
-     JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL AND v.status IN ('open', 'waived', 'not-checked')";
+impl Known {
+    /// Whether it stands, or was not checked.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.status, Status::Open | Status::Waived | Status::NotChecked)
+    }
 
-/// The findings that stand about a share, or about a source's settings where `share` is `None`.
-pub(super) fn live(connection: &Connection, source: i64, share: Option<i64>) -> Result<Vec<Live>> {
-    let condition = if share.is_some() {
-        "f.share = ?2"
-    } else {
-        "f.source = ?1 AND f.share IS ?2"
-    };
-    let mut statement = connection.prepare_cached(&format!("{LIVE} WHERE ?1 = ?1 AND {condition}"))?;
-    let rows = statement
-        .query_map(params![source, share], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get::<_, String>(2)?,
-                row.get::<_, String>(3)?,
-                row.get(4)?,
-                row.get(5)?,
-            ))
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    rows.into_iter()
-        .map(|(row, key, rule, status, level, body)| {
-            Ok(Live {
-                row,
-                key,
-                rule: named("a rule", &rule)?,
-                status: named("a status", &status)?,
-                level,
-                body,
-            })
-        })
-        .collect()
+    /// Whether it is among those that were found now.
+    pub(super) fn is_among(&self, found: &[Finding]) -> bool {
+        found.iter().any(|finding| finding.id.as_str() == self.key)
+    }
+}
+
+const KNOWN: &str = "SELECT f.share, f.id, f.key, f.rule, f.first_run, v.from_run, v.status, v.level, v.body
+     FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL";
+
+/// The findings about a source's settings.
+pub(super) fn of_settings(connection: &Connection, source: i64) -> Result<Vec<Known>> {
+    let mut statement =
+        connection.prepare_cached(&format!("{KNOWN} WHERE f.source = ?1 AND f.share IS NULL"))?;
+    let mut rows = statement.query([source])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(known(row)?);
+    }
+    Ok(found)
+}
+
+/// The findings about the shares whose rows are within a range, by share.
+pub(super) fn of_shares(
+    connection: &Connection,
+    range: RangeInclusive<i64>,
+) -> Result<HashMap<i64, Vec<Known>>> {
+    let mut statement = connection.prepare_cached(&format!("{KNOWN} WHERE f.share BETWEEN ?1 AND ?2"))?;
+    let mut rows = statement.query([range.start(), range.end()])?;
+    let mut found: HashMap<i64, Vec<Known>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.entry(row.get(0)?).or_default().push(known(row)?);
+    }
+    Ok(found)
+}
+
+fn known(row: &Row<'_>) -> Result<Known> {
+    Ok(Known {
+        row: row.get(1)?,
+        key: row.get(2)?,
+        rule: named("a rule", text(row, 3)?)?,
+        first_run: row.get(4)?,
+        from_run: row.get(5)?,
+        status: named("a status", text(row, 6)?)?,
+        level: named("a level", text(row, 7)?)?,
+        body: row.get(8)?,
+    })
+}
+
+fn text<'a>(row: &'a Row<'_>, at: usize) -> rusqlite::Result<&'a str> {
+    Ok(row.get_ref(at)?.as_str()?)
+}
+
+/// Whom findings are about, and what is known of them already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About<'a> {
+    pub(super) source: i64,
+    /// The share's row; `None` for a source's settings.
+    pub(super) share: Option<i64>,
+    /// How the share was judged, as JSON.
+    pub(super) judged: Option<&'a RawValue>,
+    pub(super) known: &'a [Known],
 }
 
 /// Records that a rule fired: a first time, again, or otherwise than before.
-pub(super) fn seen(
-    connection: &Connection,
-    run: &Run,
-    place: (i64, Option<i64>),
-    finding: &Finding,
-    judged: Option<&JudgedNote>,
-) -> Result<()> {
-    let (source, share) = place;
+pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding: &Finding) -> Result<()> {
     let status = if finding.waiver.is_some() {
         Status::Waived
     } else {
         Status::Open
     };
-    let body = storable(
+    let words = storable(
         "a finding",
-        &FindingBody {
-            message: finding.message.clone(),
+        &Words {
+            message: &finding.message,
             remedy: finding.remedy,
-            waiver: finding.waiver.clone(),
-            judged: judged.cloned(),
+            waiver: finding.waiver.as_ref(),
+            judged: about.judged,
         },
     )?;
     let now = run.now.as_second();
-    let row: i64 = connection
-        .prepare_cached(
-            "INSERT INTO finding (key, source, share, rule, first_run, first_at, last_at, checked_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6)
-             ON CONFLICT (key) DO UPDATE SET first_run = min(first_run, excluded.first_run),
-                 last_at = excluded.last_at, checked_at = excluded.checked_at,
-                 share = excluded.share
-             RETURNING id",
-        )?
-        .query_row(
-            params![
-                finding.id.as_str(),
-                source,
-                share,
-                finding.rule.as_str(),
-                run.id,
-                now
-            ],
-            |row| row.get(0),
-        )?;
-    write_version(connection, run, row, status, finding.level.as_str(), &body)
+    let known = about.known.iter().find(|known| known.key == finding.id.as_str());
+    let Some(known) = known else {
+        let row = connection
+            .prepare_cached(
+                "INSERT INTO finding (key, source, share, rule, first_run, first_at, last_at, checked_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6)
+                 ON CONFLICT (key) DO UPDATE SET last_at = excluded.last_at, checked_at = excluded.checked_at
+                 RETURNING id",
+            )?
+            .query_row(
+                params![
+                    finding.id.as_str(),
+                    about.source,
+                    about.share,
+                    finding.rule.as_str(),
+                    run.id,
+                    now
+                ],
+                |row| row.get(0),
+            )?;
+        return insert_version(connection, run, row, (status, finding.level), &words);
+    };
+    connection
+        .prepare_cached("UPDATE finding SET first_run = ?2, last_at = ?3, checked_at = ?3 WHERE id = ?1")?
+        .execute(params![known.row, known.first_run.min(run.id), now])?;
+    write_version(connection, run, known, (status, finding.level), &words)
 }
 
 /// Records that a finding no longer stands, or was not checked; its words stay.
-pub(super) fn ended(connection: &Connection, run: &Run, live: &Live, status: Status) -> Result<()> {
+pub(super) fn ended(connection: &Connection, run: &Run, known: &Known, status: Status) -> Result<()> {
     if status != Status::NotChecked {
         connection
             .prepare_cached("UPDATE finding SET checked_at = ?2 WHERE id = ?1")?
-            .execute(params![live.row, run.now.as_second()])?;
+            .execute(params![known.row, run.now.as_second()])?;
     }
-    if live.status == status {
+    if known.status == status {
         return Ok(());
     }
-    write_version(connection, run, live.row, status, &live.level, &live.body)
+    write_version(connection, run, known, (status, known.level), &known.body)
 }
 
 fn write_version(
     connection: &Connection,
     run: &Run,
-    finding: i64,
-    status: Status,
-    level: &str,
-    body: &str,
+    known: &Known,
+    standing: (Status, Level),
+    words: &str,
 ) -> Result<()> {
-    let current: Option<(i64, String, String, String)> = connection
-        .prepare_cached(
-            "SELECT from_run, status, level, body FROM finding_version WHERE finding = ?1 AND to_run IS NULL",
-        )?
-        .query_row([finding], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
-        .optional()?;
-    match current {
-        // A scan that was begun later, and runs beside this one, has judged it since: this one's picture keeps what
-        // was known before, or what it says itself.
-        Some((from, ..)) if from > run.id => {
-            connection
-                .prepare_cached(
-                    "INSERT INTO finding_version (finding, from_run, to_run, status, level, body)
-                     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
-                         SELECT 1 FROM finding_version WHERE finding = ?1 AND from_run <= ?2 AND to_run > ?2)",
-                )?
-                .execute(params![finding, run.id, from, status.as_str(), level, body])?;
-            return Ok(());
-        }
-        Some((_, known, known_level, known_body))
-            if known == status.as_str() && known_level == level && known_body == body =>
-        {
-            return Ok(());
-        }
-        Some((from, ..)) if from == run.id => {}
-        Some(_) => {
-            connection
-                .prepare_cached(
-                    "UPDATE finding_version SET to_run = ?2 WHERE finding = ?1 AND to_run IS NULL",
-                )?
-                .execute(params![finding, run.id])?;
-        }
-        None => {}
+    let (status, level) = standing;
+    // A scan that was begun later, and runs beside this one, has judged it since: this one's picture keeps what
+    // was known before, or what it says itself.
+    if known.from_run > run.id {
+        connection
+            .prepare_cached(
+                "INSERT INTO finding_version (finding, from_run, to_run, status, level, body)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
+                     SELECT 1 FROM finding_version WHERE finding = ?1 AND from_run <= ?2 AND to_run > ?2)",
+            )?
+            .execute(params![
+                known.row,
+                run.id,
+                known.from_run,
+                status.as_str(),
+                level.as_str(),
+                words
+            ])?;
+        return Ok(());
     }
+    if known.status == status && known.level == level && known.body == words {
+        return Ok(());
+    }
+    if known.from_run < run.id {
+        connection
+            .prepare_cached("UPDATE finding_version SET to_run = ?3 WHERE finding = ?1 AND from_run = ?2")?
+            .execute(params![known.row, known.from_run, run.id])?;
+    }
+    insert_version(connection, run, known.row, standing, words)
+}
+
+fn insert_version(
+    connection: &Connection,
+    run: &Run,
+    finding: i64,
+    standing: (Status, Level),
+    words: &str,
+) -> Result<()> {
+    let (status, level) = standing;
     connection
         .prepare_cached(
             "INSERT INTO finding_version (finding, from_run, status, level, body) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (finding, from_run) DO UPDATE SET to_run = NULL, status = excluded.status,
                  level = excluded.level, body = excluded.body",
         )?
-        .execute(params![finding, run.id, status.as_str(), level, body])?;
+        .execute(params![finding, run.id, status.as_str(), level.as_str(), words])?;
     Ok(())
-}
-
-/// Whether a live finding is among those that were found now.
-pub(super) fn is_among(live: &Live, found: &[Finding]) -> bool {
-    found
-        .iter()
-        .any(|finding| finding.id == FindingId::stored(live.key.as_str()))
 }

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::findings::{self, JudgedNote};
+use super::findings::{self, About, JudgedNote, Known};
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
-use super::{Ledger, Result, Run, storable, within};
+use super::{Ledger, Result, Run, StoreError, storable, within};
 use crate::model::{Audience, Finding, RuleId, ScopeOutcome, Share, SourceName, Status};
 use crate::policy::{Judged, Past};
 
@@ -75,22 +76,33 @@ impl Ledger {
         let mut after = 0;
         loop {
             let rows = page(&self.connection, source, &users, after)?;
-            let Some(last) = rows.last() else { return Ok(sums) };
-            after = last.share;
+            let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+                return Ok(sums);
+            };
+            let (first, last) = (first.share, last.share);
+            after = last;
             within(&self.connection, |connection| {
                 let mut loader = Loader::new(connection, judging.source.clone(), judging.classes);
+                let known = findings::of_shares(connection, first..=last)?;
                 for row in rows {
+                    let known = known.get(&row.share).map(Vec::as_slice).unwrap_or_default();
                     if row.read_run < run.id {
                         let fate = fate(connection, run, &row, stale_before)?;
                         if fate != Fate::Known {
-                            end(connection, run, source, row.share, fate)?;
+                            end(connection, run, &row, known, fate)?;
                             continue;
                         }
                     }
-                    let Some(share) = loader.share(row.raw)? else {
+                    let Row {
+                        raw,
+                        past,
+                        judged: before,
+                        ..
+                    } = row;
+                    let Some(share) = loader.share(raw)? else {
                         continue;
                     };
-                    let judged = judge(&share, &row.past);
+                    let judged = judge(&share, &past);
                     let by_policy = policy_changed && row.from_run < run.id;
                     let closed = |rule| {
                         if by_policy || judging.off.contains(&rule) {
@@ -99,14 +111,14 @@ impl Ledger {
                             Status::Resolved
                         }
                     };
-                    keep(
-                        connection,
-                        run,
-                        (source, row.share),
-                        row.judged.as_deref(),
-                        &judged,
-                        &closed,
-                    )?;
+                    let note = noted(connection, (row.share, row.from_run), before.as_deref(), &judged)?;
+                    let about = About {
+                        source,
+                        share: Some(row.share),
+                        judged: Some(&note),
+                        known,
+                    };
+                    keep(connection, run, about, &judged, &closed)?;
                     sums.not_judged.extend(&judged.not_judged);
                     sums.waivers_used.extend(&judged.waivers_used);
                     if judged.audience == Audience::Anyone && !judged.expired && judged.classified.is_none() {
@@ -134,11 +146,18 @@ impl Ledger {
             return Ok(());
         };
         within(&self.connection, |connection| {
+            let known = findings::of_settings(connection, source)?;
+            let about = About {
+                source,
+                share: None,
+                judged: None,
+                known: &known,
+            };
             for finding in found.iter().filter(|finding| in_scope(run, finding.rule)) {
-                findings::seen(connection, run, (source, None), finding, None)?;
+                findings::seen(connection, run, about, finding)?;
             }
-            for live in findings::live(connection, source, None)? {
-                if in_scope(run, live.rule) && !findings::is_among(&live, found) {
+            for live in known.iter().filter(|known| known.is_live()) {
+                if in_scope(run, live.rule) && !live.is_among(found) {
                     let status = if off.contains(&live.rule) {
                         Status::ClosedByPolicy
                     } else if not_judged.contains(&live.rule) {
@@ -146,7 +165,7 @@ impl Ledger {
                     } else {
                         Status::Resolved
                     };
-                    findings::ended(connection, run, &live, status)?;
+                    findings::ended(connection, run, live, status)?;
                 }
             }
             Ok(())
@@ -175,12 +194,14 @@ fn stale_before(now: Timestamp, relist_every: SignedDuration) -> i64 {
     now.as_second().saturating_sub(relist_every.as_secs())
 }
 
+/// The next shares in the order of their rows. The joins are crossed so that SQLite walks along that order: left to
+/// itself it reads all shares that remain, and sorts them, for each page.
 fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT s.id, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, v.judged, {SHARE_COLUMNS}
-         FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL JOIN item i ON i.id = v.item
-         WHERE +s.source = ?1 AND s.id > ?2 AND (?3 = '[]' OR {})
-         ORDER BY s.id LIMIT {PAGE}",
+        "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, v.judged, {SHARE_COLUMNS}
+         FROM share_version v CROSS JOIN share s ON s.id = v.share CROSS JOIN item i ON i.id = v.item
+         WHERE v.to_run IS NULL AND v.share > ?2 AND s.source = ?1 AND (?3 = '[]' OR {})
+         ORDER BY v.share LIMIT {PAGE}",
         super::pages::of_users("v", "?3")
     ))?;
     let second = |at: Option<i64>| at.and_then(|second| Timestamp::from_second(second).ok());
@@ -284,62 +305,68 @@ fn coverage(connection: &Connection, run: &Run, account: i64) -> Result<Option<C
         .transpose()
 }
 
-fn end(connection: &Connection, run: &Run, source: i64, share: i64, fate: Fate) -> Result<()> {
+fn end(connection: &Connection, run: &Run, row: &Row, known: &[Known], fate: Fate) -> Result<()> {
     let status = if fate == Fate::Gone {
         Status::Resolved
     } else {
         Status::NotChecked
     };
-    for live in findings::live(connection, source, Some(share))? {
+    for live in known.iter().filter(|known| known.is_live()) {
         if in_scope(run, live.rule) {
-            findings::ended(connection, run, &live, status)?;
+            findings::ended(connection, run, live, status)?;
         }
     }
     // A run of some rules only ends their findings; the share stays known until those of the others were ended, too.
     if fate == Fate::Gone && run.scope.rules.is_empty() {
         connection
             .prepare_cached("UPDATE share_version SET to_run = ?2 WHERE share = ?1 AND to_run IS NULL")?
-            .execute(params![share, run.id])?;
+            .execute(params![row.share, run.id])?;
     }
     Ok(())
+}
+
+/// Keeps beside a version of a share how it was judged, unless that stands there already; gives it as it is written.
+fn noted(
+    connection: &Connection,
+    version: (i64, i64),
+    before: Option<&str>,
+    judged: &Judged,
+) -> Result<Box<RawValue>> {
+    let note = to_raw_value(&JudgedNote::of(judged)).map_err(|source| StoreError::Stored {
+        what: "a judgement",
+        source,
+    })?;
+    if before != Some(note.get()) {
+        let (share, from_run) = version;
+        connection
+            .prepare_cached("UPDATE share_version SET judged = ?3 WHERE share = ?1 AND from_run = ?2")?
+            .execute(params![share, from_run, note.get()])?;
+    }
+    Ok(note)
 }
 
 fn keep(
     connection: &Connection,
     run: &Run,
-    place: (i64, i64),
-    known: Option<&str>,
+    about: About<'_>,
     judged: &Judged,
     closed: &dyn Fn(RuleId) -> Status,
 ) -> Result<()> {
-    let (source, share) = place;
-    let note = JudgedNote::of(judged);
-    let text = storable("a judgement", &note)?;
-    if known != Some(&text) {
-        connection
-            .prepare_cached("UPDATE share_version SET judged = ?2 WHERE share = ?1 AND to_run IS NULL")?
-            .execute(params![share, text])?;
-    }
     for finding in judged
         .findings
         .iter()
         .filter(|finding| in_scope(run, finding.rule))
     {
-        findings::seen(connection, run, (source, Some(share)), finding, Some(&note))?;
+        findings::seen(connection, run, about, finding)?;
     }
-    for live in findings::live(connection, source, Some(share))? {
-        if in_scope(run, live.rule) && !findings::is_among(&live, &judged.findings) {
-            let unknown = judged.not_judged.contains(&live.rule);
-            findings::ended(
-                connection,
-                run,
-                &live,
-                if unknown {
-                    Status::NotChecked
-                } else {
-                    closed(live.rule)
-                },
-            )?;
+    for live in about.known.iter().filter(|known| known.is_live()) {
+        if in_scope(run, live.rule) && !live.is_among(&judged.findings) {
+            let status = if judged.not_judged.contains(&live.rule) {
+                Status::NotChecked
+            } else {
+                closed(live.rule)
+            };
+            findings::ended(connection, run, live, status)?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! A scan: reads the sources side by side, judges the whole known picture, and ends the run with a verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::source::{Part, Reading, SourceRun};
 use super::{Desk, DeskGone, coverage};
-use crate::model::{Problem, ProblemCode, RuleId, ShareKind, SourceFacts, Verdict, short_digest};
+use crate::model::{Problem, ProblemCode, RuleId, SourceFacts, Verdict, short_digest};
 use crate::policy::{self, Judge, Policy};
 use crate::report::view;
 use crate::store::{JudgedSource, Judging, Ledger, Run, RunStart, StoreError};
@@ -192,24 +192,13 @@ async fn summarise(
     judged: &JudgedSource,
 ) -> Result<view::Source, ScanError> {
     let (run, name) = (source.run.clone(), source.part.name.clone());
-    let counted: Vec<ShareKind> = reading
-        .before
-        .iter()
-        .chain(&reading.after)
-        .flat_map(BTreeMap::keys)
-        .copied()
-        .collect();
     let (accounts, (items_seen, shares_seen, inventory), seen) = source
         .desk
         .ask(move |ledger| {
-            let seen = counted
-                .into_iter()
-                .map(|kind| Ok((kind, ledger.seen_by_kind(&run, &name, kind)?)))
-                .collect::<Result<BTreeMap<_, _>, StoreError>>()?;
             Ok::<_, StoreError>((
                 ledger.account_totals(&run, &name)?,
                 ledger.seen(&run, &name)?,
-                seen,
+                ledger.seen_by_kind(&run, &name)?,
             ))
         })
         .await??;

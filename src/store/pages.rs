@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::findings::{FindingBody, JudgedNote};
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
@@ -252,26 +252,42 @@ impl Pages for StoredRun<'_> {
 }
 
 impl StoredRun<'_> {
+    /// Sorts the places of the findings first and then reads each: sorted with their words they would be written to
+    /// disk and back once more.
     fn walk_findings(
         &self,
         visit: &mut dyn FnMut(view::Finding) -> io::Result<()>,
     ) -> Result<io::Result<()>> {
         let connection = &self.ledger.connection;
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT o.name, f.key, f.rule, f.first_run = :run, f.first_at, f.last_at, f.checked_at, v.status, v.level,
-                 v.body, f.share IS NULL, {SHARE_COLUMNS} {}
+        let mut places = connection.prepare_cached(&format!(
+            "SELECT f.id, v.from_run, w.from_run {}
              ORDER BY CASE v.level WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3
                  ELSE 4 END, o.name, f.rule, length(s.key), s.key",
-            finding_set().replace("v.kind", "w.kind")
-        )
-        .replace(SHARE_COLUMNS, &SHARE_COLUMNS.replace("v.", "w.")))?;
+            finding_set()
+        ))?;
+        let mut one = connection.prepare_cached(
+            &format!(
+                "SELECT o.name, f.key, f.rule, f.first_run = ?4, f.first_at, f.last_at, f.checked_at, v.status, v.level,
+                     v.body, f.share IS NULL, {SHARE_COLUMNS}
+                 FROM finding f JOIN source o ON o.id = f.source
+                 JOIN finding_version v ON v.finding = f.id AND v.from_run = ?2
+                 LEFT JOIN share s ON s.id = f.share
+                 LEFT JOIN share_version w ON w.share = f.share AND w.from_run = ?3
+                 LEFT JOIN item i ON i.id = w.item WHERE f.id = ?1"
+            )
+            .replace(SHARE_COLUMNS, &SHARE_COLUMNS.replace("v.", "w.")),
+        )?;
         let mut rows =
-            statement.query(named_params! {":run": self.id, ":rules": self.rules, ":users": self.users})?;
+            places.query(named_params! {":run": self.id, ":rules": self.rules, ":users": self.users})?;
         let mut loaders: BTreeMap<String, Loader<'_>> = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let finding = self.finding(row, &mut loaders)?;
-            if let Err(error) = visit(finding) {
-                return Ok(Err(error));
+            let (finding, version, share): (i64, i64, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let mut found = one.query(params![finding, version, share, self.id])?;
+            if let Some(row) = found.next()? {
+                let finding = self.finding(row, &mut loaders)?;
+                if let Err(error) = visit(finding) {
+                    return Ok(Err(error));
+                }
             }
         }
         Ok(Ok(()))

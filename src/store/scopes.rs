@@ -1,12 +1,14 @@
 //! Scopes and what is wanted of them, a page at a time.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::pages::accounts_named;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row};
-use super::{Ledger, Result, Run, storable};
-use crate::model::{KnownScope, PrincipalClass, Scope, Share, SourceName};
+use super::{Ledger, Result, Run, named, storable};
+use crate::model::{KnownScope, PrincipalClass, Scope, Share, ShareKind, SourceName};
 
 impl Ledger {
     /// The scopes of this run, which it listed (or a later one, beside it), and whose id comes after `after`, in the order of their ids.
@@ -138,25 +140,25 @@ impl Ledger {
             .collect()
     }
 
-    /// How many shares of a kind this run saw.
+    /// How many shares of each kind this run saw.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn seen_by_kind(&self, run: &Run, source: &SourceName, kind: crate::model::ShareKind) -> Result<u64> {
+    pub fn seen_by_kind(&self, run: &Run, source: &SourceName) -> Result<BTreeMap<ShareKind, u64>> {
+        let mut counts = BTreeMap::new();
         let Some(source) = self.known_source(source)? else {
-            return Ok(0);
+            return Ok(counts);
         };
-        let count: Option<i64> = self
-            .connection
-            .prepare_cached(
-                "SELECT count(*) FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
-                 WHERE s.source = ?1 AND s.read_run >= ?2 AND v.kind = ?3 AND s.key NOT LIKE 'file/%'",
-            )?
-            .query_row(params![source, run.id, kind.as_str()], |row| row.get(0))
-            .optional()?;
-        Ok(count
-            .and_then(|count| u64::try_from(count).ok())
-            .unwrap_or_default())
+        let mut statement = self.connection.prepare_cached(
+            "SELECT v.kind, count(*) FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
+             WHERE s.source = ?1 AND s.read_run >= ?2 AND s.key NOT LIKE 'file/%' GROUP BY v.kind",
+        )?;
+        let mut rows = statement.query(params![source, run.id])?;
+        while let Some(row) = rows.next()? {
+            let kind = named("a kind of share", &row.get::<_, String>(0)?)?;
+            counts.insert(kind, u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default());
+        }
+        Ok(counts)
     }
 
     /// Whether the service told the details of every account that this run listed, and of every account that its

@@ -26,9 +26,11 @@ impl Ledger {
             return Ok(Vec::new());
         };
         let users = storable("accounts", &run.scope.users)?;
+        // A range that the index knows, or each page would begin with the first scope.
+        let beyond = if after.is_some() { ">" } else { ">=" };
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT s.key, s.account, c.searched_at FROM scope s LEFT JOIN coverage c ON c.scope = s.id
-             WHERE s.source = ?1 AND s.listed_run >= ?2 AND (?3 IS NULL OR s.key > ?3)
+             WHERE s.source = ?1 AND s.listed_run >= ?2 AND s.key {beyond} ?3
                AND (?4 = '[]' OR s.account IN {}) ORDER BY s.key LIMIT ?5",
             accounts_named("?4")
         ))?;
@@ -37,7 +39,7 @@ impl Ledger {
                 params![
                     source,
                     run.id,
-                    after,
+                    after.unwrap_or_default(),
                     users,
                     i64::try_from(limit).unwrap_or(i64::MAX)
                 ],

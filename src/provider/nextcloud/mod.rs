@@ -14,6 +14,8 @@ mod examination;
 mod labels;
 mod listing;
 pub mod login;
+#[doc(hidden)]
+pub mod measured;
 mod nodes;
 mod ocs;
 mod people;

@@ -164,7 +164,7 @@ impl Writer<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE item SET labels = ?4, labels_complete = ?5, labels_policy = ?6,
-                     files_beneath = COALESCE(?7, files_beneath)
+                     files_beneath = ?7
                  WHERE source = ?1 AND drive = ?2 AND key = ?3",
             )?
             .execute(params![

@@ -284,3 +284,20 @@ fn a_folder_that_the_server_has_not_looked_into_is_not_known() {
     let message = report["sources"][0]["problems"][0]["message"].as_str().unwrap();
     assert!(message.contains("3 of the shared folders"), "{message}");
 }
+
+#[test]
+fn a_number_of_an_earlier_night_is_not_told_as_this_nights() {
+    let stage = stage(&small(), NO_CLASSES);
+    let night = |now: &str| {
+        let report = stage
+            .run_at(now, &["scan", "--format", "json", "--all-shares"])
+            .ended(0)
+            .json();
+        share(&report, "1").unwrap()["item"]["files_beneath"].clone()
+    };
+    assert_eq!(night("2026-11-22T12:00:00Z"), json!(2));
+    stage.fault(&failing("SEARCH", 1_000));
+    assert_eq!(night("2026-11-23T12:00:00Z"), Value::Null);
+    stage.no_faults();
+    assert_eq!(night("2026-11-24T12:00:00Z"), json!(2));
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
-use crate::harness::{Config, Ran, Stage, account, block_on, small};
+use crate::harness::{Config, Ran, Stage, block_on, small};
 
 /// A server that runs with the real clock, as servers do.
 fn living() -> Value {
@@ -571,7 +571,8 @@ fn the_mail_server_is_tried_up_to_the_sign_in() {
         block_on(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut sent = 0_u64;
-            while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {
+            let endless = vec![b'x'; 64 * 1024];
+            while stream.write_all(&endless).await.is_ok() {
                 sent += 64 * 1024;
             }
             sent

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use tokio_util::sync::CancellationToken;
 
-use super::sources::{self, Making, Memory};
+use super::sources::{self, Making};
 use super::terminal::Output;
 use super::{Exit, Global, unwritten};
 use crate::config::{Diagnostic, NextcloudSettings, Settings, SourceDetails, SourceSettings};
@@ -37,12 +37,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let loaded = global.load()?;
     let chosen = sources::choose(&loaded.settings, &arguments.source)?;
     let cancel = CancellationToken::new();
-    let making = Making {
-        global,
-        settings: &loaded.settings,
-        memory: Memory::Heeded,
-        cancel: &cancel,
-    };
+    let making = Making::of(global, &loaded.settings, &cancel);
     let watch = tokio::spawn(sources::interrupts(cancel.clone(), "nothing was changed"));
     let whole = arguments.source.is_empty();
     let sections = tokio::select! {

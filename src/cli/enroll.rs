@@ -14,7 +14,7 @@ mod occ;
 mod secret;
 
 use self::secret::Pending;
-use super::sources::{self, Making, Memory};
+use super::sources::{self, Making};
 use super::terminal::say;
 use super::{Exit, Global, doctor};
 use crate::config::{NextcloudAuth, NextcloudSettings, SecretRef, SourceDetails, SourceSettings};
@@ -89,12 +89,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
             )
         })?;
     let cancel = CancellationToken::new();
-    let making = Making {
-        global,
-        settings: &loaded.settings,
-        memory: Memory::Heeded,
-        cancel: &cancel,
-    };
+    let making = Making::of(global, &loaded.settings, &cancel);
     let watch = tokio::spawn(sources::interrupts(cancel.clone(), "once more ends at once"));
     let enrolment = Enrolment {
         source,

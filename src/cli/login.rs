@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::sources::{self, Making, Memory};
+use super::sources::{self, Making};
 use super::terminal::say;
 use super::{Exit, Global, unwritten};
 use crate::config::{NextcloudAuth, NextcloudSettings, Settings, SignedIn, SourceDetails};
@@ -29,12 +29,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let loaded = global.load()?;
     let source = sources::choose(&loaded.settings, &[arguments.source])?;
     let cancel = CancellationToken::new();
-    let making = Making {
-        global,
-        settings: &loaded.settings,
-        memory: Memory::Heeded,
-        cancel: &cancel,
-    };
+    let making = Making::of(global, &loaded.settings, &cancel);
     for source in source {
         match &source.kind {
             SourceDetails::Nextcloud(nextcloud) => nextcloud_login(&making, &source.name, nextcloud).await?,

@@ -79,10 +79,8 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         Memory::Heeded
     };
     let making = Making {
-        global,
-        settings,
         memory,
-        cancel: &cancel,
+        ..Making::of(global, settings, &cancel)
     };
     let parts = making.parts(&chosen)?;
     let ledger = open(global, settings)?;
@@ -111,7 +109,7 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         Err(exit) => exit,
     };
     if settings.state.details == Details::Findings
-        && let Err(error) = scanned.ledger.forget_details()
+        && let Err(error) = scanned.ledger.forget_details(&scanned.run)
     {
         exit = exit.max(not_kept(&ScanError::Store(error)));
     }

@@ -60,7 +60,17 @@ pub(super) struct Making<'a> {
     pub(super) cancel: &'a CancellationToken,
 }
 
-impl Making<'_> {
+impl<'a> Making<'a> {
+    /// Makes readers that heed what earlier scans remember.
+    pub(super) fn of(global: &'a Global, settings: &'a Settings, cancel: &'a CancellationToken) -> Self {
+        Self {
+            global,
+            settings,
+            memory: Memory::Heeded,
+            cancel,
+        }
+    }
+
     /// The parts that a run is composed of; nothing is sent yet.
     pub(super) fn parts(&self, chosen: &[&SourceSettings]) -> Result<Vec<Part>, Exit> {
         chosen.iter().map(|source| self.part(source)).collect()

@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::policy::{self, Judge, Past, Policy};
 use crate::provider::{Pace, ReadError, Reader, Sink};
-use crate::store::{Run, StoreError};
+use crate::store::{Place, Run, StoreError};
 
 /// How many scopes are taken from the ledger at once.
 const PAGE: usize = 500;
@@ -78,6 +78,7 @@ pub(super) struct SourceRun<'a> {
 
 impl SourceRun<'_> {
     pub(super) async fn read(&self) -> Result<Reading, ScanError> {
+        let deadline = Instant::now() + self.part.stop_after;
         let mut reading = Reading::default();
         let whole = self.run.scope.users.is_empty();
         let facts = match self.part.reader.open().await {
@@ -102,7 +103,11 @@ impl SourceRun<'_> {
                 false
             }
         };
-        let stopped = self.sinking(async |sink| self.read_scopes(&sink).await).await??;
+        let stopped = self
+            .sinking(async |sink| self.read_scopes(&sink, deadline).await)
+            .await??;
+        // Whatever ended the reading ends what would be asked after it.
+        let asking = stopped.is_none() && !self.cancel.is_cancelled();
         if let Some(problem) = stopped {
             self.tell(problem).await?;
         }
@@ -113,10 +118,12 @@ impl SourceRun<'_> {
                 .ask(move |ledger| ledger.mark_gone_accounts(&run, &source))
                 .await??;
         }
-        if whole && !self.cancel.is_cancelled() {
+        if whole && asking {
             reading.after = self.control().await?;
         }
-        self.learn_people(whole).await?;
+        if whole || asking {
+            self.learn_people(whole).await?;
+        }
         if let Some(facts) = &mut reading.facts {
             let (run, source) = (self.run.clone(), self.part.name.clone());
             let told = self
@@ -125,8 +132,15 @@ impl SourceRun<'_> {
                 .await??;
             facts.set(crate::model::Fact::AccountDetailsRead, told);
         }
-        if let Some(facts) = &reading.facts {
-            self.enrich(facts).await?;
+        // What was found of these items before tonight is no knowledge of tonight.
+        let (run, source) = (self.run.clone(), self.part.name.clone());
+        self.desk
+            .ask(move |ledger| ledger.forget_labels(&run, &source))
+            .await??;
+        if let Some(facts) = &reading.facts
+            && asking
+        {
+            self.enrich(facts, deadline).await?;
         }
         Ok(reading)
     }
@@ -178,8 +192,7 @@ impl SourceRun<'_> {
     }
 
     /// Reads every scope that was listed; the problem is why it ended early.
-    async fn read_scopes(&self, sink: &Sink) -> Result<Option<Problem>, ScanError> {
-        let deadline = Instant::now() + self.part.stop_after;
+    async fn read_scopes(&self, sink: &Sink, deadline: Instant) -> Result<Option<Problem>, ScanError> {
         let stop = AtomicBool::new(false);
         let failures = AtomicU32::new(0);
         let ended =
@@ -239,11 +252,7 @@ impl SourceRun<'_> {
                 "the accounts after the one that says why were not tried".to_owned(),
             ))
         } else if unread || Instant::now() >= deadline {
-            let words = format!(
-                "the scan stopped after {} s, as `limits.stop_after` says",
-                self.part.stop_after.as_secs()
-            );
-            Ok(problem(ProblemCode::TimeLimit, words))
+            Ok(Some(self.out_of_time("")))
         } else {
             Ok(None)
         }
@@ -289,21 +298,23 @@ impl SourceRun<'_> {
     }
 
     /// Asks for the labels of the items that need them, and for what lies beneath, account by account.
-    async fn enrich(&self, facts: &SourceFacts) -> Result<(), ScanError> {
+    async fn enrich(&self, facts: &SourceFacts, deadline: Instant) -> Result<(), ScanError> {
         let groups = stream::unfold(Wanting::default(), |mut wanting| async {
             let group = self.wants_of_next_owner(facts, &mut wanting).await.transpose()?;
             wanting.ended |= group.is_err();
             Some((group, wanting))
         });
         let classes = Arc::new(self.policy.classes.clone());
+        let late = AtomicBool::new(false);
         let failed = self
             .sinking(async |sink| {
-                let (sink, classes) = (&sink, &classes);
+                let (sink, classes, late) = (&sink, &classes, &late);
                 let mut looks = std::pin::pin!(
                     groups
                         .map(|group| async move {
                             let (owner, wants) = group?;
-                            if self.cancel.is_cancelled() {
+                            late.fetch_or(Instant::now() >= deadline, Ordering::Relaxed);
+                            if self.cancel.is_cancelled() || late.load(Ordering::Relaxed) {
                                 return Ok(Ok(()));
                             }
                             Ok::<_, ScanError>(self.part.reader.enrich(&owner, wants, classes, sink).await)
@@ -314,6 +325,9 @@ impl SourceRun<'_> {
                 while let Some(looked) = looks.next().await {
                     if let Err(error) = looked? {
                         failed = Some(error);
+                        break;
+                    }
+                    if late.load(Ordering::Relaxed) {
                         break;
                     }
                 }
@@ -330,6 +344,16 @@ impl SourceRun<'_> {
             );
             self.tell(Problem::new("*", ProblemCode::LabelsUnreadable, words))
                 .await?;
+        } else if late.into_inner() {
+            let problem = self.out_of_time(", before all that is open was looked into");
+            // Where nothing classifies, only numbers are missing.
+            let classes = &self.policy.classes;
+            let code = if classes.has_tags() || classes.has_patterns() {
+                problem.code
+            } else {
+                ProblemCode::NotCounted
+            };
+            self.tell(Problem { code, ..problem }).await?;
         }
         Ok(())
     }
@@ -344,17 +368,19 @@ impl SourceRun<'_> {
         let judge = Judge::new(self.policy, facts, self.run.now);
         let mut group = wanting.pending.take().map(|(owner, want)| (owner, vec![want]));
         while !wanting.ended {
-            let Some((place, share)) = wanting.page.pop_front() else {
+            let Some(share) = wanting.page.pop_front() else {
                 let (run, source, after) = (self.run.clone(), self.part.name.clone(), wanting.after);
-                let page = self
+                let (page, last) = self
                     .desk
                     .ask(move |ledger| ledger.shares_by_owner(&run, &source, after, PAGE))
                     .await??;
-                wanting.ended = page.is_empty();
+                match last {
+                    Some(last) => wanting.after = last,
+                    None => wanting.ended = true,
+                }
                 wanting.page = page.into();
                 continue;
             };
-            wanting.after = place;
             let judged = judge.share(&share, &Past::default());
             if policy::wants(self.policy, &share, &judged) == policy::Need::None || !share.item.path_is_owners
             {
@@ -374,6 +400,15 @@ impl SourceRun<'_> {
             }
         }
         Ok(group)
+    }
+
+    /// The scan took as long as it may; what was left undone.
+    fn out_of_time(&self, undone: &str) -> Problem {
+        let words = format!(
+            "the scan stopped after {} s, as `limits.stop_after` says{undone}",
+            self.part.stop_after.as_secs()
+        );
+        Problem::new("*", ProblemCode::TimeLimit, words)
     }
 
     async fn trouble(&self, scope: &str, error: &ReadError) -> Result<(), ScanError> {
@@ -413,8 +448,8 @@ async fn gather(waiting: &mut mpsc::Receiver<Batch>) -> Option<Vec<Batch>> {
 /// Where going over the shares for what is wanted stands.
 #[derive(Default)]
 struct Wanting {
-    after: (i64, i64),
-    page: VecDeque<((i64, i64), Share)>,
+    after: Place,
+    page: VecDeque<Share>,
     pending: Option<(String, Want)>,
     ended: bool,
 }

@@ -100,6 +100,10 @@ impl Ledger {
                         ..
                     } = row;
                     let Some(share) = loader.share(raw)? else {
+                        if row.read_run == run.id {
+                            return Err(StoreError::Bare);
+                        }
+                        // Known and without a finding, or read and judged by a later run since.
                         continue;
                     };
                     let judged = judge(&share, &past);
@@ -172,15 +176,20 @@ impl Ledger {
         })
     }
 
-    /// Forgets the particulars of shares that never had a finding; their ids and digests stay.
+    /// Forgets the particulars of the shares that a full run read and judged, and that never had a finding; their ids
+    /// and digests stay. What other runs read is theirs to judge first.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn forget_details(&mut self) -> Result<()> {
+    pub fn forget_details(&mut self, run: &Run) -> Result<()> {
+        if !run.scope.users.is_empty() || !run.scope.rules.is_empty() {
+            return Ok(());
+        }
         self.connection.execute(
             "UPDATE share_version SET body = NULL, judged = NULL WHERE body IS NOT NULL
+             AND share IN (SELECT id FROM share WHERE read_run = ?1)
              AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.share = share_version.share)",
-            [],
+            [run.id],
         )?;
         Ok(())
     }

@@ -27,6 +27,7 @@ pub use judging::{JudgedSource, Judging};
 pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};
 pub use runs::{Run, RunStart};
+pub use scopes::Place;
 
 /// The migrations, oldest first; the file's `user_version` counts those it has seen.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
@@ -80,6 +81,9 @@ pub enum StoreError {
         /// Why it could not be read.
         source: serde_json::Error,
     },
+    /// What this run read of a share is not there any more.
+    #[error("the state file lost what this scan read of a share; scan again")]
+    Bare,
     /// No run has the id asked for.
     #[error("no stored run has the id {0:?}; `sharewarden report` without --run prints the latest")]
     NoSuchRun(String),

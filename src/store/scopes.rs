@@ -10,6 +10,9 @@ use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row};
 use super::{Ledger, Result, Run, named, storable};
 use crate::model::{KnownScope, PrincipalClass, Scope, Share, ShareKind, SourceName};
 
+/// Where a share stands among those of its owner: the owner's row, and the share's.
+pub type Place = (i64, i64);
+
 impl Ledger {
     /// The scopes of this run, which it listed (or a later one, beside it), and whose id comes after `after`, in the order of their ids.
     ///
@@ -99,7 +102,8 @@ impl Ledger {
     }
 
     /// Shares read in this run, ordered by the account that owns their item and then by id, after
-    /// `(owner's row, share's row)`; each comes with that place, and without the labels that earlier runs found.
+    /// `(owner's row, share's row)`, without the labels that earlier runs found; and the last such place that was looked
+    /// at, `None` after the last.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -107,11 +111,11 @@ impl Ledger {
         &self,
         run: &Run,
         source: &SourceName,
-        after: (i64, i64),
+        after: Place,
         limit: usize,
-    ) -> Result<Vec<((i64, i64), Share)>> {
+    ) -> Result<(Vec<Share>, Option<Place>)> {
         let Some(row) = self.known_source(source)? else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         };
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT v.owner, v.share, {SHARE_COLUMNS} FROM share_version v INDEXED BY share_version_owner
@@ -131,15 +135,31 @@ impl Ledger {
                 |row| Ok(((row.get(0)?, row.get(1)?), RawShare::read(row, 2)?)),
             )?
             .collect::<rusqlite::Result<Vec<_>>>()?;
+        let last = rows.last().map(|(place, _)| *place);
         let mut loader = Loader::new(&self.connection, source.clone(), "");
-        rows.into_iter()
-            .filter_map(|(place, raw)| {
-                loader
-                    .share(raw)
-                    .map(|share| share.map(|share| (place, share)))
-                    .transpose()
-            })
-            .collect()
+        let shares = rows
+            .into_iter()
+            .filter_map(|(_, raw)| loader.share(raw).transpose());
+        Ok((shares.collect::<Result<_>>()?, last))
+    }
+
+    /// Forgets what was found on, above and beneath the items of shares that this run read, before it is looked for again:
+    /// where that does not come to its end, nothing is known of them.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn forget_labels(&mut self, run: &Run, source: &SourceName) -> Result<()> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(());
+        };
+        self.connection.execute(
+            "UPDATE item SET labels = NULL, labels_complete = 0, labels_policy = NULL, files_beneath = NULL
+             WHERE source = ?1 AND labels_policy IS NOT NULL AND id IN (
+                 SELECT v.item FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
+                 WHERE s.source = ?1 AND s.read_run = ?2)",
+            rusqlite::params![source, run.id],
+        )?;
+        Ok(())
     }
 
     /// How many shares of each kind this run saw.

@@ -385,7 +385,7 @@ fn shares_without_a_finding_keep_only_their_digest_and_come_back_whole() {
             &[("alice", Some(vec![link("1", "alice", true)]))],
         );
         finish(&mut ledger, &run);
-        ledger.forget_details().unwrap();
+        ledger.forget_details(&run).unwrap();
         let bare: bool = ledger
             .connection
             .query_row("SELECT body IS NULL FROM share_version", [], |row| row.get(0))

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Config, Program, Stage, small};
+use crate::harness::{Config, Program, Ran, Stage, small};
 
 /// A server that runs with the real clock and knows no auditor.
 fn fresh() -> Stage {
@@ -24,6 +24,13 @@ fn enroll(stage: &Stage, arguments: &[&str]) -> Program {
         .arguments(&["enroll", "cloud", "--listen", "127.0.0.1:0"])
         .arguments(arguments);
     program
+}
+
+fn scan(stage: &Stage) -> Ran {
+    let mut program = stage.program();
+    program
+        .arguments(&["--no-state", "scan", "--format", "json"])
+        .run()
 }
 
 fn secret(stage: &Stage) -> String {
@@ -56,10 +63,7 @@ fn one_command_registers_the_auditor_and_says_how_to_undo_it() {
         assert!(ran.err.contains(part), "{}", ran.err);
     }
     assert!(ran.out.contains("the AppAPI secret is accepted"), "{}", ran.out);
-    let ran = stage
-        .program()
-        .arguments(&["--no-state", "scan", "--format", "json"])
-        .run();
+    let ran = scan(&stage);
     assert_eq!(ran.ended(0).json()["sources"][0]["accounts"]["found"], 6);
     // Again: it is found registered, and nothing is changed.
     stage.forget_requests();
@@ -78,10 +82,7 @@ fn one_command_registers_the_auditor_and_says_how_to_undo_it() {
             .0,
         0
     );
-    let ended = stage
-        .program()
-        .arguments(&["--no-state", "scan", "--format", "json"])
-        .run();
+    let ended = scan(&stage);
     ended.ended(3);
 }
 
@@ -207,11 +208,7 @@ fn another_secret_is_told_and_rotating_makes_a_new_registration() {
         ran.err
     );
     assert_ne!(secret(&stage), before);
-    stage
-        .program()
-        .arguments(&["--no-state", "scan", "--format", "json"])
-        .run()
-        .ended(0);
+    scan(&stage).ended(0);
 }
 
 #[test]
@@ -321,11 +318,7 @@ fn a_rotation_that_fails_leaves_the_secret_that_is_registered() {
         .ended(5);
     assert_eq!(secret(&stage), registered);
     assert!(!stage.path("secret.new").exists());
-    stage
-        .program()
-        .arguments(&["--no-state", "scan", "--format", "json"])
-        .run()
-        .ended(0);
+    scan(&stage).ended(0);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Config, NOW, Stage, account, add_shares, finding, findings, list, problems, rules_of, share, small,
-    verdict,
+    Asked, Config, NOW, Stage, account, add_shares, finding, findings, list, problems, rules_of, share,
+    small, verdict,
 };
 
 const LATER: &str = "2026-11-22T13:00:00Z";
@@ -532,4 +532,75 @@ fn findings_have_the_same_ids_on_every_machine() {
     let first = Stage::small().report(&[]);
     let second = Stage::small().report(&[]);
     assert_eq!(ids(&first), ids(&second));
+}
+
+#[test]
+fn a_scan_that_ends_beside_another_takes_nothing_from_it() {
+    let stage = Stage::small();
+    let alone = stage.report(&[]);
+    let slow = json!({"match": {"path_contains": "api/v1/shares", "account": "gina"}, "action": {"do": "delay", "ms": 4_000}});
+    stage.fault(&slow);
+    let mut program = stage.program();
+    program.arguments(&["--now", NOW, "-vv", "scan", "--format", "json"]);
+    let mut running = program.start();
+    // The lists of all others are there; gina's is waited for.
+    for _ in 0..4 {
+        running.until("api/v1/shares");
+    }
+    // What was read is in the state by then.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    scan(&stage, LATER, &["--user", "frank"], 0);
+    let ran = running.end();
+    let report = ran.ended(0).json();
+    assert_eq!(report["totals"]["findings"], alone["totals"]["findings"]);
+    assert_eq!(report["totals"]["by_rule"], alone["totals"]["by_rule"]);
+}
+
+#[test]
+fn labels_of_an_earlier_night_are_no_knowledge_of_this_one() {
+    let stage = Stage::small();
+    let classified = |report: &Value| share(report, "1").unwrap()["item"]["classified"].clone();
+    let night = |now: &str, code: i32| scan(&stage, now, &["--all-shares"], code);
+    assert_eq!(classified(&night(NOW, 0)), json!(false));
+    let tagged = json!({"do": "update", "owner": "alice", "file": "/Projects/plan.md", "set": {"tags": ["confidential"]}});
+    stage.change(&tagged);
+    stage.fault(&json!({"match": {"method": "REPORT"}, "action": {"do": "maintenance"}}));
+    let report = night(LATER, 3);
+    assert_eq!(
+        classified(&report),
+        Value::Null,
+        "{:#}",
+        report["sources"][0]["problems"]
+    );
+    assert_ne!(report["sources"][0]["classification_undetermined"], 0);
+    stage.no_faults();
+    assert_eq!(classified(&night(NEXT_DAY, 0)), json!(true));
+}
+
+#[test]
+fn a_scan_ends_where_its_time_does() {
+    let stage = Stage::small();
+    stage.fault(&json!({"action": {"do": "delay", "ms": 300}}));
+    stage.configure(&Config {
+        source: "limits = { requests_per_second = 1000, in_flight = 1, stop_after = \"1s\" }",
+        ..Config::default()
+    });
+    let report = stage.scan(&[]).ended(3).json();
+    assert_eq!(problems(&report), [("*", "time-limit")]);
+    // Four of 300 ms fit into it, and the one that was on its way is waited for.
+    assert!(stage.requests().len() <= 6, "{:#?}", stage.requests());
+    // Nor is a server asked for more once it said that it is in maintenance.
+    stage.no_faults();
+    stage.configure(&Config::default());
+    stage.forget_requests();
+    stage.fault(
+        &json!({"match": {"path_contains": "api/v1/shares"}, "after": 1, "action": {"do": "maintenance"}}),
+    );
+    stage.scan(&[]).ended(3);
+    let after = stage.requests();
+    let first = after.iter().position(|asked| asked.status == 503).unwrap();
+    let more = |asked: &&Asked| {
+        ["SEARCH", "REPORT"].contains(&asked.method.as_str()) || asked.path.contains("serverinfo")
+    };
+    assert_eq!(after[first..].iter().filter(more).count(), 0, "{after:#?}");
 }

@@ -88,6 +88,10 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
                 "name another free port with --listen",
             )
         })?;
+    let pending = match chosen.place {
+        Some(place) => Some(Pending::write(place, &registration.secret)?),
+        None => None,
+    };
     let cancel = CancellationToken::new();
     let making = Making::of(global, &loaded.settings, &cancel);
     let watch = tokio::spawn(sources::interrupts(cancel.clone(), "once more ends at once"));
@@ -95,7 +99,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         source,
         settings,
         registration,
-        pending: chosen.pending,
+        pending,
         secret: reference,
         host,
         port: listener.address().port(),
@@ -157,10 +161,9 @@ impl Enrolment<'_> {
                 tokio::select! {
                     ended = &mut commands => { ended?; break; }
                     Some(call) = listener.next() => {
-                        if call != Call::Stranger || !strange {
+                        if call != Call::Stranger || !std::mem::replace(&mut strange, true) {
                             self.told(call);
                         }
-                        strange |= call == Call::Stranger;
                     }
                     () = making.cancel.cancelled() => {
                         say("warning: a command that was begun on the server may go on for ten minutes");
@@ -176,6 +179,7 @@ impl Enrolment<'_> {
 
     /// Waits until Nextcloud says that the auditor is enabled.
     async fn wait(&self, making: &Making<'_>, listener: &mut Listener) -> Result<(), Exit> {
+        let mut strange = false;
         let end = tokio::time::sleep(PATIENCE);
         tokio::pin!(end);
         loop {
@@ -187,12 +191,12 @@ impl Enrolment<'_> {
                     return Err(Exit::NotKept);
                 }
                 call = listener.next() => match call {
+                    // A call that is not ours may be anybody's, so that it ends nothing.
+                    Some(Call::Stranger) if std::mem::replace(&mut strange, true) => {}
                     Some(call) => {
                         self.told(call);
-                        match call {
-                            Call::Enabled => return Ok(()),
-                            Call::Stranger => return Err(Exit::NotKept),
-                            _ => {}
+                        if call == Call::Enabled {
+                            return Ok(());
                         }
                     }
                     None => return Err(Exit::NotKept),
@@ -318,8 +322,8 @@ impl Enrolment<'_> {
             Call::Disabled => "  Nextcloud says that it is disabled",
             Call::Stranger => {
                 return say(
-                    "error: an app was registered with another id or secret than this, and calls here\nhelp: remove it at \
-                     once: its secret may be known to others",
+                    "warning: an app of this id that has another secret calls here\nhelp: if it was registered just now, \
+                     remove it at once, since its secret may be known to others, and begin again",
                 );
             }
         };

@@ -37,7 +37,7 @@ pub use environment::variable;
 pub use file::FileRef;
 pub use load::{Loaded, load, parse};
 pub use locate::Locations;
-pub use private::{replace_private, write_private};
+pub use private::{create_private, write_private};
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use settings::{

@@ -1,61 +1,59 @@
 //! Files that only their owner may read: written whole or not at all.
-//!
-//! An administrator often writes for the account that scans: what is written belongs to whom its place belongs.
 
 use std::{
-    fs::{self, DirBuilder, Metadata},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     path::Path,
 };
 
 /// Writes a file for its owner only, in place of the one that is there; its folder is made, for its owner only, where
-/// there is none. Both belong to whoever owns what was there before, or the folder above, as far as that can be said.
+/// there is none. An administrator often writes for the account that scans: the file gets the owner of the one it
+/// replaces, or of its folder, where whoever runs this may give it away.
 ///
 /// # Errors
 /// What the system says.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = folder_of(path);
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     if !folder.is_dir() {
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
-        owned_like(folder, &fs::metadata(folder_of(folder))?);
     }
     // A temporary file is its owner's only, and is renamed when it is whole.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    let model = fs::metadata(path).or_else(|_| fs::metadata(folder))?;
-    owned_like(file.path(), &model);
+    let model = fs::symlink_metadata(path).or_else(|_| fs::metadata(folder))?;
+    give(file.as_file(), &model);
     file.persist(path)?;
     Ok(())
 }
 
-/// Puts a private file in the place of another, whose owner it gets.
+/// Makes a file for its owner only, where there is none.
 ///
 /// # Errors
-/// What the system says.
-pub fn replace_private(from: &Path, to: &Path) -> io::Result<()> {
-    if let Ok(model) = fs::metadata(to) {
-        owned_like(from, &model);
-    }
-    fs::rename(from, to)
+/// What the system says; [`io::ErrorKind::AlreadyExists`] where there is something.
+pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
-/// Gives a path the owner of another, where whoever runs this may.
-fn owned_like(path: &Path, model: &Metadata) {
+/// Gives an open file, and never whatever its path names by then, the owner of another.
+fn give(file: &File, model: &fs::Metadata) {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{MetadataExt as _, chown};
+        use std::os::unix::fs::{MetadataExt as _, fchown};
         // Nobody but root may; for all others it is theirs anyway.
-        let _ = chown(path, Some(model.uid()), Some(model.gid()));
+        let _ = fchown(file, Some(model.uid()), Some(model.gid()));
     }
 }

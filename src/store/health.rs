@@ -50,11 +50,7 @@ pub fn examine(path: &Path) -> Check {
 fn look(path: &Path) -> Result<(usize, String), Box<dyn std::error::Error>> {
     // SQLite would open what it may not write, and say so only when it writes.
     std::fs::OpenOptions::new().write(true).open(path)?;
-    tempfile::tempfile_in(
-        path.parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new(".")),
-    )?;
+    tempfile::tempfile_in(here(path.parent().unwrap_or(path)))?;
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -64,9 +60,18 @@ fn look(path: &Path) -> Result<(usize, String), Box<dyn std::error::Error>> {
     Ok((version as usize, found))
 }
 
+/// A folder as it can be looked at: the one above a bare name is this one.
+fn here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    }
+}
+
 /// A file that is not there yet: whether it can be made.
 fn folder(path: &Path) -> Check {
-    let there = path.ancestors().skip(1).find(|folder| folder.is_dir());
+    let there = path.ancestors().skip(1).map(here).find(|folder| folder.is_dir());
     let probe = there.map_or_else(
         || Err(std::io::Error::other("no folder above it exists")),
         tempfile::tempfile_in,
@@ -108,6 +113,7 @@ mod tests {
         let path = folder.path().join("deep/er/state.db");
         assert_eq!(examine(&path).standing, Standing::Good, "it can be made");
         assert!(!path.exists(), "and was not");
+        assert_eq!(examine(Path::new("there-is-none.db")).standing, Standing::Good);
         drop(Ledger::open(&path).unwrap());
         assert_eq!(examine(&path).standing, Standing::Good);
         #[cfg(unix)]

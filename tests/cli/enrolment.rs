@@ -148,15 +148,66 @@ fn an_app_that_was_registered_with_another_secret_is_told_and_not_taken_for_ours
     ]
     .concat();
     assert_ne!(stage.occ(&register, &info).0, 0);
+    running.until("remove it at once");
+    running.interrupt();
     let ran = running.end();
-    ran.ended(5);
-    assert!(ran.err.contains("remove it at once"), "{}", ran.err);
+    ran.ended(130);
     assert!(
         ran.err.contains("app_api:app:unregister sharewarden --force"),
         "{}",
         ran.err
     );
     assert!(!stage.path("secret").exists() && !stage.path("secret.new").exists());
+}
+
+#[test]
+fn two_enrolments_do_not_take_each_others_secret_and_strangers_end_nothing() {
+    let stage = fresh();
+    let mut running = enroll(&stage, &[]).start();
+    let said = running.until("Waiting for Nextcloud");
+    let chosen = fs::read_to_string(stage.path("secret.new")).unwrap();
+    let port = said.split("<port>").nth(1).unwrap().split('<').next().unwrap();
+    let listen = format!("127.0.0.1:{port}");
+    stage
+        .program()
+        .arguments(&["enroll", "cloud", "--listen", &listen])
+        .run()
+        .ended(2);
+    let second = enroll(&stage, &[]).run();
+    second.ended(2);
+    assert!(
+        second.err.contains("the `enroll` that is under way"),
+        "{}",
+        second.err
+    );
+    assert_eq!(fs::read_to_string(stage.path("secret.new")).unwrap(), chosen);
+    // Anybody on the machine may knock.
+    let mut knock = std::net::TcpStream::connect(&listen).unwrap();
+    std::io::Write::write_all(
+        &mut knock,
+        b"POST /init HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    )
+    .unwrap();
+    assert!(typed(&stage, &said), "{said}");
+    running.end().ended(0);
+    assert_eq!(secret(&stage), chosen.trim());
+}
+
+#[test]
+fn a_link_in_the_secrets_place_is_replaced_and_not_followed() {
+    let stage = fresh();
+    let elsewhere = stage.write("elsewhere", "not a secret, and nobody's to change");
+    std::os::unix::fs::symlink(&elsewhere, stage.path("secret")).unwrap();
+    enroll(&stage, &["--rotate", "--", &stage.occ_program()])
+        .run()
+        .ended(0);
+    assert!(fs::symlink_metadata(stage.path("secret")).unwrap().is_file());
+    assert_eq!(secret(&stage).len(), 64);
+    assert!(
+        fs::read_to_string(&elsewhere)
+            .unwrap()
+            .starts_with("not a secret")
+    );
 }
 
 /// Types the commands that were shown into a shell; whether all went well.

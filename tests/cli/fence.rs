@@ -83,3 +83,67 @@ fn nothing_else_passes() {
         assert!(!refuses(&rules, key), "{key}");
     }
 }
+
+/// What Apache's block lets pass from the auditor's address.
+fn apache_lets_pass(method: &str, path: &str) -> bool {
+    let document = include_str!("../../docs/permissions.md");
+    let condition = document
+        .split("<If \"")
+        .nth(1)
+        .unwrap()
+        .split("\">")
+        .next()
+        .unwrap();
+    assert!(
+        condition
+            .starts_with("-n %{HTTP:AUTHORIZATION-APP-API} && ! ( %{HTTP:EX-APP-ID} == 'sharewarden' && -R ")
+    );
+    let expressions: Vec<Regex> = condition
+        .split("m#")
+        .skip(1)
+        .map(|rest| Regex::new(rest.split('#').next().unwrap()).unwrap())
+        .collect();
+    let [lists, nodes] = expressions.as_slice() else {
+        panic!("{condition}")
+    };
+    assert!(condition.contains("%{REQUEST_METHOD} =~ /^(PROPFIND|REPORT)$/ &&"));
+    match method {
+        "GET" => lists.is_match(path),
+        "PROPFIND" | "REPORT" => nodes.is_match(path),
+        "SEARCH" => condition.contains(&format!("'SEARCH' && %{{REQUEST_URI}} == '{path}'")),
+        _ => false,
+    }
+}
+
+#[test]
+fn both_fences_are_alike() {
+    let rules = fence();
+    let paths = [
+        "/ocs/v2.php/cloud/user",
+        "/ocs/v2.php/cloud/users/details",
+        "/ocs/v2.php/cloud/users/alice/groups",
+        "/ocs/v2.php/cloud/capabilities",
+        "/ocs/v2.php/apps/app_api/ex-app/state",
+        "/ocs/v2.php/apps/app_api/api/v1/users",
+        "/ocs/v2.php/apps/files_sharing/api/v1/shares",
+        "/ocs/v2.php/apps/files_sharing/api/v1/shares/1",
+        "/ocs/v2.php/apps/serverinfo/api/v1/info",
+        "/ocs/v2.php/apps/provisioning_api/api/v1/config/apps/files_sharing/hide_disabled_user_shares",
+        "/ocs/v2.php/apps/provisioning_api/api/v1/config/apps/core",
+        "/remote.php/dav/",
+        "/remote.php/dav/files/alice/HR",
+        "/remote.php/dav/systemtags/",
+        "/remote.php/dav/calendars/alice/",
+        "/index.php/apps/files/",
+    ];
+    for method in ["GET", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH", "MOVE"] {
+        for path in paths {
+            let key = format!("yes|auditor|{method}|sharewarden|{path}");
+            assert_eq!(
+                apache_lets_pass(method, path),
+                !refuses(&rules, &key),
+                "{method} {path}"
+            );
+        }
+    }
+}

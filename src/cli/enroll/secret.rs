@@ -1,13 +1,14 @@
 //! The secret that the auditor is registered with: the one that is there, or a new one beside its place until it is good.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::super::terminal::say;
 use super::super::{Exit, Global, sources, unwritten};
-use crate::config::{SecretRef, replace_private, write_private};
+use crate::config::{SecretRef, create_private, write_private};
 
 /// The least length of a secret that is worth every account.
 const SHORTEST: usize = 20;
@@ -15,17 +16,41 @@ const SHORTEST: usize = 20;
 /// A secret to register with.
 pub(super) struct Chosen {
     pub(super) secret: SecretString,
-    /// Where it waits to be put into its place; none where it was there before.
-    pub(super) pending: Option<Pending>,
+    /// Where it has to be put; none where it was there before.
+    pub(super) place: Option<PathBuf>,
 }
 
-/// A new secret beside the place where the configuration reads it. It vanishes unless it is kept.
+/// A new secret beside the place where the configuration reads it. The file beside it vanishes in the end.
 pub(super) struct Pending {
     new: PathBuf,
     place: PathBuf,
+    secret: SecretString,
 }
 
 impl Pending {
+    /// Writes a secret beside its place, if nobody else did.
+    pub(super) fn write(place: PathBuf, secret: &SecretString) -> Result<Self, Exit> {
+        let mut new = place.clone().into_os_string();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        create_private(&new, line(secret).as_bytes()).map_err(|error| {
+            let remedy = if error.kind() == ErrorKind::AlreadyExists {
+                "wait for the `enroll` that is under way; if there is none, remove the file"
+            } else {
+                "run `enroll` as an account that may write there, or refer to another file"
+            };
+            sources::wrong(
+                &format!("a secret cannot be written to {}: {error}", new.display()),
+                remedy,
+            )
+        })?;
+        Ok(Self {
+            new,
+            place,
+            secret: secret.clone(),
+        })
+    }
+
     /// Where it lies now.
     pub(super) fn path(&self) -> &Path {
         &self.new
@@ -33,7 +58,7 @@ impl Pending {
 
     /// Puts it into its place.
     pub(super) fn keep(&self) -> Result<(), Exit> {
-        replace_private(&self.new, &self.place).map_err(|error| {
+        write_private(&self.place, line(&self.secret).as_bytes()).map_err(|error| {
             say(&format!(
                 "error: the auditor is registered, and its secret is not in {}",
                 self.place.display()
@@ -50,9 +75,14 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // Gone already where it was kept.
+        // Somebody may have removed it.
         let _ = std::fs::remove_file(&self.new);
     }
+}
+
+/// What stands in the file.
+fn line(secret: &SecretString) -> String {
+    format!("{}\n", secret.expose_secret())
 }
 
 /// The secret that is there, or a new one where there is none or a new one is asked for.
@@ -63,7 +93,10 @@ pub(super) fn choose(global: &Global, reference: &SecretRef, rotate: bool) -> Re
                 .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     });
     let chosen = match missing {
-        Some(place) => new(place)?,
+        Some(place) => Chosen {
+            secret: new()?,
+            place: Some(place.to_owned()),
+        },
         None if rotate => {
             return Err(sources::wrong(
                 &format!("a new secret cannot be written into {reference}"),
@@ -73,7 +106,7 @@ pub(super) fn choose(global: &Global, reference: &SecretRef, rotate: bool) -> Re
         }
         None => Chosen {
             secret: reference.resolve().map_err(|wrong| global.wrong(&wrong.into()))?,
-            pending: None,
+            place: None,
         },
     };
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
@@ -90,29 +123,18 @@ pub(super) fn choose(global: &Global, reference: &SecretRef, rotate: bool) -> Re
     Ok(chosen)
 }
 
-/// Chooses a secret of 256 bits and writes it beside its place.
-fn new(place: &Path) -> Result<Chosen, Exit> {
-    let failed = |error: &dyn std::fmt::Display| {
-        sources::wrong(
-            &format!("a secret cannot be written to {}: {error}", place.display()),
-            "run `enroll` as an account that may write there, or refer to another file",
-        )
-    };
+/// A secret of 256 bits.
+fn new() -> Result<SecretString, Exit> {
     let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        sources::wrong(
+            &format!("the system gives no random bytes: {error}"),
+            "try again on a machine that is up and running",
+        )
+    })?;
     let mut secret = String::with_capacity(64);
     for byte in bytes {
         let _ = write!(secret, "{byte:02x}");
     }
-    let mut new = place.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    write_private(&new, format!("{secret}\n").as_bytes()).map_err(|error| failed(&error))?;
-    Ok(Chosen {
-        secret: SecretString::from(secret),
-        pending: Some(Pending {
-            new,
-            place: place.to_owned(),
-        }),
-    })
+    Ok(SecretString::from(secret))
 }

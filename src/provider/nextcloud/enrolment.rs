@@ -45,7 +45,7 @@ pub enum Call {
     Enabled,
     /// To take note that it, or the registration before it, is disabled.
     Disabled,
-    /// Something with another id or secret than ours.
+    /// Something with our id and another secret.
     Stranger,
 }
 
@@ -79,15 +79,9 @@ impl Registration {
             }
             _ => return None,
         };
-        Some(if self.is_ours(headers) {
-            call
-        } else {
-            Call::Stranger
-        })
-    }
-
-    fn is_ours(&self, headers: &HeaderMap) -> bool {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        // What does not even name this app is nothing to us.
+        (text("ex-app-id") == Some(&self.app_id)).then_some(())?;
         let told = text("authorization-app-api")
             .and_then(|told| STANDARD.decode(told).ok())
             .and_then(|told| String::from_utf8(told).ok());
@@ -95,7 +89,11 @@ impl Registration {
             .as_deref()
             .and_then(|told| told.split_once(':'))
             .map(|(_, secret)| secret);
-        text("ex-app-id") == Some(&self.app_id) && secret == Some(self.secret.expose_secret())
+        Some(if secret == Some(self.secret.expose_secret()) {
+            call
+        } else {
+            Call::Stranger
+        })
     }
 }
 
@@ -215,13 +213,7 @@ mod tests {
                 &ours,
                 Some(Call::Disabled),
             ),
-            (
-                Method::PUT,
-                "/enabled?enabled=1",
-                "other",
-                &ours,
-                Some(Call::Stranger),
-            ),
+            (Method::PUT, "/enabled?enabled=1", "other", &ours, None),
             (
                 Method::PUT,
                 "/enabled?enabled=1",

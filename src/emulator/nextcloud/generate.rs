@@ -28,6 +28,12 @@ impl Nextcloud {
                 .unwrap_or_else(|| owner.clone());
             self.invent_shares(owner, &neighbour, numbers.shares_each, numbers.files_each, now);
         }
+        for owner in made
+            .iter()
+            .take(usize::try_from(numbers.open_folders).unwrap_or(usize::MAX))
+        {
+            self.open_folder(owner, now);
+        }
         for (id, count) in &numbers.heavy {
             let owner = match self.accounts.get(id) {
                 Some(account) => account.id.clone(),
@@ -61,6 +67,22 @@ impl Nextcloud {
         self.accounts.insert(id.to_owned(), account);
         self.files.home(&shared, None, days_before(now, 300));
         shared
+    }
+
+    /// A folder of ten files that is shared by a link.
+    fn open_folder(&mut self, owner: &Arc<str>, now: Timestamp) {
+        let mtime = days_before(now, 60);
+        for number in 0..10 {
+            self.files
+                .add(owner, &format!("/Open/page-{number}.pdf"), None, mtime);
+        }
+        let folder = self.files.add(owner, "/Open/", None, mtime);
+        let share = Share {
+            file: Some(folder),
+            target: "/Open".to_owned(),
+            ..link(self.shares.free_id(), owner, now)
+        };
+        self.shares.insert(share);
     }
 
     fn invent_shares(
@@ -99,29 +121,45 @@ impl Nextcloud {
                 .map(|file| file.name.clone())
                 .unwrap_or_default();
             self.shares.insert(Share {
-                id,
                 kind,
                 file,
-                owner: owner.clone(),
-                initiator: owner.clone(),
                 recipient,
-                recipient_name: None,
                 permissions: if kind == USER { 1 } else { 17 },
-                password: None,
                 expires: (number % 2 == 0).then(|| (now.as_second() / DAY + 10 + step) * DAY),
-                label: String::new(),
-                note: String::new(),
                 created: days_before(now, 20 + 3 * step),
                 token: matches!(kind, LINK | MAIL).then(|| token(&format!("share {id}"), 15)),
-                hide_download: false,
-                attributes: None,
                 target: format!("/{name}"),
                 mail_sent: kind == MAIL,
-                hidden_for: std::collections::BTreeSet::new(),
-                downloads: Vec::new(),
-                download_limit: None,
-                raw: serde_json::Map::new(),
+                ..link(id, owner, now)
             });
         }
+    }
+}
+
+/// A link of an owner's that never ends and that nothing protects.
+fn link(id: u64, owner: &Arc<str>, now: Timestamp) -> Share {
+    Share {
+        id,
+        kind: LINK,
+        file: None,
+        owner: owner.clone(),
+        initiator: owner.clone(),
+        recipient: None,
+        recipient_name: None,
+        permissions: 17,
+        password: None,
+        expires: None,
+        label: String::new(),
+        note: String::new(),
+        created: days_before(now, 20),
+        token: Some(token(&format!("share {id}"), 15)),
+        hide_download: false,
+        attributes: None,
+        target: String::new(),
+        mail_sent: false,
+        hidden_for: std::collections::BTreeSet::new(),
+        downloads: Vec::new(),
+        download_limit: None,
+        raw: serde_json::Map::new(),
     }
 }

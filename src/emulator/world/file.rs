@@ -278,6 +278,9 @@ pub(crate) struct GenerateFile {
     /// Files each; none = as many as shares, at most 1,000.
     #[serde(default)]
     pub(crate) files_each: Option<u32>,
+    /// So many of the accounts share a folder of ten files by a link, too.
+    #[serde(default)]
+    pub(crate) open_folders: u32,
     /// Further shares of single accounts (created when missing).
     #[serde(default)]
     pub(crate) heavy: BTreeMap<String, u32>,

@@ -140,6 +140,14 @@ fn path(root: &str, href: &str) -> String {
     }
 }
 
+/// Asks for an account's home alone: whether walks may be asked for at all.
+pub(super) async fn home(ocs: &Ocs, account: &str) -> Result<(), ReadError> {
+    let request = ocs.dav(method("PROPFIND")?, &["files", account, ""], Depth::Zero, NAMES)?;
+    let mut tree = Tree::read(ocs, account, request).await?;
+    while tree.next().await?.is_some() {}
+    Ok(())
+}
+
 /// The share that stands for a shared node of a disabled account: the server tells that it is shared, and not how.
 pub(super) fn shared_node(source: &SourceName, account: &str, path: String, node: Resource) -> Option<Share> {
     if node.share_types.is_empty() {

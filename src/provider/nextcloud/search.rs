@@ -22,8 +22,9 @@ const MAX_NAMED: usize = 10_000;
 /// fewer than were asked for may be not all.
 const TOO_MANY: usize = MAX_NAMED / 2;
 
-const COUNTS: &str =
-    "<d:resourcetype/><oc:fileid/><oc:size/><nc:contained-file-count/><nc:contained-folder-count/>";
+const COUNTS: &str = "<d:resourcetype/><oc:fileid/><oc:size/><nc:contained-file-count/>\
+                      <nc:contained-folder-count/><nc:is-mount-root/>";
+const MOUNTS: &str = "<oc:size/><nc:is-mount-root/>";
 const NOTHING: &str = "<oc:fileid/>";
 
 /// The nodes that have one of the ids, wherever they lie in the home, with what lies directly in them.
@@ -44,13 +45,24 @@ pub(super) async fn by_id(
 }
 
 /// The folders beneath each of some folders, without these themselves, with what lies directly in them. Where there
-/// is more than one, folders beside them may be among what is found.
+/// is more than one, folders beside them may be among what is found, and what is mounted beneath them is not.
 pub(super) async fn folders(ocs: &Ocs, account: &str, beneath: &[&str]) -> Result<Tree, ReadError> {
     let body = body(account, beneath, "<d:is-collection/>", COUNTS, None);
     Tree::of_search(ocs, account, &body).await
 }
 
+/// Whether the server has looked into all folders beneath a folder, and nothing is mounted there, so that searches for
+/// names find all. Costs it much less than counting.
+pub(super) async fn transparent(ocs: &Ocs, account: &str, folder: &str) -> Result<bool, ReadError> {
+    let body = body(account, &[folder], "<d:is-collection/>", MOUNTS, None);
+    let found = all(ocs, account, &body).await?;
+    Ok(found
+        .iter()
+        .all(|(_, node)| node.size.is_some() && node.mount == Some(false)))
+}
+
 /// The paths in a home whose last name one of the patterns of [`like`] may match; `None` where they are too many.
+/// Mounts themselves are not among them: in the server's index they have another name, or none.
 pub(super) async fn named(
     ocs: &Ocs,
     account: &str,

@@ -388,7 +388,7 @@ async fn tell_unknown(job: &Job<'_>, number: u64, collector: &mut Collector<'_>)
     }
     let words = format!(
         "what lies in {number} of the shared folders is not known: they have just gone, or hold folders that the \
-         server has not looked into yet, or does not tell of"
+         server does not tell of or has not looked into yet (`occ files:scan` lets it look)"
     );
     let code = if job.classes.has_patterns() {
         ProblemCode::LabelsUnreadable

@@ -55,10 +55,23 @@ pub(super) async fn folders(ocs: &Ocs, account: &str, beneath: &[&str]) -> Resul
 /// names find all. Costs it much less than counting.
 pub(super) async fn transparent(ocs: &Ocs, account: &str, folder: &str) -> Result<bool, ReadError> {
     let body = body(account, &[folder], "<d:is-collection/>", MOUNTS, None);
-    let found = all(ocs, account, &body).await?;
-    Ok(found
-        .iter()
-        .all(|(_, node)| node.size.is_some() && node.mount == Some(false)))
+    let mut tries = ocs.tries();
+    loop {
+        let read = transparent_once(ocs, account, &body).await;
+        if !tries.again(&read) {
+            return read;
+        }
+    }
+}
+
+async fn transparent_once(ocs: &Ocs, account: &str, body: &str) -> Result<bool, ReadError> {
+    let mut tree = Tree::of_search(ocs, account, body).await?;
+    while let Some((_, node)) = tree.next().await? {
+        if node.size.is_none() || node.mount != Some(false) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The paths in a home whose last name one of the patterns of [`like`] may match; `None` where they are too many.

@@ -51,8 +51,8 @@ impl Classes {
                     }
                     _ => last_names = None,
                 }
-                let itself = glob.strip_suffix("/**");
-                for form in std::iter::once(glob.as_str()).chain(itself) {
+                let forms = std::iter::successors(Some(glob.as_str()), |form| form.strip_suffix("/**"));
+                for form in forms {
                     let compiled = GlobBuilder::new(form.trim_start_matches('/'))
                         .case_insensitive(true)
                         .literal_separator(true)
@@ -135,7 +135,9 @@ impl Classes {
 fn last_name(glob: &str) -> Option<&str> {
     let even = |part: &str, open, close| part.matches(open).count() == part.matches(close).count();
     let whole = |part: &str| even(part, '{', '}') && even(part, '[', ']') && !part.ends_with('\\');
-    if !glob.split('/').all(whole) {
+    // A class that begins with its closing bracket may go on beyond a slash.
+    let odd = ["[]", "[!]", "[^]"].iter().any(|class| glob.contains(class));
+    if odd || !glob.split('/').all(whole) {
         return None;
     }
     let name = glob.rsplit('/').find(|part| *part != "**" && !part.is_empty())?;
@@ -144,6 +146,8 @@ fn last_name(glob: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -163,6 +167,8 @@ mod tests {
             ("**/{HR,a/b}/**", None),
             ("**/x[/]y", None),
             ("a\\/b", None),
+            ("x[]a/b[]", None),
+            ("**/HR/**/**", Some("HR")),
         ] {
             assert_eq!(last_name(glob), name, "{glob}");
         }
@@ -194,8 +200,51 @@ mod tests {
         assert!(hit("/a/hr/b/c"), "case does not matter");
         assert!(hit("/vault.KDBX"));
         assert!(hit("/a/vault.kdbx/inside"), "beneath a match");
+        let twice = [("c".to_owned(), vec!["**/HR/**/**".to_owned()], Vec::new())];
+        let twice = Classes::compile(&twice).unwrap();
+        assert!(!twice.of_path("/a/HR").is_empty(), "however often it is said");
         assert!(!hit("/HRx/file"));
         assert!(!hit("/"));
+    }
+
+    fn part() -> impl Strategy<Value = String> {
+        let odd = vec![
+            "", "[]a", "b[]", "**a", "{a", "b}", "a\\\\", "[!a]", "[ab]", "{a,HR}", "a*", "?", "*",
+        ];
+        prop_oneof![
+            3 => Just("**"),
+            3 => prop::sample::select(vec!["HR", "a", "b"]),
+            1 => prop::sample::select(odd),
+        ]
+        .prop_map(str::to_owned)
+    }
+
+    proptest! {
+        /// What a search for names rests on.
+        #[test]
+        fn whatever_has_labels_has_them_through_a_name_that_is_sought(
+            globs in prop::collection::vec(prop::collection::vec(part(), 1..5), 1..3),
+            path in prop::collection::vec(prop::sample::select(vec!["a", "b", "hr", "HR", "ab", "x", "]a"]), 1..5),
+        ) {
+            let globs: Vec<String> = globs.iter().map(|parts| parts.join("/")).collect();
+            let Ok(classes) = Classes::compile(&[("c".to_owned(), globs.clone(), Vec::new())]) else {
+                return Ok(());
+            };
+            let Some(names) = classes.names() else {
+                return Ok(());
+            };
+            let sought = |name: &str| names.iter().any(|glob| {
+                let glob = GlobBuilder::new(glob)
+                    .case_insensitive(true)
+                    .backslash_escape(true)
+                    .build()
+                    .unwrap();
+                glob.compile_matcher().is_match(name)
+            });
+            let labelled = |path: &[&str]| !classes.of_path(&path.join("/")).is_empty();
+            let found = (1..=path.len()).any(|end| sought(path[end - 1]) && labelled(&path[..end]));
+            prop_assert_eq!(found, labelled(&path), "{:?} {:?}", globs, path);
+        }
     }
 
     #[test]

@@ -267,10 +267,10 @@ fn a_folder_that_the_server_has_not_looked_into_is_not_known() {
         );
     }
     let stage = stage(&world, BY_NAME);
-    // The search for names finds none; the one for the folders finds one without a size.
+    // The search for the folders finds one without a size; the one for names finds none, and is the last.
     let empty = r#"<?xml version="1.0"?><d:multistatus xmlns:d="DAV:"/>"#;
     let one = r#"<?xml version="1.0"?><d:multistatus xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns" xmlns:nc="http://nextcloud.org/ns"><d:response><d:href>/remote.php/dav/files/bob/Three/</d:href><d:propstat><d:prop><d:resourcetype><d:collection/></d:resourcetype><oc:fileid>9005</oc:fileid><oc:size>-1</oc:size><nc:contained-file-count>0</nc:contained-file-count><nc:contained-folder-count>0</nc:contained-folder-count></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>"#;
-    for body in [empty, one] {
+    for body in [one, empty] {
         stage.fault(&json!({"match": {"method": "SEARCH", "account": "bob"}, "times": 1, "action":
             {"do": "status", "status": 207, "headers": {"Content-Type": "application/xml; charset=\"utf-8\""}, "body": body}}));
     }
@@ -283,6 +283,189 @@ fn a_folder_that_the_server_has_not_looked_into_is_not_known() {
     }
     let message = report["sources"][0]["problems"][0]["message"].as_str().unwrap();
     assert!(message.contains("3 of the shared folders"), "{message}");
+}
+
+/// The small world, in which bob has shared a folder in which another storage is mounted at a place, and others.
+fn with_mount(place: &str, unseen: bool) -> Value {
+    let mut world = small();
+    let files = list(&mut account(&mut world, "bob")["files"]);
+    files.push(json!({"path": "/Open/in/x.txt"}));
+    files.push(json!({"path": format!("/Open/{place}/"), "mount": true, "unseen": unseen}));
+    files.push(json!({"path": format!("/Open/{place}/a.txt")}));
+    files.push(json!({"path": format!("/Open/{place}/sub/b.txt")}));
+    files.push(json!({"path": "/Other/in/y.txt"}));
+    files.push(json!({"path": "/Third/z.txt"}));
+    let share = |path: &str| json!({"type": "link", "owner": "bob", "path": path});
+    add_shares(&mut world, ["/Open", "/Other", "/Third"].map(share).to_vec());
+    world
+}
+
+/// What is told of bob's open folders, with the problems of a scan, and how many searches and walks that took.
+fn of_bob(stage: &Stage) -> (Value, Vec<String>, (usize, usize)) {
+    let before = stage.requests().len();
+    let report = stage.scan(&["--all-shares", "--user", "bob"]).json();
+    let told = folders(&report)
+        .into_iter()
+        .filter(|(path, ..)| path != "/Projects");
+    let told: serde_json::Map<String, Value> = told
+        .map(|(path, files, classified)| (path, json!([files, classified])))
+        .collect();
+    let problems = problems(&report).into_iter().map(|(_, code)| code.to_owned());
+    let requests = stage.requests();
+    let of = |method: &str| {
+        requests
+            .iter()
+            .skip(before)
+            .filter(|each| each.method == method && !each.path.contains("systemtags"))
+            .count()
+    };
+    (told.into(), problems.collect(), (of("SEARCH"), of("PROPFIND")))
+}
+
+#[test]
+fn what_is_mounted_beneath_a_folder_is_found() {
+    for (place, classified) in [("HR", true), ("in/deep/HR", true), ("Else", false)] {
+        let all = |open: Value| {
+            let by_name = !open.is_null();
+            let rest = if by_name { json!(false) } else { Value::Null };
+            json!({"/Open": [3, open], "/Other": [1, rest], "/Third": [1, rest]})
+        };
+        let world = with_mount(place, false);
+        let stage = stage(&world, BY_NAME);
+        assert_eq!(
+            of_bob(&stage),
+            (all(json!(classified)), vec![], (3, 1)),
+            "{place}"
+        );
+        let alone = format!("{place} alone");
+        // Where one folder has folders, its search finds the mount, and names it in vain.
+        stage.change(&json!({"do": "remove", "owner": "bob", "file": "/Other/in"}));
+        let (told, problems, asked) = of_bob(&stage);
+        assert_eq!(told["/Open"], json!([3, classified]), "{alone}");
+        assert_eq!((problems, asked), (vec![], (3, 1)), "{alone}");
+    }
+}
+
+#[test]
+fn what_is_mounted_is_counted_where_nothing_classifies() {
+    let stage = stage(&with_mount("in/HR", false), NO_CLASSES);
+    let (told, problems, asked) = of_bob(&stage);
+    let files: Vec<_> = ["/Open", "/Other", "/Third"]
+        .map(|path| told[path][0].clone())
+        .to_vec();
+    assert_eq!(files, [json!(3), json!(1), json!(1)]);
+    assert_eq!((problems, asked), (vec![], (3, 0)));
+}
+
+#[test]
+fn a_mount_that_the_server_has_not_looked_into_is_not_known() {
+    let stage = stage(&with_mount("Else", true), BY_NAME);
+    let (told, problems, asked) = of_bob(&stage);
+    let expected = json!({"/Open": [null, null], "/Other": [1, false], "/Third": [1, false]});
+    assert_eq!(
+        (told, problems, asked),
+        (expected, vec!["labels-unreadable".to_owned()], (3, 1))
+    );
+    stage.configure(&Config {
+        policy: NO_CLASSES,
+        ..Config::default()
+    });
+    let (told, problems, _) = of_bob(&stage);
+    assert_eq!((&told["/Open"][0], &told["/Other"][0]), (&Value::Null, &json!(1)));
+    assert_eq!(problems, ["not-counted"]);
+    // Nor is it by walking, where there are few.
+    let mut world = with_mount("Else", true);
+    list(&mut world["nextcloud"]["shares"])
+        .retain(|share| share["path"] != "/Other" && share["path"] != "/Third");
+    let stage = self::stage(&world, BY_NAME);
+    let (told, problems, asked) = of_bob(&stage);
+    assert_eq!(
+        (&told["/Open"], problems),
+        (&json!([null, null]), vec!["labels-unreadable".to_owned()])
+    );
+    assert_eq!(asked.0, 0, "walked");
+}
+
+const EMPTY: &str = r#"<?xml version="1.0"?><d:multistatus xmlns:d="DAV:"/>"#;
+
+/// The answer to the search of bob's home that comes after so many.
+fn answering(after: u64, times: Option<u64>, body: &str) -> Value {
+    json!({"match": {"method": "SEARCH", "account": "bob"}, "after": after, "times": times, "action":
+        {"do": "status", "status": 207, "headers": {"Content-Type": "application/xml; charset=\"utf-8\""}, "body": body}})
+}
+
+#[test]
+fn folders_that_a_search_does_not_tell_of_are_missed() {
+    let mut world = with_mount("Else", false);
+    list(&mut account(&mut world, "bob")["files"])
+        .retain(|file| !file["path"].as_str().unwrap().contains("Else"));
+    let whole = json!({"/Open": [1, false], "/Other": [1, false], "/Third": [1, false]});
+    let none = json!({"/Open": [null, null], "/Other": [null, null], "/Third": [1, false]});
+    let stage = stage(&world, BY_NAME);
+    assert_eq!(of_bob(&stage), (whole.clone(), vec![], (3, 0)));
+    // The second search finds no folder at all: both are walked.
+    stage.fault(&answering(1, Some(1), EMPTY));
+    assert_eq!(of_bob(&stage), (whole, vec![], (3, 2)));
+    stage.no_faults();
+    stage.fault(&answering(1, Some(1), EMPTY));
+    stage.fault(
+        &json!({"match": {"method": "PROPFIND", "account": "bob", "path_contains": "/files/"},
+        "action": {"do": "status", "status": 404}}),
+    );
+    let (told, problems, _) = of_bob(&stage);
+    assert_eq!(told, none);
+    assert!(problems.contains(&"labels-unreadable".to_owned()), "{problems:?}");
+    // Without classes they are searched one by one.
+    stage.configure(&Config {
+        policy: NO_CLASSES,
+        ..Config::default()
+    });
+    stage.no_faults();
+    stage.fault(&answering(1, Some(1), EMPTY));
+    let (told, problems, asked) = of_bob(&stage);
+    assert_eq!((&told["/Open"][0], problems, asked), (&json!(1), vec![], (4, 0)));
+    stage.no_faults();
+    stage.fault(&answering(1, None, EMPTY));
+    let (told, problems, _) = of_bob(&stage);
+    assert_eq!((&told["/Open"][0], &told["/Third"][0]), (&Value::Null, &json!(1)));
+    assert_eq!(problems, ["not-counted"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_counted_is_classified_unless_something_is_mounted_there() {
+    let refused = json!({"match": {"method": "SEARCH", "account": "bob"}, "after": 1, "times": 1,
+        "action": {"do": "status", "status": 404}});
+    let mut world = with_mount("HR", false);
+    let files = list(&mut account(&mut world, "bob")["files"]);
+    files.retain(|file| file["path"] != "/Other/in/y.txt");
+    files.push(json!({"path": "/Other/"}));
+    let stage = stage(&world, BY_NAME);
+    stage.fault(&refused);
+    let (told, _, asked) = of_bob(&stage);
+    assert_eq!((&told["/Open"], asked), (&json!([3, true]), (4, 1)));
+    stage.change(&json!({"do": "remove", "owner": "bob", "file": "/Open/HR"}));
+    stage.no_faults();
+    stage.fault(&refused);
+    let (told, problems, asked) = of_bob(&stage);
+    assert_eq!((&told["/Open"], asked), (&json!([null, false]), (4, 0)));
+    assert_eq!(problems, ["not-counted"]);
+}
+
+#[test]
+fn so_many_names_that_some_may_be_missing_are_left_to_walks() {
+    let mut world = with_mount("Else", false);
+    list(&mut account(&mut world, "bob")["files"])
+        .retain(|file| !file["path"].as_str().unwrap().contains("Else"));
+    for (number, walks) in [(4_999, 0), (5_000, 3)] {
+        let stage = stage(&world, BY_NAME);
+        let row = "<d:response><d:href>/remote.php/dav/files/bob/HR</d:href></d:response>";
+        let body = format!(
+            "<d:multistatus xmlns:d=\"DAV:\">{}</d:multistatus>",
+            row.repeat(number)
+        );
+        stage.fault(&answering(2, Some(1), &body));
+        assert_eq!(of_bob(&stage).2, (3, walks), "{number}");
+    }
 }
 
 #[test]

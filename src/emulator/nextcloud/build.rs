@@ -173,6 +173,8 @@ impl Nextcloud {
             known.size = file.size.unwrap_or(if known.folder { 0 } else { 1024 });
             known.mtime = modified;
             known.trashed = file.trashed;
+            known.mount = file.mount;
+            known.unseen = file.unseen;
             known.tags.extend(tags);
         }
         Ok(id)

@@ -261,6 +261,8 @@ impl Nextcloud {
             "modified": moment(old.mtime),
             "tags": tags.collect::<Vec<_>>(),
             "trashed": old.trashed,
+            "mount": old.mount,
+            "unseen": old.unseen,
         });
         let file: FileFile = read(&merged(&current, set)?)?;
         if set.contains_key("path") {

@@ -18,6 +18,10 @@ pub(crate) struct File {
     pub(crate) mtime: i64,
     pub(crate) tags: BTreeSet<u64>,
     pub(crate) trashed: bool,
+    /// Another storage is mounted here.
+    pub(crate) mount: bool,
+    /// The server has not looked into it.
+    pub(crate) unseen: bool,
     pub(crate) children: BTreeMap<String, u64>,
 }
 
@@ -83,6 +87,8 @@ impl Files {
             mtime,
             tags: BTreeSet::new(),
             trashed: false,
+            mount: false,
+            unseen: false,
             children: BTreeMap::new(),
         };
         self.all.insert(id, home);
@@ -137,6 +143,8 @@ impl Files {
             mtime,
             tags: BTreeSet::new(),
             trashed: false,
+            mount: false,
+            unseen: false,
             children: BTreeMap::new(),
         };
         self.all.insert(id, file);
@@ -217,22 +225,42 @@ impl Files {
         if path.is_empty() { "/".into() } else { path }
     }
 
-    /// A file's size; a folder's is that of all beneath it.
-    pub(crate) fn size(&self, id: u64) -> u64 {
-        let Some(file) = self.all.get(&id) else { return 0 };
-        if !file.folder {
-            return file.size;
-        }
-        self.visible_children(file).map(|child| self.size(child.id)).sum()
+    /// A file's size; a folder's is that of all beneath it, mounts included, of which an unseen one counts for -1.
+    pub(crate) fn size(&self, id: u64) -> i64 {
+        let mounts = self.beneath(id).into_iter().filter_map(|id| self.all.get(&id));
+        let mounts = mounts.filter(|file| file.mount);
+        self.indexed_size(id) + mounts.map(|mount| self.indexed_size(mount.id)).sum::<i64>()
     }
 
-    /// What lies directly in a folder, without the trash.
+    /// A file's size as the index has it: without what is mounted beneath a folder, and -1 for a folder that was not
+    /// looked into, or has such a one beneath it.
+    pub(crate) fn indexed_size(&self, id: u64) -> i64 {
+        let Some(file) = self.all.get(&id) else { return 0 };
+        if file.unseen {
+            return -1;
+        }
+        if !file.folder {
+            return i64::try_from(file.size).unwrap_or(i64::MAX);
+        }
+        self.visible_children(file)
+            .filter(|child| !child.mount)
+            .map(|child| self.indexed_size(child.id))
+            .try_fold(0, |sum, size| (size >= 0).then_some(sum + size))
+            .unwrap_or(-1)
+    }
+
+    /// The nearest mount around a file, itself included; none in the home's own storage.
+    pub(crate) fn mount_of(&self, id: u64) -> Option<u64> {
+        self.upwards(id).find(|file| file.mount).map(|file| file.id)
+    }
+
+    /// What lies directly in a folder, without the trash, as far as the server knows.
     pub(crate) fn visible_children<'a>(&'a self, folder: &'a File) -> impl Iterator<Item = &'a File> {
         folder
             .children
             .values()
             .filter_map(|id| self.all.get(id))
-            .filter(|file| !file.trashed)
+            .filter(|file| !file.trashed && !folder.unseen)
     }
 
     /// Everything beneath a folder, without the trash, parents first.

@@ -145,11 +145,11 @@ impl Nextcloud {
         let files = self
             .files
             .home_of(&user.id)
-            .map_or(0, |home| self.files.size(home));
+            .map_or(0, |home| self.files.indexed_size(home));
         let quota = user
             .quota
             .map_or(-3, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-        let bytes = i64::try_from(files).unwrap_or(i64::MAX);
+        let bytes = files.max(0);
         let free = if quota < 0 { -3 } else { (quota - bytes).max(0) };
         let quota_tree = map([
             ("free", free.into()),

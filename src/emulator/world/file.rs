@@ -151,6 +151,12 @@ pub(crate) struct FileFile {
     pub(crate) tags: Vec<String>,
     #[serde(default)]
     pub(crate) trashed: bool,
+    /// A folder in which another storage is mounted.
+    #[serde(default)]
+    pub(crate) mount: bool,
+    /// A folder that the server has not looked into: it has no size, and what is in it is not found.
+    #[serde(default)]
+    pub(crate) unseen: bool,
     /// So many numbered files inside this folder.
     #[serde(default)]
     pub(crate) holds: u32,

@@ -4,7 +4,7 @@
 //! in two or three requests whatever the number of folders and files, and also of folders that are too large
 //! for the server to list. Whichever needs fewer requests is chosen; the other is tried where it fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::labels::{Items, Job, Looked, ancestors, within};
 use super::nodes::Tree;
@@ -23,9 +23,9 @@ struct Folder {
     listed: String,
     /// How many files lie in it, as far as counted.
     files: u64,
-    /// Whether it has folders that are to be counted too.
-    deeper: bool,
-    /// Whether the server has looked into all of it, so that searches find what is there.
+    /// How many folders lie directly in it.
+    folders: Option<u64>,
+    /// Whether searches find whatever is there: the server has looked into all of it, and tells of all of it.
     indexed: bool,
     /// Whether all of it was counted.
     counted: bool,
@@ -60,7 +60,7 @@ pub(super) async fn look(
     if few || names.is_none() {
         failed = walk(job, items, &roots).await?;
         if failed.is_empty() {
-            return Ok(());
+            return tell_unknown(job, unseen(items), collector).await;
         }
     }
     if let Some(names) = names {
@@ -77,7 +77,7 @@ pub(super) async fn look(
     for error in failed {
         job.tell(collector, error, ProblemCode::LabelsUnreadable).await?;
     }
-    Ok(())
+    tell_unknown(job, unseen(items), collector).await
 }
 
 /// The wanted items that may have something beneath them and were not walked, with their paths.
@@ -114,14 +114,13 @@ fn names(job: &Job<'_>) -> Option<Vec<String>> {
         .collect()
 }
 
-/// Searches; `None` where too much has a sought name.
-async fn find(job: &Job<'_>, items: &Items, names: &[String]) -> Result<Option<Found>, ReadError> {
-    let Some(named) = search::named(job.ocs, job.account, names).await? else {
-        return Ok(None);
-    };
+/// Searches; `None` where too much has a sought name. Names come last: what was moved into a shared folder meanwhile
+/// is found.
+async fn find(job: &Job<'_>, items: &mut Items, names: &[String]) -> Result<Option<Found>, ReadError> {
     let mut folders = locate(job, items).await?;
-    let failed = count(job, &mut folders).await?;
-    Ok(Some(Found {
+    let failed = count(job, items, &mut folders).await?;
+    let named = search::named(job.ocs, job.account, names).await?;
+    Ok(named.map(|named| Found {
         folders,
         named,
         failed,
@@ -141,8 +140,8 @@ async fn locate(job: &Job<'_>, items: &Items) -> Result<Folders, ReadError> {
             let folder = Folder {
                 listed: (*listed).to_owned(),
                 files: node.files.unwrap_or(0),
-                deeper: node.folder && node.folders != Some(0),
-                // A folder has no size until all that lies beneath it was looked into.
+                folders: if node.folder { node.folders } else { Some(0) },
+                // A folder has no size until all in its own storage that lies beneath it was looked into.
                 indexed: node.size.is_some(),
                 counted: node.files.is_some() && node.size.is_some(),
             };
@@ -154,37 +153,89 @@ async fn locate(job: &Job<'_>, items: &Items) -> Result<Folders, ReadError> {
 
 /// Adds what lies in the folders beneath those that have some. A search that fails is tried again for each of its
 /// folders, since one that has just gone, or that is too large for the server, fails them all.
-async fn count(job: &Job<'_>, folders: &mut Folders) -> Result<Vec<ReadError>, ReadError> {
+async fn count(job: &Job<'_>, items: &mut Items, folders: &mut Folders) -> Result<Vec<ReadError>, ReadError> {
     let contained = |path: &str| ancestors(path).skip(1).any(|above| folders.contains_key(above));
     let roots: Vec<String> = folders
         .iter()
-        .filter(|(path, folder)| folder.deeper && !contained(path))
+        .filter(|(path, folder)| folder.folders != Some(0) && !contained(path))
         .map(|(path, _)| path.clone())
         .collect();
     let mut failed = Vec::new();
+    let mut doubtful = Vec::new();
     for roots in roots.chunks(search::MAX_SCOPES) {
-        let again = match count_beneath(job, folders, roots).await {
-            Ok(()) => continue,
+        match count_beneath(job, folders, roots).await {
+            Ok(more) => doubtful.extend(more),
             Err(error) if error.concerns_source() => return Err(error),
             Err(error) if roots.len() == 1 => {
-                uncounted(folders, roots);
+                doubtful.extend(uncountable(job, folders, roots).await?);
                 failed.push(error);
-                continue;
             }
-            Err(_) => roots.chunks(1),
-        };
-        for root in again {
-            match count_beneath(job, folders, root).await {
-                Ok(()) => {}
-                Err(error) if error.concerns_source() => return Err(error),
-                Err(error) => {
-                    uncounted(folders, root);
-                    failed.push(error);
-                }
+            Err(_) => doubtful.extend(count_each(job, folders, roots, &mut failed).await?),
+        }
+    }
+    if job.classes.has_patterns() {
+        // The names of mounts are not found by searching.
+        let walks = walk_doubtful(job, items, folders, &doubtful).await?;
+        failed.extend(walks);
+    } else {
+        // What is mounted beneath a folder is found where it is searched alone.
+        let again = count_each(job, folders, &doubtful, &mut failed).await?;
+        unknown(folders, &again);
+    }
+    Ok(failed)
+}
+
+/// Searches beneath folders one by one; those of which not all was found.
+async fn count_each(
+    job: &Job<'_>,
+    folders: &mut Folders,
+    roots: &[String],
+    failed: &mut Vec<ReadError>,
+) -> Result<Vec<String>, ReadError> {
+    let mut doubtful = Vec::new();
+    for root in roots.chunks(1) {
+        match count_beneath(job, folders, root).await {
+            Ok(more) => doubtful.extend(more),
+            Err(error) if error.concerns_source() => return Err(error),
+            Err(error) => {
+                doubtful.extend(uncountable(job, folders, root).await?);
+                failed.push(error);
             }
         }
     }
-    Ok(failed)
+    Ok(doubtful)
+}
+
+/// Leaves folders uncounted that cannot be counted; those of them of which searches for names may not find all.
+async fn uncountable(
+    job: &Job<'_>,
+    folders: &mut Folders,
+    roots: &[String],
+) -> Result<Vec<String>, ReadError> {
+    uncounted(folders, roots);
+    let mut doubtful = Vec::new();
+    for root in roots.iter().filter(|_| job.classes.has_patterns()) {
+        match search::transparent(job.ocs, job.account, root).await {
+            Ok(true) => {}
+            Err(error) if error.concerns_source() => return Err(error),
+            Ok(false) | Err(_) => doubtful.push(root.clone()),
+        }
+    }
+    Ok(doubtful)
+}
+
+/// Walks folders of which searches do not find all; why those failed that did. What was moved since it was listed is
+/// not walked, since another may be in its place.
+async fn walk_doubtful(
+    job: &Job<'_>,
+    items: &mut Items,
+    folders: &mut Folders,
+    doubtful: &[String],
+) -> Result<Vec<ReadError>, ReadError> {
+    unknown(folders, doubtful);
+    let there = |root: &&String| folders.get(*root).is_some_and(|folder| folder.listed == **root);
+    let roots: Vec<String> = doubtful.iter().filter(there).cloned().collect();
+    walk(job, items, &roots).await
 }
 
 /// Takes back that folders, and those beneath them, were counted.
@@ -194,37 +245,79 @@ fn uncounted(folders: &mut Folders, roots: &[String]) {
     }
 }
 
-async fn count_beneath(job: &Job<'_>, folders: &mut Folders, roots: &[String]) -> Result<(), ReadError> {
+/// Takes back that all is known of folders, and of those beneath them.
+fn unknown(folders: &mut Folders, roots: &[String]) {
+    uncounted(folders, roots);
+    for (path, folder) in folders.iter_mut() {
+        folder.indexed &= !ancestors(path).any(|above| roots.iter().any(|root| root == above));
+    }
+}
+
+/// What a search told of one of its folders.
+#[derive(Debug, Default)]
+struct Told {
+    /// How many folders are there, as these say themselves.
+    there: u64,
+    /// How many were found.
+    found: u64,
+    /// Whether something was found that searches may not see into, or whose name they do not know.
+    opaque: bool,
+}
+
+/// Counts, and gives back the folders of which not all was found: to those nothing is added.
+async fn count_beneath(
+    job: &Job<'_>,
+    folders: &mut Folders,
+    roots: &[String],
+) -> Result<Vec<String>, ReadError> {
     let mut tries = job.ocs.tries();
-    let added = loop {
+    let (added, doubtful) = loop {
         let added = count_once(job, folders, roots).await;
         if !tries.again(&added) {
             break added?;
         }
     };
     for (path, (files, counted)) in added {
-        if let Some(folder) = folders.get_mut(&path) {
+        let doubted = ancestors(&path).any(|above| doubtful.iter().any(|root| root == above));
+        if let Some(folder) = folders.get_mut(&path).filter(|_| !doubted) {
             folder.files += files;
             folder.counted &= counted;
         }
     }
-    Ok(())
+    Ok(doubtful)
 }
 
-/// How many files lie in the folders beneath each wanted one, and whether that is all.
+/// By wanted folder how many files lie in the folders beneath it, and whether that is all.
+type Added = BTreeMap<String, (u64, bool)>;
+
+/// What lies beneath each wanted folder; and the folders of which not all was found. What is mounted beneath a folder
+/// is left out where several are searched, and is never found by name, but the folder that holds it counts it.
 async fn count_once(
     job: &Job<'_>,
     folders: &Folders,
     roots: &[String],
-) -> Result<BTreeMap<String, (u64, bool)>, ReadError> {
+) -> Result<(Added, Vec<String>), ReadError> {
     let scopes: Vec<&str> = roots.iter().map(String::as_str).collect();
-    let mut added = BTreeMap::new();
+    let mut told: BTreeMap<&str, Told> = scopes.iter().map(|root| (*root, Told::default())).collect();
+    for (root, told) in &mut told {
+        match folders.get(*root).and_then(|folder| folder.folders) {
+            Some(there) => told.there = there,
+            None => told.opaque = true,
+        }
+    }
+    let classify = job.classes.has_patterns();
+    let mut added = Added::new();
     let mut tree = search::folders(job.ocs, job.account, &scopes).await?;
     while let Some((path, node)) = tree.next().await? {
         // What lies beside the folders asked for is another search's to count.
-        if !ancestors(&path).skip(1).any(|above| scopes.contains(&above)) {
+        let root = ancestors(&path).skip(1).find(|above| told.contains_key(*above));
+        let Some(told) = root.and_then(|root| told.get_mut(root)) else {
             continue;
-        }
+        };
+        told.found += 1;
+        told.there = told.there.saturating_add(node.folders.unwrap_or(0));
+        told.opaque |= node.size.is_none() || node.folders.is_none();
+        told.opaque |= classify && node.mount != Some(false);
         for above in ancestors(&path)
             .skip(1)
             .filter(|above| folders.contains_key(*above))
@@ -234,7 +327,12 @@ async fn count_once(
             *counted &= node.files.is_some();
         }
     }
-    Ok(added)
+    let doubtful = told
+        .into_iter()
+        .filter(|(_, told)| told.opaque || told.found != told.there)
+        .map(|(root, _)| root.to_owned())
+        .collect();
+    Ok((added, doubtful))
 }
 
 /// Hands what was found to the items, and tells what was not.
@@ -259,7 +357,7 @@ async fn credit(
         .values()
         .map(|folder| (folder.listed.as_str(), folder))
         .collect();
-    let mut unknown = 0_u64;
+    let mut unknown = unseen(items);
     for (path, looked) in items.iter_mut() {
         if looked.item.kind == ItemKind::File || looked.walked {
             continue;
@@ -270,22 +368,34 @@ async fn credit(
         looked.complete = looked.determined && (indexed || !job.classes.has_patterns());
         looked.beneath = folder.filter(|folder| folder.counted).map(|folder| folder.files);
     }
-    if unknown > 0 {
-        let words = format!(
-            "what lies in {unknown} of the shared folders is not known: they have just gone, or hold folders that the \
-             server has not looked into yet"
-        );
-        let code = if job.classes.has_patterns() {
-            ProblemCode::LabelsUnreadable
-        } else {
-            ProblemCode::NotCounted
-        };
-        job.tell(collector, ReadError::service(code, words), code).await?;
-    }
+    tell_unknown(job, unknown, collector).await?;
     for error in found.failed {
         job.tell(collector, error, ProblemCode::NotCounted).await?;
     }
     Ok(())
+}
+
+/// How many folders were walked and not met, or hold some into which the server has not looked.
+fn unseen(items: &Items) -> u64 {
+    let unseen = |looked: &Looked| looked.walked && looked.determined && !looked.complete;
+    items.values().map(|looked| u64::from(unseen(looked))).sum()
+}
+
+/// Tells of how many folders it is not known what lies in them.
+async fn tell_unknown(job: &Job<'_>, number: u64, collector: &mut Collector<'_>) -> Result<(), ReadError> {
+    if number == 0 {
+        return Ok(());
+    }
+    let words = format!(
+        "what lies in {number} of the shared folders is not known: they have just gone, or hold folders that the \
+         server does not tell of or has not looked into yet (`occ files:scan` lets it look)"
+    );
+    let code = if job.classes.has_patterns() {
+        ProblemCode::LabelsUnreadable
+    } else {
+        ProblemCode::NotCounted
+    };
+    job.tell(collector, ReadError::service(code, words), code).await
 }
 
 /// Walks folders and credits what is found to every wanted folder on the way; why those failed that did.
@@ -301,14 +411,19 @@ async fn walk(job: &Job<'_>, items: &mut Items, roots: &[String]) -> Result<Vec<
         };
         let good = walked.is_ok();
         for looked in within(items, root).filter(|looked| looked.item.kind != ItemKind::File) {
+            // What was not met has just gone.
+            let seen = looked.beneath.is_some()
+                && walked
+                    .as_ref()
+                    .is_ok_and(|unseen| !unseen.contains(&looked.item.path));
             looked.walked = good;
-            looked.complete = good && looked.determined;
-            if !good {
+            looked.complete = seen && looked.determined;
+            if !seen {
                 looked.beneath = None;
             }
         }
         match walked {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(error) if error.concerns_source() => return Err(error),
             Err(error) => failed.push(error),
         }
@@ -316,10 +431,12 @@ async fn walk(job: &Job<'_>, items: &mut Items, roots: &[String]) -> Result<Vec<
     Ok(failed)
 }
 
-async fn walk_one(job: &Job<'_>, root: &str, items: &mut Items) -> Result<(), ReadError> {
+/// Walks one folder; which wanted folders have something beneath them into which the server has not looked.
+async fn walk_one(job: &Job<'_>, root: &str, items: &mut Items) -> Result<BTreeSet<String>, ReadError> {
     for looked in within(items, root) {
         looked.beneath = None;
     }
+    let mut unseen = BTreeSet::new();
     let mut tree = Tree::of_folder(job.ocs, job.account, root).await?;
     while let Some((path, node)) = tree.next().await? {
         let labels = job.classes.of_path(&path);
@@ -330,8 +447,11 @@ async fn walk_one(job: &Job<'_>, root: &str, items: &mut Items) -> Result<(), Re
                 let beneath = looked.beneath.get_or_insert(0);
                 *beneath += u64::from(!node.folder);
                 looked.labels.extend(labels.iter().cloned());
+                if node.folder && node.size.is_none() {
+                    unseen.insert(ancestor.to_owned());
+                }
             }
         }
     }
-    Ok(())
+    Ok(unseen)
 }

@@ -40,8 +40,10 @@ pub(super) struct Resource {
     pub(super) size: Option<u64>,
     /// How many files lie directly in a folder.
     pub(super) files: Option<u64>,
-    /// How many folders lie directly in a folder.
+    /// How many folders lie directly in a folder, mounts included.
     pub(super) folders: Option<u64>,
+    /// Whether another storage is mounted there.
+    pub(super) mount: Option<bool>,
     pub(super) name: Option<String>,
     /// The types of the shares on it, of `OCP\Share\IShare`.
     pub(super) share_types: Vec<i64>,
@@ -82,6 +84,7 @@ enum Element {
     Size,
     FileCount,
     FolderCount,
+    MountRoot,
     DisplayName,
     ShareTypes,
     ShareType,
@@ -111,6 +114,7 @@ impl Element {
             (OWNCLOUD, "size") => Self::Size,
             (NEXTCLOUD, "contained-file-count") => Self::FileCount,
             (NEXTCLOUD, "contained-folder-count") => Self::FolderCount,
+            (NEXTCLOUD, "is-mount-root") => Self::MountRoot,
             (OWNCLOUD, "share-types") => Self::ShareTypes,
             (OWNCLOUD, "share-type") => Self::ShareType,
             (OWNCLOUD, "id") => Self::TagId,
@@ -245,6 +249,7 @@ impl Multistatus {
             (Some(Element::Prop), Element::Size) => self.pending.size = text.parse().ok(),
             (Some(Element::Prop), Element::FileCount) => self.pending.files = text.parse().ok(),
             (Some(Element::Prop), Element::FolderCount) => self.pending.folders = text.parse().ok(),
+            (Some(Element::Prop), Element::MountRoot) => self.pending.mount = text.parse().ok(),
             (Some(Element::Prop), Element::DisplayName) => self.pending.name = filled,
             (Some(Element::Prop), Element::TagId) => self.pending.tag_id = filled,
             (Some(Element::Prop), Element::TagVisible) => {

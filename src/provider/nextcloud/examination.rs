@@ -323,7 +323,8 @@ impl Nextcloud {
         Some(self.requests(found, found.saturating_sub(disabled.unwrap_or(0)), shares))
     }
 
-    /// Whether WebDAV answers: tags, what lies beneath folders, and disabled accounts are read through it.
+    /// Whether WebDAV answers: tags, what lies beneath folders, and disabled accounts are read through it. Tried are
+    /// a search and a listing.
     async fn webdav_check(&self) -> Check {
         let account = match self.admin() {
             Some(admin) => admin.to_owned(),
@@ -333,8 +334,13 @@ impl Nextcloud {
             },
         };
         // No node needs to have this id for the search to be answered.
-        match search::by_id(&self.ocs, &account, &[1]).await {
-            Ok(_) => Check::good("WebDAV", "searches are answered"),
+        let searched = search::by_id(&self.ocs, &account, &[1]).await.map(|_| ());
+        let tried = match searched {
+            Ok(()) => nodes::home(&self.ocs, &account).await,
+            Err(error) => Err(error),
+        };
+        match tried {
+            Ok(()) => Check::good("WebDAV", "SEARCH and PROPFIND are answered"),
             Err(error) => failed("WebDAV", &error)
                 .costs("what lies beneath shared folders, tags, and shares of disabled accounts cannot be told")
                 .step("let PROPFIND, REPORT and SEARCH pass to /remote.php/dav/ through every proxy before Nextcloud"),

@@ -23,8 +23,8 @@ const TREE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 const SHARED: &str = r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>
 <d:resourcetype/><oc:fileid/><oc:owner-id/><oc:owner-display-name/><oc:size/><oc:share-types/></d:prop></d:propfind>"#;
 
-const NAMES: &str =
-    r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:"><d:prop><d:resourcetype/></d:prop></d:propfind>"#;
+const NAMES: &str = r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>
+<d:resourcetype/><oc:size/></d:prop></d:propfind>"#;
 
 const TAGS: &str = r#"<?xml version="1.0"?><d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>
 <oc:id/><oc:display-name/><oc:user-visible/></d:prop></d:propfind>"#;
@@ -72,7 +72,7 @@ impl Tree {
         Self::open(ocs, account, "", SHARED).await
     }
 
-    /// The nodes beneath a folder and the folder itself.
+    /// The nodes beneath a folder and the folder itself; a folder into which the server has not looked has no size.
     pub(super) async fn of_folder(ocs: &Ocs, account: &str, folder: &str) -> Result<Self, ReadError> {
         Self::open(ocs, account, folder, NAMES).await
     }
@@ -138,6 +138,14 @@ fn path(root: &str, href: &str) -> String {
     } else {
         path.to_owned()
     }
+}
+
+/// Asks for an account's home alone: whether walks may be asked for at all.
+pub(super) async fn home(ocs: &Ocs, account: &str) -> Result<(), ReadError> {
+    let request = ocs.dav(method("PROPFIND")?, &["files", account, ""], Depth::Zero, NAMES)?;
+    let mut tree = Tree::read(ocs, account, request).await?;
+    while tree.next().await?.is_some() {}
+    Ok(())
 }
 
 /// The share that stands for a shared node of a disabled account: the server tells that it is shared, and not how.

@@ -268,6 +268,8 @@ impl Ocs {
 /// How far below a resource a WebDAV request reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
+    /// The resource alone.
+    Zero,
     /// The resource and its children.
     One,
     /// All that lies beneath.
@@ -277,6 +279,7 @@ pub(super) enum Depth {
 impl Depth {
     fn value(self) -> HeaderValue {
         match self {
+            Self::Zero => HeaderValue::from_static("0"),
             Self::One => HeaderValue::from_static("1"),
             Self::Infinity => HeaderValue::from_static("infinity"),
         }

@@ -16,11 +16,15 @@ use crate::provider::ReadError;
 const MAX_CONDITIONS: usize = 99;
 /// How many folders one search looks beneath.
 pub(super) const MAX_SCOPES: usize = 25;
-/// How many nodes with a sought name are looked at before all folders are walked instead.
+/// How many nodes with a sought name are asked for.
 const MAX_NAMED: usize = 10_000;
+/// From how many on all folders are walked instead: the server takes rows away after it has cut their number, so that
+/// fewer than were asked for may be not all.
+const TOO_MANY: usize = MAX_NAMED / 2;
 
-const COUNTS: &str =
-    "<d:resourcetype/><oc:fileid/><oc:size/><nc:contained-file-count/><nc:contained-folder-count/>";
+const COUNTS: &str = "<d:resourcetype/><oc:fileid/><oc:size/><nc:contained-file-count/>\
+                      <nc:contained-folder-count/><nc:is-mount-root/>";
+const MOUNTS: &str = "<oc:size/><nc:is-mount-root/>";
 const NOTHING: &str = "<oc:fileid/>";
 
 /// The nodes that have one of the ids, wherever they lie in the home, with what lies directly in them.
@@ -41,13 +45,37 @@ pub(super) async fn by_id(
 }
 
 /// The folders beneath each of some folders, without these themselves, with what lies directly in them. Where there
-/// is more than one, folders beside them may be among what is found.
+/// is more than one, folders beside them may be among what is found, and what is mounted beneath them is not.
 pub(super) async fn folders(ocs: &Ocs, account: &str, beneath: &[&str]) -> Result<Tree, ReadError> {
     let body = body(account, beneath, "<d:is-collection/>", COUNTS, None);
     Tree::of_search(ocs, account, &body).await
 }
 
+/// Whether the server has looked into all folders beneath a folder, and nothing is mounted there, so that searches for
+/// names find all. Costs it much less than counting.
+pub(super) async fn transparent(ocs: &Ocs, account: &str, folder: &str) -> Result<bool, ReadError> {
+    let body = body(account, &[folder], "<d:is-collection/>", MOUNTS, None);
+    let mut tries = ocs.tries();
+    loop {
+        let read = transparent_once(ocs, account, &body).await;
+        if !tries.again(&read) {
+            return read;
+        }
+    }
+}
+
+async fn transparent_once(ocs: &Ocs, account: &str, body: &str) -> Result<bool, ReadError> {
+    let mut tree = Tree::of_search(ocs, account, body).await?;
+    while let Some((_, node)) = tree.next().await? {
+        if node.size.is_none() || node.mount != Some(false) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The paths in a home whose last name one of the patterns of [`like`] may match; `None` where they are too many.
+/// Mounts themselves are not among them: in the server's index they have another name, or none.
 pub(super) async fn named(
     ocs: &Ocs,
     account: &str,
@@ -61,8 +89,7 @@ pub(super) async fn named(
         });
         let body = body(account, &[""], &any(conditions), NOTHING, Some(MAX_NAMED));
         let found = all(ocs, account, &body).await?;
-        // The home itself counts and is not told.
-        if found.len() + 1 >= MAX_NAMED {
+        if found.len() >= TOO_MANY {
             return Ok(None);
         }
         paths.extend(found.into_iter().map(|(path, _)| path));
@@ -74,7 +101,7 @@ pub(super) async fn named(
 /// would be nearly every name.
 ///
 /// Databases differ in which letters beyond ASCII are the same without regard to case, and in Turkish `I` and `i` are
-/// not: such letters stand for any.
+/// not: such letters stand for any. So do `k` and `s`, which are the same as the sign of Kelvin and the long s.
 pub(super) fn like(glob: &str) -> Option<String> {
     let mut pattern = String::new();
     let mut letters = glob.chars();
@@ -102,7 +129,7 @@ pub(super) fn like(glob: &str) -> Option<String> {
 
 fn literal(letter: char) -> char {
     match letter {
-        'i' | 'I' => '_',
+        'i' | 'I' | 'k' | 'K' | 's' | 'S' => '_',
         '\\' => '%',
         letter if letter.is_ascii() && !letter.is_ascii_control() => letter,
         _ => '%',
@@ -178,13 +205,15 @@ mod tests {
     fn a_pattern_never_finds_too_little() {
         for (glob, pattern) in [
             ("HR", Some("HR")),
-            ("*.kdbx", Some("%.kdbx")),
+            ("*.kdbx", Some("%._dbx")),
             ("Finance", Some("F_nance")),
             ("Gehälter*", Some("Geh%lter%")),
             ("a?b", Some("a%b")),
             ("report[0-9][0-9].pdf", Some("report%.pdf")),
             ("*.{key,p{1,2}}", None),
             ("x.{key,pem}", Some("x.%")),
+            ("Kassen", Some("_a__en")),
+            ("sik", None),
             (r"50\% off", Some("50% off")),
             (r"a\\b", Some("a%b")),
             ("a_b", Some("a_b")),

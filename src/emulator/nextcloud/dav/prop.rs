@@ -139,7 +139,10 @@ impl<'a> Sight<'a> {
             (DAV, "quota-available-bytes") if file.folder => text("-3".into()),
             (OC, "fileid") => text(file.id.to_string()),
             (OC, "id") => text(format!("{:08}oc78iz4ae061", file.id)),
-            (OC, "size") => text(self.server.files.size(file.id).to_string()),
+            (OC, "size") => text(match way {
+                Way::Found => self.server.files.indexed_size(file.id).to_string(),
+                Way::Alone | Way::InFolder => self.server.files.size(file.id).to_string(),
+            }),
             (OC, "permissions") => text(self.letters(file)),
             (OC, "owner-id") => text(file.owner.to_string()),
             (OC, "owner-display-name") => text(self.server.name_of(&file.owner)),
@@ -149,8 +152,10 @@ impl<'a> Sight<'a> {
             (NC, "contained-file-count") if file.folder => text(self.count(file, false).to_string()),
             (NC, "contained-folder-count") if file.folder => text(self.count(file, true).to_string()),
             (NC, "system-tags") => Some(Xml::with(tag, self.system_tags(file))),
-            (NC, "is-mount-root") => text(self.is_mount(file.id).to_string()),
-            (NC, "mount-type") => text(if *file.owner == *self.account {
+            (NC, "is-mount-root") => text(self.is_mount(file).to_string()),
+            (NC, "mount-type") => text(if self.server.files.mount_of(file.id).is_some() {
+                "external".into()
+            } else if *file.owner == *self.account {
                 String::new()
             } else {
                 "shared".into()
@@ -163,8 +168,8 @@ impl<'a> Sight<'a> {
         }
     }
 
-    fn is_mount(&self, file: u64) -> bool {
-        self.mounts.iter().any(|mount| mount.file == file)
+    fn is_mount(&self, file: &File) -> bool {
+        file.mount || self.mounts.iter().any(|mount| mount.file == file.id)
     }
 
     fn letters(&self, file: &File) -> String {
@@ -196,7 +201,7 @@ impl<'a> Sight<'a> {
     fn told_shares(&self, file: u64, way: Way) -> Vec<&Share> {
         let told = |share: &&Share| match way {
             Way::InFolder => share.belongs_to(&self.account),
-            Way::Alone => *share.initiator == *self.account || self.received.contains(&share.id),
+            Way::Alone | Way::Found => *share.initiator == *self.account || self.received.contains(&share.id),
         };
         let mut shares: Vec<&Share> = self.server.shares.on_file(file).filter(told).collect();
         shares.sort_by_key(|share| (share.kind, share.id));
@@ -288,11 +293,12 @@ pub(crate) fn public(server: &Nextcloud, request: &Request, share: &Share, file:
         .with("DAV", "1, 3, extended-mkcol, nextcloud-checksum-update")
 }
 
-/// How the server came to a node: asked for alone, or met in its folder.
+/// How the server came to a node: asked for alone, met in its folder, or found by a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     Alone,
     InFolder,
+    Found,
 }
 
 fn usual_props(folder: bool) -> Vec<Wanted> {

@@ -69,7 +69,7 @@ pub(crate) fn search(sight: &Sight<'_>, request: &Request) -> Answer {
         if file.folder {
             href.push('/');
         }
-        let (found, missing) = sight.props(file, &wanted, Way::Alone);
+        let (found, missing) = sight.props(file, &wanted, Way::Found);
         reply.add(&href, found, missing);
     }
     reply.answer("application/xml; charset=\"utf-8\"")
@@ -111,7 +111,7 @@ fn scopes(sight: &Sight<'_>, basic: &Element) -> Result<Vec<u64>, Answer> {
 }
 
 /// All that a search of these folders looks at. The paths of several are compared as a database compares them: `_`
-/// and `%` in them stand for anything, and upper case for lower case.
+/// and `%` in them stand for anything, and upper case for lower case; and what is mounted beneath them is left out.
 fn reached(sight: &Sight<'_>, tops: &[u64]) -> Vec<u64> {
     if let [top] = tops {
         let mut ids = vec![*top];
@@ -120,14 +120,15 @@ fn reached(sight: &Sight<'_>, tops: &[u64]) -> Vec<u64> {
         ids.extend(beneath);
         return ids;
     }
-    let patterns: Vec<Vec<char>> = tops
+    let files = &sight.server.files;
+    let patterns: Vec<(Option<u64>, Vec<char>)> = tops
         .iter()
-        .filter_map(|top| sight.href(*top))
-        .map(|href| {
-            format!("{}/%", decode(&href))
-                .to_ascii_lowercase()
-                .chars()
-                .collect()
+        // The path of a mount in its own storage is empty, beneath which nothing begins with a slash.
+        .filter(|top| files.get(**top).is_some_and(|file| !file.mount))
+        .filter_map(|top| Some((*top, sight.href(*top)?)))
+        .map(|(top, href)| {
+            let pattern = format!("{}/%", decode(&href)).to_ascii_lowercase();
+            (files.mount_of(top), pattern.chars().collect())
         })
         .collect();
     let home = sight.server.files.home_of(&sight.account).unwrap_or(0);
@@ -135,7 +136,10 @@ fn reached(sight: &Sight<'_>, tops: &[u64]) -> Vec<u64> {
         let path = sight.href(*id).map(|href| decode(&href).to_ascii_lowercase());
         path.is_some_and(|path| {
             let path: Vec<char> = path.chars().collect();
-            patterns.iter().any(|pattern| alike(pattern, &path))
+            let mount = files.mount_of(*id);
+            patterns
+                .iter()
+                .any(|(storage, pattern)| mount == *storage && alike(pattern, &path))
         })
     };
     everything(sight, home).into_iter().filter(inside).collect()
@@ -231,9 +235,9 @@ impl Where {
             Self::Not(inner) => !inner.holds(file),
             Self::Folder => file.folder,
             Self::Id(id) => file.id == *id,
-            Self::Name(name) => file.name == *name,
+            Self::Name(name) => indexed_name(file) == name,
             Self::NameLike(pattern) => {
-                let name: Vec<char> = file.name.to_ascii_lowercase().chars().collect();
+                let name: Vec<char> = indexed_name(file).to_ascii_lowercase().chars().collect();
                 alike(pattern, &name)
             }
         }
@@ -247,6 +251,11 @@ impl Where {
             _ => 1,
         }
     }
+}
+
+/// The name of a file in the index, where a mount has none.
+fn indexed_name(file: &File) -> &str {
+    if file.mount { "" } else { &file.name }
 }
 
 /// `LIKE`: `%` stands for anything, `_` for one character, and a backslash takes that meaning from what follows.

@@ -89,14 +89,12 @@ impl SourceRun<'_> {
             }
         };
         reading.facts = Some(facts);
-        if whole {
-            reading.before = self.control().await?;
-        }
         let users = self.run.scope.users.clone();
-        let found = self
-            .sinking(async |sink| self.part.reader.discover(&users, &sink).await)
-            .await?;
-        let complete = match found {
+        let before = async { if whole { self.control().await } else { Ok(None) } };
+        let discovered = self.sinking(async |sink| self.part.reader.discover(&users, &sink).await);
+        let (before, discovered) = futures::join!(before, discovered);
+        reading.before = before?;
+        let complete = match discovered? {
             Ok(complete) => complete,
             Err(error) => {
                 self.trouble("*", &error).await?;

@@ -151,7 +151,7 @@ impl SourceRun<'_> {
                 let mut next = gather(&mut waiting).await;
                 while let Some(gathered) = next {
                     let run = self.run.clone();
-                    let kept = self.desk.ask(move |ledger| ledger.absorb_all(&run, &gathered));
+                    let kept = self.desk.ask(move |ledger| ledger.absorb(&run, &gathered));
                     // The next ones are gathered while these are written.
                     let (kept, gathered) = futures::join!(kept, gather(&mut waiting));
                     kept??;

@@ -7,22 +7,14 @@ use super::{Ledger, REMEMBERED_PRINCIPALS, Result, Run, known_source, storable, 
 use crate::model::{Batch, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share};
 
 impl Ledger {
-    /// Writes a batch of readings.
+    /// Writes batches of readings in their order, in one transaction.
     ///
     /// A share that two accounts see is one share: the reading of the item's owner counts for its path and
     /// expiry. Two different shares under one id in one listing are told as a problem.
     ///
     /// # Errors
-    /// Any [`super::StoreError`] of the file; nothing of the batch is kept then.
-    pub fn absorb(&mut self, run: &Run, batch: &Batch) -> Result<()> {
-        self.absorb_all(run, std::slice::from_ref(batch))
-    }
-
-    /// Writes batches of readings in their order, as [`Ledger::absorb`] does, in one transaction.
-    ///
-    /// # Errors
     /// Any [`super::StoreError`] of the file; nothing of the batches is kept then.
-    pub fn absorb_all(&mut self, run: &Run, batches: &[Batch]) -> Result<()> {
+    pub fn absorb(&mut self, run: &Run, batches: &[Batch]) -> Result<()> {
         let remembered = &mut self.principals;
         if remembered.len() > REMEMBERED_PRINCIPALS {
             remembered.clear();

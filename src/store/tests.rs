@@ -87,11 +87,11 @@ fn absorb(ledger: &mut Ledger, run: &Run, scope: &str, readings: Vec<Reading>) {
     ledger
         .absorb(
             run,
-            &Batch {
+            &[Batch {
                 source: cloud(),
                 scope,
                 readings,
-            },
+            }],
         )
         .unwrap();
 }

@@ -21,6 +21,14 @@ fn login(stage: &Stage) -> Program {
     program
 }
 
+/// Signs in as a person does who grants what is asked.
+fn sign_in(stage: &Stage, name: &str) {
+    let mut running = login(stage).start();
+    running.until("remove it there");
+    stage.grant(name);
+    running.end().ended(0);
+}
+
 fn kept(stage: &Stage) -> Option<Value> {
     let text = fs::read_to_string(stage.path("credentials/cloud.json")).ok()?;
     serde_json::from_str(&text).ok()
@@ -63,10 +71,7 @@ fn signing_in_again_gives_the_earlier_access_back() {
     stage.configure(&LOGIN);
     let mut kept_ones = Vec::new();
     for _ in 0..2 {
-        let mut running = login(&stage).start();
-        running.until("remove it there");
-        stage.grant("alice");
-        running.end().ended(0);
+        sign_in(&stage, "alice");
         kept_ones.push(kept(&stage).unwrap()["password"].clone());
     }
     assert_ne!(kept_ones[0], kept_ones[1]);
@@ -105,10 +110,7 @@ fn nothing_is_scanned_before_somebody_signed_in() {
 fn a_kept_sign_in_is_not_sent_to_another_address() {
     let (stage, other) = (Stage::small(), Stage::small());
     stage.configure(&LOGIN);
-    let mut running = login(&stage).start();
-    running.until("remove it there");
-    stage.grant("alice");
-    running.end().ended(0);
+    sign_in(&stage, "alice");
     stage.configure(&Config {
         url: Some(other.url().as_str()),
         ..LOGIN

@@ -77,7 +77,8 @@ impl Nextcloud {
         if !usable {
             return None;
         }
-        let own = self.credential(checks).await?;
+        let accepted = self.credential(checks).await;
+        let account = accepted.first()?;
         if let Some(admin) = self.admin() {
             // Before settings are asked for in its name.
             let rights = self.admin_check(admin).await;
@@ -96,7 +97,7 @@ impl Nextcloud {
         };
         checks.extend(settings_checks(&data));
         checks.extend(self.tags_check().await);
-        checks.push(self.webdav_check().await);
+        checks.push(self.webdav_check(account).await);
         match self.admin() {
             None => {
                 checks.push(
@@ -110,6 +111,7 @@ impl Nextcloud {
                 if self.setup.statistics_token.is_some() {
                     checks.push(counts_check(&self.statistics().await).0);
                 }
+                let own = u64::try_from(accepted.len()).unwrap_or(u64::MAX);
                 Some(self.requests(own, own, None))
             }
             Some(admin) => self.accounts(admin, checks).await,
@@ -159,22 +161,25 @@ impl Nextcloud {
         Check::good("network", format!("{product} answers {way}"))
     }
 
-    /// Tries the credentials; how many accounts they are good for, and `None` where they are good for nothing.
-    async fn credential(&self, checks: &mut Vec<Check>) -> Option<u64> {
-        let Credential::Passwords(passwords) = &self.setup.credential else {
-            return match self.check_app().await {
-                Ok(()) => {
-                    checks.push(Check::good(
-                        "credential",
-                        "the AppAPI secret is accepted: it acts as every account",
-                    ));
-                    Some(0)
-                }
-                Err(error) => {
-                    checks.push(self.refused_app(&error));
-                    None
-                }
-            };
+    /// Tries the credentials; the accounts they are good for, of `AppAPI`, which acts as any, its administrator.
+    async fn credential(&self, checks: &mut Vec<Check>) -> Vec<String> {
+        let passwords = match &self.setup.credential {
+            Credential::Passwords(passwords) => passwords,
+            Credential::AppApi { admin, .. } => {
+                return match self.check_app().await {
+                    Ok(()) => {
+                        checks.push(Check::good(
+                            "credential",
+                            "the AppAPI secret is accepted: it acts as every account",
+                        ));
+                        vec![admin.clone()]
+                    }
+                    Err(error) => {
+                        checks.push(self.refused_app(&error));
+                        Vec::new()
+                    }
+                };
+            }
         };
         let mut good = Vec::new();
         let mut refused = Vec::new();
@@ -192,7 +197,7 @@ impl Nextcloud {
                 }
                 Err(error) => {
                     checks.push(failed("credential", &error).costs(NOTHING));
-                    return None;
+                    return Vec::new();
                 }
             }
         }
@@ -202,15 +207,13 @@ impl Nextcloud {
             let untried = passwords.len() - good.len() - refused.len();
             checks.push(refused_passwords(&refused, untried));
         }
-        if good.is_empty() {
-            return None;
-        }
         let words = match good.as_slice() {
+            [] => return good,
             [one] => format!("the app password of `{}` is accepted", one.escape_debug()),
             more => format!("the app passwords of {} accounts are accepted", more.len()),
         };
         checks.push(Check::good("credential", words));
-        u64::try_from(good.len()).ok()
+        good
     }
 
     fn refused_app(&self, error: &ReadError) -> Check {
@@ -325,18 +328,11 @@ impl Nextcloud {
 
     /// Whether WebDAV answers: tags, what lies beneath folders, and disabled accounts are read through it. Tried are
     /// a search and a listing.
-    async fn webdav_check(&self) -> Check {
-        let account = match self.admin() {
-            Some(admin) => admin.to_owned(),
-            None => match people::own_details(&self.ocs, self.anybody()).await {
-                Ok(account) => account.id,
-                Err(error) => return failed("WebDAV", &error),
-            },
-        };
+    async fn webdav_check(&self, account: &str) -> Check {
         // No node needs to have this id for the search to be answered.
-        let searched = search::by_id(&self.ocs, &account, &[1]).await.map(|_| ());
+        let searched = search::by_id(&self.ocs, account, &[1]).await.map(|_| ());
         let tried = match searched {
-            Ok(()) => nodes::home(&self.ocs, &account).await,
+            Ok(()) => nodes::home(&self.ocs, account).await,
             Err(error) => Err(error),
         };
         match tried {
@@ -393,15 +389,13 @@ impl Nextcloud {
                     "{found} accounts; how many of them are disabled is not told; the homes of these {searched}"
                 ),
             ),
-            Some(disabled) => {
-                let check = Check::new(
-                    "accounts",
-                    Standing::Limited,
-                    format!("{found} accounts, {disabled} of them disabled; the homes of these {searched}"),
-                )
-                .costs("the server refuses their lists: their shares are told without passwords and dates");
-                check.step("delete the accounts of people who left, or hand over what they own")
-            }
+            Some(disabled) => Check::new(
+                "accounts",
+                Standing::Limited,
+                format!("{found} accounts, {disabled} of them disabled; the homes of these {searched}"),
+            )
+            .costs("the server refuses their lists: their shares are told without passwords and dates")
+            .step("delete the accounts of people who left, or hand over what they own"),
         }
     }
 

@@ -42,6 +42,12 @@ impl Access {
         Self(self.0 | 1 << right as u8)
     }
 
+    /// This set without a right.
+    #[must_use]
+    pub fn without(self, right: Right) -> Self {
+        Self(self.0 & !(1 << right as u8))
+    }
+
     /// Whether the right is in the set.
     #[must_use]
     pub fn has(self, right: Right) -> bool {

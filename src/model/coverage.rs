@@ -89,6 +89,18 @@ names! {
         UserNotFound = "user-not-found",
         /// The account vanished between listing and reading.
         AccountGone = "account-gone",
+        /// The site or drive is locked or archived: the service refuses to show it.
+        Locked = "locked",
+        /// Sites could not be listed: libraries, and drives of people who left, are not seen.
+        SitesUnreadable = "sites-unreadable",
+        /// Only a person's own drive was read: what they shared elsewhere is not seen.
+        DriveOnly = "drive-only",
+        /// The person has no drive.
+        NoDrive = "no-drive",
+        /// The service does not show who is in a group of a site.
+        MembershipUnread = "membership-unread",
+        /// The settings of the service could not be read.
+        SettingsUnreadable = "settings-unreadable",
         /// The scan was interrupted.
         Interrupted = "interrupted",
         /// The scan reached its time limit.
@@ -108,12 +120,17 @@ impl ProblemCode {
             | Self::PeopleUnreadable
             | Self::TooManyFiles
             | Self::TagHidden
-            | Self::ControlDiffers => Effect::Limited,
+            | Self::ControlDiffers
+            | Self::SitesUnreadable
+            | Self::DriveOnly
+            | Self::SettingsUnreadable => Effect::Limited,
             Self::HomeNotSearched
             | Self::NotCounted
             | Self::ControlUnavailable
             | Self::TagUnknown
-            | Self::AccountGone => Effect::Note,
+            | Self::AccountGone
+            | Self::NoDrive
+            | Self::MembershipUnread => Effect::Note,
             _ => Effect::Incomplete,
         }
     }

@@ -75,6 +75,10 @@ pub struct Principal {
     pub groups: Vec<String>,
     /// How many members a group has, where that was read.
     pub members: Option<u64>,
+    /// How many of a group's members are guests or otherwise from outside, where that was read.
+    pub outsiders: Option<u64>,
+    /// Who answers for a site that no person owns: mail addresses or account ids.
+    pub answered_by: Vec<String>,
     /// The account's time zone, where told.
     pub zone: Option<String>,
     /// The account's language, where told.
@@ -95,6 +99,8 @@ impl Principal {
             signed_in: None,
             groups: Vec::new(),
             members: None,
+            outsiders: None,
+            answered_by: Vec::new(),
             zone: None,
             language: None,
         }

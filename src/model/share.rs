@@ -65,6 +65,8 @@ pub struct Share {
     pub shared_by: Option<Principal>,
     /// Whom it was granted to.
     pub recipients: Vec<Principal>,
+    /// Who merely opened or was sent a link that is not granted by name, where the service tells: no recipients.
+    pub opened_by: Vec<Principal>,
     /// What it allows.
     pub access: Access,
     /// Whether a password protects it; `None` where the service does not tell.

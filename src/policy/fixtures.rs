@@ -147,6 +147,7 @@ pub(super) fn share() -> Share {
         owner: alice.clone(),
         shared_by: Some(alice),
         recipients: vec![account("bob")],
+        opened_by: Vec::new(),
         access: Access::of(&[Right::View, Right::Download]),
         password: None,
         expires: Expiry::Never,

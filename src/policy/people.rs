@@ -127,7 +127,8 @@ impl<'p> People<'p> {
         if kind == PrincipalKind::Everyone || self.is_wide(recipient) == Some(true) {
             return Audience::Organization;
         }
-        if kind == PrincipalKind::Guest || self.is_outsider(recipient, kind) {
+        let holds_outsiders = recipient.outsiders.is_some_and(|count| count > 0);
+        if kind == PrincipalKind::Guest || holds_outsiders || self.is_outsider(recipient, kind) {
             return Audience::External;
         }
         if kind == PrincipalKind::Unknown || is_unread(recipient) {

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::model::{
-    Batch, Check, Classes, KnownScope, Problem, ProblemCode, Reading, RequestTotals, ShareKind, SourceFacts,
-    SourceName, Want,
+    Batch, Check, Classes, KnownScope, PrincipalClass, Problem, ProblemCode, Reading, RequestTotals,
+    ShareKind, SourceFacts, SourceName, Want,
 };
 
 /// The longest batch of readings that a sink passes on at once.
@@ -162,6 +162,15 @@ pub enum Pace {
     Stop,
 }
 
+/// Which lists of a source were read to their end, so that what they do not hold does not exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// All people.
+    pub accounts: bool,
+    /// All scopes, of every kind that there is.
+    pub scopes: bool,
+}
+
 /// Reads a source. Sends nothing that changes anything.
 pub trait Reader: Send + Sync {
     /// Checks the credential with one request, then reads the settings.
@@ -170,14 +179,24 @@ pub trait Reader: Send + Sync {
     /// The service's own counts of shares by kind; `None` where this credential cannot ask.
     fn control(&self) -> BoxFuture<'_, Result<Option<BTreeMap<ShareKind, u64>>, ReadError>>;
 
-    /// Lists the accounts (or of `users`, only those) as principals and scopes; `true` where the list is complete.
-    fn discover<'a>(&'a self, users: &'a [String], sink: &'a Sink) -> BoxFuture<'a, Result<bool, ReadError>>;
+    /// Lists the people and the scopes (or of `users`, only theirs), and tells which of the lists are complete.
+    fn discover<'a>(&'a self, users: &'a [String], sink: &'a Sink)
+    -> BoxFuture<'a, Result<Listed, ReadError>>;
 
     /// Reads one scope into the sink, its outcome and its problems included.
     fn read<'a>(&'a self, scope: &'a KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace>;
 
-    /// Asks for the details of accounts that a scan of one account met.
-    fn look_up<'a>(&'a self, accounts: &'a [String], sink: &'a Sink) -> BoxFuture<'a, Result<(), ReadError>>;
+    /// Which principals that shares name [`Reader::look_up`] can tell more of than the lists did; of `whole` scans, or
+    /// those of a few accounts.
+    fn looks_up(&self, whole: bool) -> &'static [PrincipalClass];
+
+    /// Asks for the details of principals that shares name.
+    fn look_up<'a>(
+        &'a self,
+        class: PrincipalClass,
+        ids: &'a [String],
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>>;
 
     /// Looks for labels on, above and beneath items of one account.
     fn enrich<'a>(

@@ -241,6 +241,8 @@ pub struct Share {
     pub shared_by: Option<Principal>,
     /// Whom it was granted to.
     pub recipients: Vec<Principal>,
+    /// Who merely opened a link, or was sent it, without being named in it.
+    pub opened_by: Vec<Principal>,
     /// Fields that the service did not tell.
     pub unknown: Vec<String>,
 }
@@ -281,4 +283,7 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// Whether it can sign in.
     pub active: Option<bool>,
+    /// Who answers for a site: mail addresses or account ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answered_by: Vec<String>,
 }

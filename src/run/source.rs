@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Desk, ScanError};
 use crate::model::{
-    Batch, KnownScope, Problem, ProblemCode, Share, ShareKind, SourceFacts, SourceKind, SourceName, Want,
+    Batch, KnownScope, PrincipalClass, Problem, ProblemCode, Share, ShareKind, SourceFacts, SourceKind,
+    SourceName, Want,
 };
 use crate::policy::{self, Judge, Past, Policy};
-use crate::provider::{Pace, ReadError, Reader, Sink};
+use crate::provider::{Listed, Pace, ReadError, Reader, Sink};
 use crate::store::{Place, Run, StoreError};
 
 /// How many scopes are taken from the ledger at once.
@@ -33,6 +34,8 @@ const MOMENT: Duration = Duration::from_millis(200);
 const WANTS: usize = 20_000;
 /// How many accounts a scan of a few accounts asks the details of.
 const LOOK_UPS: usize = 50;
+/// How many groups a scan asks the members of.
+const GROUPS: usize = 5_000;
 
 /// A source with its reader, as a run uses it.
 pub struct Part {
@@ -94,11 +97,11 @@ impl SourceRun<'_> {
         let discovered = self.sinking(async |sink| self.part.reader.discover(&users, &sink).await);
         let (before, discovered) = futures::join!(before, discovered);
         reading.before = before?;
-        let complete = match discovered? {
-            Ok(complete) => complete,
+        let listed = match discovered? {
+            Ok(listed) => listed,
             Err(error) => {
                 self.trouble("*", &error).await?;
-                false
+                Listed::default()
             }
         };
         let stopped = self
@@ -109,13 +112,19 @@ impl SourceRun<'_> {
         if let Some(problem) = stopped {
             self.tell(problem).await?;
         }
-        if complete {
-            // After reading, since shares name accounts that the list does not: those that were deleted.
-            let (run, source) = (self.run.clone(), self.part.name.clone());
-            self.desk
-                .ask(move |ledger| ledger.mark_gone_accounts(&run, &source))
-                .await??;
-        }
+        // After reading, since shares name accounts that the list does not: those that were deleted.
+        let (run, source) = (self.run.clone(), self.part.name.clone());
+        self.desk
+            .ask(move |ledger| {
+                if listed.accounts {
+                    ledger.mark_gone_accounts(&run, &source)?;
+                }
+                if listed.scopes {
+                    ledger.mark_gone_scopes(&run, &source)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await??;
         if whole && asking {
             reading.after = self.control().await?;
         }
@@ -266,22 +275,35 @@ impl SourceRun<'_> {
 
     /// What rules ask of people and groups: counted from the account list, or looked up one by one.
     async fn learn_people(&self, whole: bool) -> Result<(), ScanError> {
-        let (run, source) = (self.run.clone(), self.part.name.clone());
-        if whole {
+        let looked_up = self.part.reader.looks_up(whole);
+        if whole && !looked_up.contains(&PrincipalClass::Group) {
+            let (run, source) = (self.run.clone(), self.part.name.clone());
             self.desk
                 .ask(move |ledger| ledger.count_members(&run, &source))
                 .await??;
-            return Ok(());
         }
-        let accounts = self
+        for class in looked_up {
+            self.look_up(*class).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_up(&self, class: PrincipalClass) -> Result<(), ScanError> {
+        let most = if class == PrincipalClass::Account {
+            LOOK_UPS
+        } else {
+            GROUPS
+        };
+        let (run, source) = (self.run.clone(), self.part.name.clone());
+        let ids = self
             .desk
-            .ask(move |ledger| ledger.untold_accounts(&run, &source, LOOK_UPS))
+            .ask(move |ledger| ledger.untold(&run, &source, class, most))
             .await??;
-        if accounts.is_empty() || self.cancel.is_cancelled() {
+        if ids.is_empty() || self.cancel.is_cancelled() {
             return Ok(());
         }
         let looked = self
-            .sinking(async |sink| self.part.reader.look_up(&accounts, &sink).await)
+            .sinking(async |sink| self.part.reader.look_up(class, &ids, &sink).await)
             .await?;
         if let Err(error) = looked
             && let Some(problem) = error.problem("*")
@@ -368,9 +390,10 @@ impl SourceRun<'_> {
         while !wanting.ended {
             let Some(share) = wanting.page.pop_front() else {
                 let (run, source, after) = (self.run.clone(), self.part.name.clone(), wanting.after);
+                let classes = self.policy.classes.digest().to_owned();
                 let (page, last) = self
                     .desk
-                    .ask(move |ledger| ledger.shares_by_owner(&run, &source, after, PAGE))
+                    .ask(move |ledger| ledger.shares_by_owner(&run, &source, &classes, after, PAGE))
                     .await??;
                 match last {
                     Some(last) => wanting.after = last,

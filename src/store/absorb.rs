@@ -58,6 +58,23 @@ impl Ledger {
         )?;
         Ok(())
     }
+
+    /// Marks every scope that the service's complete list no longer held as gone.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn mark_gone_scopes(&mut self, run: &Run, source: &crate::model::SourceName) -> Result<()> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(());
+        };
+        self.connection.execute(
+            "INSERT INTO coverage (scope, run, outcome)
+             SELECT id, ?2, ?3 FROM scope WHERE source = ?1 AND listed_run < ?2
+             ON CONFLICT (scope) DO UPDATE SET run = excluded.run, outcome = excluded.outcome",
+            params![source, run.id, ScopeOutcome::Gone.as_str()],
+        )?;
+        Ok(())
+    }
 }
 
 struct Writer<'a> {
@@ -156,7 +173,7 @@ impl Writer<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE item SET labels = ?4, labels_complete = ?5, labels_policy = ?6,
-                     files_beneath = ?7
+                     files_beneath = ?7, labels_run = ?8
                  WHERE source = ?1 AND drive = ?2 AND key = ?3",
             )?
             .execute(params![
@@ -166,7 +183,8 @@ impl Writer<'_> {
                 storable("labels", &labels.found)?,
                 labels.complete,
                 classes,
-                files_beneath.and_then(|count| i64::try_from(count).ok())
+                files_beneath.and_then(|count| i64::try_from(count).ok()),
+                self.run.id
             ])?;
         Ok(())
     }
@@ -216,11 +234,9 @@ impl Writer<'_> {
             .as_ref()
             .map(|sharer| self.principal(sharer))
             .transpose()?;
-        let recipients = share
-            .recipients
-            .iter()
-            .map(|each| self.principal(each))
-            .collect::<Result<Vec<_>>>()?;
+        let mut people =
+            |people: &[Principal]| people.iter().map(|each| self.principal(each)).collect::<Result<Vec<_>>>();
+        let (recipients, opened_by) = (people(&share.recipients)?, people(&share.opened_by)?);
         let known = Known::find(self.connection, self.source, self.scope, share)?;
         let item = match known.as_ref().and_then(|known| known.item) {
             Some(row) => row,
@@ -238,6 +254,7 @@ impl Writer<'_> {
             shared_by,
             item,
             recipients,
+            opened_by,
         };
         let version = VersionRow::of(share, path.as_deref(), rows)?;
         let now = self.run.now.as_second();

@@ -87,7 +87,7 @@ impl Ledger {
                 for row in rows {
                     let known = known.get(&row.share).map(Vec::as_slice).unwrap_or_default();
                     if row.read_run < run.id {
-                        let fate = fate(connection, run, &row, stale_before)?;
+                        let fate = fate(connection, run, source, &row, stale_before)?;
                         if fate != Fate::Known {
                             end(connection, run, &row, known, fate)?;
                             continue;
@@ -246,7 +246,21 @@ enum Fate {
     NotChecked,
 }
 
-fn fate(connection: &Connection, run: &Run, row: &Row, stale_before: i64) -> Result<Fate> {
+fn fate(
+    connection: &Connection,
+    run: &Run,
+    source: i64,
+    row: &Row,
+    stale_before: i64,
+) -> Result<Fate> {
+    if let Some(drive) = row.raw.drive() {
+        return Ok(match drive_outcome(connection, run, source, drive)? {
+            // Its owner may be long gone: the drive tells.
+            Some(ScopeOutcome::Scanned | ScopeOutcome::Gone) => Fate::Gone,
+            None if !run.scope.users.is_empty() && row.read_at >= stale_before => Fate::Known,
+            _ => Fate::NotChecked,
+        });
+    }
     let gone: bool = connection
         .prepare_cached("SELECT gone FROM principal WHERE id = ?1 AND class = 'account'")?
         .query_row([row.owner], |row| row.get(0))
@@ -312,6 +326,23 @@ fn coverage(connection: &Connection, run: &Run, account: i64) -> Result<Option<C
             })
         })
         .transpose()
+}
+
+/// How a drive fared in this run; `None` where it was not in the run's scope.
+fn drive_outcome(
+    connection: &Connection,
+    run: &Run,
+    source: i64,
+    drive: &str,
+) -> Result<Option<ScopeOutcome>> {
+    let found: Option<String> = connection
+        .prepare_cached(
+            "SELECT c.outcome FROM scope s JOIN coverage c ON c.scope = s.id
+             WHERE s.source = ?1 AND s.key = ?2 AND c.run >= ?3",
+        )?
+        .query_row(params![source, drive, run.id], |row| row.get(0))
+        .optional()?;
+    found.map(|outcome| super::named("an outcome", &outcome)).transpose()
 }
 
 fn end(connection: &Connection, run: &Run, row: &Row, known: &[Known], fate: Fate) -> Result<()> {

@@ -30,7 +30,10 @@ pub use runs::{Run, RunStart};
 pub use scopes::Place;
 
 /// The migrations, oldest first; the file's `user_version` counts those it has seen.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_drives.sql"),
+];
 
 /// How much of the file SQLite holds in memory, and of what it sorts before it goes to disk, in KiB. What is read again is
 /// read soon: more was measured to cost memory and to save no time.

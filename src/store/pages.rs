@@ -398,12 +398,18 @@ fn share_view(share: Share, judged: Option<&JudgedNote>) -> view::Share {
             .enumerate()
             .map(|(at, recipient)| principal_view(recipient, kinds.get(at).copied()))
             .collect(),
+        opened_by: share
+            .opened_by
+            .into_iter()
+            .map(|person| principal_view(person, None))
+            .collect(),
         unknown: share.unknown,
     }
 }
 
 fn principal_view(principal: Principal, kind: Option<PrincipalKind>) -> view::Principal {
     let kind = kind.unwrap_or(match principal.class {
+        PrincipalClass::Account if principal.guest == Some(true) => PrincipalKind::Guest,
         PrincipalClass::Account => PrincipalKind::Member,
         PrincipalClass::Group | PrincipalClass::Team | PrincipalClass::Room => PrincipalKind::Group,
         PrincipalClass::Federated | PrincipalClass::FederatedGroup => PrincipalKind::Federated,
@@ -417,5 +423,6 @@ fn principal_view(principal: Principal, kind: Option<PrincipalKind>) -> view::Pr
         email: principal.email,
         kind,
         active: principal.active,
+        answered_by: principal.answered_by,
     }
 }

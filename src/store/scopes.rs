@@ -70,12 +70,18 @@ impl Ledger {
             .collect()
     }
 
-    /// The accounts that shares read in this run name and of which the service itself has never told: whose
-    /// details a scan of one account has to ask for.
+    /// The principals of a class that shares read in this run name and of which the service itself has not told:
+    /// whose details have to be asked for. Who is in a group changes, so that groups are asked for in each run.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn untold_accounts(&self, run: &Run, source: &SourceName, limit: usize) -> Result<Vec<String>> {
+    pub fn untold(
+        &self,
+        run: &Run,
+        source: &SourceName,
+        class: PrincipalClass,
+        limit: usize,
+    ) -> Result<Vec<String>> {
         let Some(source) = self.known_source(source)? else {
             return Ok(Vec::new());
         };
@@ -84,7 +90,7 @@ impl Ledger {
                  SELECT v.owner, v.shared_by, v.body FROM share s JOIN share_version v ON v.share = s.id
                  WHERE s.source = ?1 AND s.read_run >= ?2 AND v.to_run IS NULL
              )
-             SELECT key FROM principal WHERE class = ?3 AND told_run IS NULL AND id IN (
+             SELECT key FROM principal WHERE class = ?3 AND (told_run IS NULL OR (?3 = 'group' AND told_run < ?2)) AND id IN (
                  SELECT owner FROM seen UNION SELECT shared_by FROM seen
                  UNION SELECT r.value FROM seen, json_each(seen.body, '$.r') r
              ) ORDER BY key LIMIT ?4",
@@ -93,7 +99,7 @@ impl Ledger {
             params![
                 source,
                 run.id,
-                PrincipalClass::Account.as_str(),
+                class.as_str(),
                 i64::try_from(limit).unwrap_or(i64::MAX)
             ],
             |row| row.get(0),
@@ -102,8 +108,8 @@ impl Ledger {
     }
 
     /// Shares read in this run, ordered by the account that owns their item and then by id, after
-    /// `(owner's row, share's row)`, without the labels that earlier runs found; and the last such place that was looked
-    /// at, `None` after the last.
+    /// `(owner's row, share's row)`, with the labels that this run found under these classes; and the last such place that
+    /// was looked at, `None` after the last.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -111,6 +117,7 @@ impl Ledger {
         &self,
         run: &Run,
         source: &SourceName,
+        classes: &str,
         after: Place,
         limit: usize,
     ) -> Result<(Vec<Share>, Option<Place>)> {
@@ -136,15 +143,15 @@ impl Ledger {
             )?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         let last = rows.last().map(|(place, _)| *place);
-        let mut loader = Loader::new(&self.connection, source.clone(), "");
+        let mut loader = Loader::new(&self.connection, source.clone(), classes);
         let shares = rows
             .into_iter()
             .filter_map(|(_, raw)| loader.share(raw).transpose());
         Ok((shares.collect::<Result<_>>()?, last))
     }
 
-    /// Forgets what was found on, above and beneath the items of shares that this run read, before it is looked for again:
-    /// where that does not come to its end, nothing is known of them.
+    /// Forgets what earlier runs found on, above and beneath the items of shares that this run read, before it is looked
+    /// for again: where that does not come to its end, nothing is known of them.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -154,7 +161,7 @@ impl Ledger {
         };
         self.connection.execute(
             "UPDATE item SET labels = NULL, labels_complete = 0, labels_policy = NULL, files_beneath = NULL
-             WHERE source = ?1 AND labels_policy IS NOT NULL AND id IN (
+             WHERE source = ?1 AND labels_policy IS NOT NULL AND COALESCE(labels_run, 0) < ?2 AND id IN (
                  SELECT v.item FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
                  WHERE s.source = ?1 AND s.read_run = ?2)",
             rusqlite::params![source, run.id],
@@ -196,10 +203,10 @@ impl Ledger {
             .connection
             .prepare_cached(
                 "SELECT 1 FROM scope s JOIN principal p ON p.id = s.account
-                 WHERE s.source = ?1 AND s.listed_run >= ?2 AND p.active IS NULL",
+                 WHERE s.source = ?1 AND s.listed_run >= ?2 AND p.active IS NULL AND p.class = 'account'",
             )?
             .exists(params![row, run.id])?;
-        Ok(!bare && (run.scope.users.is_empty() || self.untold_accounts(run, source, 1)?.is_empty()))
+        Ok(!bare && (run.scope.users.is_empty() || self.untold(run, source, PrincipalClass::Account, 1)?.is_empty()))
     }
 
     /// Counts the members of each group by the groups that accounts say they are in; nothing is counted where an

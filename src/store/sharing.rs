@@ -43,6 +43,9 @@ struct Body<'a> {
     item_kind: ItemKind,
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     recipients: Vec<i64>,
+    /// No part of the digest: who opens a link changes nothing about it.
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    opened_by: Vec<i64>,
 }
 
 fn is_empty(names: &[String]) -> bool {
@@ -56,6 +59,7 @@ pub(super) struct Rows {
     pub(super) shared_by: Option<i64>,
     pub(super) item: i64,
     pub(super) recipients: Vec<i64>,
+    pub(super) opened_by: Vec<i64>,
 }
 
 /// A share as the rows of one version.
@@ -78,31 +82,37 @@ impl VersionRow {
             shared_by,
             item,
             recipients,
+            opened_by,
         } = rows;
-        let body = storable(
-            "a share",
-            &Body {
-                access: share.access.bits(),
-                password: share.password,
-                expires: Cow::Borrowed(&share.expires),
-                created_at: share.created_at.map(Timestamp::as_second),
-                inherited: share.inherited,
-                label: share.label.as_deref().map(Cow::Borrowed),
-                link: share.link.as_deref().map(Cow::Borrowed),
-                unknown: Cow::Borrowed(&share.unknown),
-                path: Cow::Borrowed(path.unwrap_or(&share.item.path)),
-                path_is_owners: path.is_some() || share.item.path_is_owners,
-                item_kind: share.item.kind,
-                recipients,
-            },
-        )?;
+        let mut written = Body {
+            access: share.access.bits(),
+            password: share.password,
+            expires: Cow::Borrowed(&share.expires),
+            created_at: share.created_at.map(Timestamp::as_second),
+            inherited: share.inherited,
+            label: share.label.as_deref().map(Cow::Borrowed),
+            link: share.link.as_deref().map(Cow::Borrowed),
+            unknown: Cow::Borrowed(&share.unknown),
+            path: Cow::Borrowed(path.unwrap_or(&share.item.path)),
+            path_is_owners: path.is_some() || share.item.path_is_owners,
+            item_kind: share.item.kind,
+            recipients,
+            opened_by: Vec::new(),
+        };
+        let judged_by = storable("a share", &written)?;
         let columns = format!(
             "{} {} {owner} {} {item}",
             share.kind,
             share.anonymous,
             shared_by.unwrap_or_default()
         );
-        let digest = short_digest([columns.as_str(), body.as_str()]);
+        let digest = short_digest([columns.as_str(), judged_by.as_str()]);
+        let body = if opened_by.is_empty() {
+            judged_by
+        } else {
+            written.opened_by = opened_by;
+            storable("a share", &written)?
+        };
         Ok(Self {
             digest,
             kind: share.kind,
@@ -153,6 +163,11 @@ impl RawShare {
         self.key.starts_with("file/")
     }
 
+    /// The scope that shows it, where that is a drive.
+    pub(super) fn drive(&self) -> Option<&str> {
+        Some(self.drive.as_str()).filter(|drive| !drive.is_empty())
+    }
+
     /// Reads [`SHARE_COLUMNS`], the first of which is at `at`.
     pub(super) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -197,11 +212,8 @@ impl<'a> Loader<'a> {
             }
             _ => None,
         };
-        let recipients = body
-            .recipients
-            .iter()
-            .map(|row| self.principal(*row))
-            .collect::<Result<_>>()?;
+        let mut people = |rows: &[i64]| rows.iter().map(|row| self.principal(*row)).collect::<Result<_>>();
+        let (recipients, opened_by) = (people(&body.recipients)?, people(&body.opened_by)?);
         Ok(Some(Share {
             source: self.source.clone(),
             id: raw.key,
@@ -220,6 +232,7 @@ impl<'a> Loader<'a> {
             owner: self.principal(raw.owner)?,
             shared_by: raw.shared_by.map(|row| self.principal(row)).transpose()?,
             recipients,
+            opened_by,
             access: Access::from_bits(body.access),
             password: body.password,
             expires: body.expires.into_owned(),
@@ -276,11 +289,17 @@ pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Opti
         [Option<bool>; 3],
         bool,
     );
-    type More = (Option<String>, Option<i64>, Option<String>, Option<String>);
+    type More = (
+        Option<String>,
+        [Option<i64>; 2],
+        Option<String>,
+        Option<String>,
+        Option<String>,
+    );
     let found: Option<(Columns, More)> = connection
         .prepare_cached(
-            "SELECT class, key, name, email, guest, active, signed_in, gone, groups, members, zone, language
-             FROM principal WHERE id = ?1",
+            "SELECT class, key, name, email, guest, active, signed_in, gone, groups, members, outsiders, zone, language,
+                 answered_by FROM principal WHERE id = ?1",
         )?
         .query_row([row], |row| {
             Ok((
@@ -292,15 +311,22 @@ pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Opti
                     [row.get(4)?, row.get(5)?, row.get(6)?],
                     row.get(7)?,
                 ),
-                (row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?),
+                (
+                    row.get(8)?,
+                    [row.get(9)?, row.get(10)?],
+                    row.get(11)?,
+                    row.get(12)?,
+                    row.get(13)?,
+                ),
             ))
         })
         .optional()?;
-    let Some(((class, id, name, email, [guest, active, signed_in], gone), (groups, members, zone, language))) =
-        found
-    else {
+    let Some((who, (groups, [members, outsiders], zone, language, answered_by))) = found else {
         return Ok(None);
     };
+    let (class, id, name, email, [guest, active, signed_in], gone) = who;
+    let list = |list: Option<String>| list.map_or_else(|| Ok(Vec::new()), |list| stored("a list of names", &list));
+    let count = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
     Ok(Some(Principal {
         class: named("a class of principal", &class)?,
         id,
@@ -310,8 +336,10 @@ pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Opti
         active,
         gone,
         signed_in,
-        groups: groups.map_or_else(|| Ok(Vec::new()), |groups| stored("groups", &groups))?,
-        members: members.and_then(|count| u64::try_from(count).ok()),
+        groups: list(groups)?,
+        members: count(members),
+        outsiders: count(outsiders),
+        answered_by: list(answered_by)?,
         zone,
         language,
     }))
@@ -324,20 +352,21 @@ pub(super) fn tell_principal(
     run: i64,
     told: &Principal,
 ) -> Result<i64> {
-    let groups = if told.groups.is_empty() {
-        None
-    } else {
-        Some(storable("groups", &told.groups)?)
+    let list = |names: &Vec<String>| {
+        let some = (!names.is_empty()).then(|| storable("a list of names", names));
+        some.transpose()
     };
+    let count = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
     Ok(connection
         .prepare_cached(
             "INSERT INTO principal (source, class, key, name, email, guest, active, gone, signed_in, groups, members,
-                                    zone, language, told_run)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                                    zone, language, told_run, outsiders, answered_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT (source, class, key) DO UPDATE SET name = excluded.name, email = excluded.email,
                  guest = excluded.guest, active = excluded.active, gone = excluded.gone,
                  signed_in = excluded.signed_in, groups = excluded.groups,
                  members = COALESCE(excluded.members, members), zone = excluded.zone, language = excluded.language,
+                 outsiders = COALESCE(excluded.outsiders, outsiders), answered_by = excluded.answered_by,
                  told_run = max(COALESCE(told_run, 0), excluded.told_run)
              RETURNING id",
         )?
@@ -352,11 +381,13 @@ pub(super) fn tell_principal(
                 told.active,
                 told.gone,
                 told.signed_in,
-                groups,
-                told.members.and_then(|count| i64::try_from(count).ok()),
+                list(&told.groups)?,
+                count(told.members),
                 told.zone,
                 told.language,
-                run
+                run,
+                count(told.outsiders),
+                list(&told.answered_by)?
             ],
             |row| row.get(0),
         )?)

@@ -45,6 +45,7 @@ fn link(id: &str, reader: &str, password: bool) -> Share {
         owner: account("alice"),
         shared_by: Some(account("bob")),
         recipients: Vec::new(),
+        opened_by: Vec::new(),
         access: Access::of(&[Right::View]),
         password: Some(password),
         expires: Expiry::Never,

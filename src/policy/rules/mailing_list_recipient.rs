@@ -1,6 +1,6 @@
 //! Mailing lists among the recipients.
 
-use crate::model::{Level, PrincipalClass, Remedy, RuleId};
+use crate::model::{Level, Principal, PrincipalClass, Remedy, RuleId};
 use crate::policy::case::Case;
 use crate::policy::guidance;
 use crate::policy::registry::{EVERY_SOURCE, Judgement, Outcome, Rule, RuleInfo};
@@ -10,14 +10,14 @@ pub(super) static RULE: Rule = Rule {
         id: RuleId::MailingListRecipient,
         level: Level::Medium,
         title: "A mailing list among the recipients",
-        fires: "A recipient's mail address is one of mailing_lists. A group that has a mail address \
-            is not judged otherwise, since outside members of it are not read.",
+        fires: "A recipient's mail address is one of mailing_lists, or a recipient is a group that has a \
+            mail address and members from outside.",
         reason: "A mailing list hides who receives: everybody on it gets the link, its members \
             change without you being asked, and there may be outside addresses among them.",
         remedy: "Share with named people, or with a group of accounts.",
         guidance: guidance::OUTSIDE_ADDRESSES,
-        needs: "The outside members of a group that has a mail address; this version does not read \
-            them, and lists the rule as not judged where there is such a group.",
+        needs: "The outside members of a group that has a mail address; where the service does not tell \
+            them, the rule is listed as not judged.",
         settings: &["policy.mailing_lists"],
         sources: EVERY_SOURCE,
     },
@@ -29,14 +29,18 @@ fn look(case: &Case<'_>) -> Outcome {
     let listed = case.recipients(|recipient, _| {
         let is_list = |address: &str| lists.is_match(address.trim().to_lowercase());
         let own = Some(recipient.id.as_str()).filter(|_| is_mailed(recipient.class));
-        !lists.is_empty() && (own.is_some_and(is_list) || recipient.email.as_deref().is_some_and(is_list))
+        let named = || own.is_some_and(is_list) || recipient.email.as_deref().is_some_and(is_list);
+        let mixed = is_mailed_group(recipient) && recipient.outsiders.is_some_and(|count| count > 0);
+        mixed || (!lists.is_empty() && named())
     });
     let message = "A mailing list is among the recipients: who receives is not known.";
     Outcome::about(listed, Level::Medium, Remedy::Review, message).unless(|| {
-        case.any_recipient(|recipient, _| {
-            recipient.class == PrincipalClass::Group && recipient.email.is_some()
-        })
+        case.any_recipient(|recipient, _| is_mailed_group(recipient) && recipient.outsiders.is_none())
     })
+}
+
+fn is_mailed_group(recipient: &Principal) -> bool {
+    recipient.class == PrincipalClass::Group && recipient.email.is_some()
 }
 
 /// Whether the id of such a principal can be a mail address.

@@ -36,7 +36,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{Pace, ReadError, Reader, Sink};
+use super::{Listed, Pace, ReadError, Reader, Sink};
 use crate::http::{Client, HeaderValue, SetupError};
 use crate::model::{
     Classes, KnownScope, Principal, PrincipalClass, Reading, RequestTotals, ShareKind, SourceFacts,
@@ -204,24 +204,45 @@ impl Reader for Nextcloud {
         self.control_totals().boxed()
     }
 
-    fn discover<'a>(&'a self, users: &'a [String], sink: &'a Sink) -> BoxFuture<'a, Result<bool, ReadError>> {
-        if users.is_empty() {
-            self.discover_all(sink).boxed()
-        } else {
-            self.discover_some(users, sink).boxed()
+    fn discover<'a>(
+        &'a self,
+        users: &'a [String],
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<Listed, ReadError>> {
+        async move {
+            let complete = if users.is_empty() {
+                self.discover_all(sink).await?
+            } else {
+                self.discover_some(users, sink).await?
+            };
+            // Every account is a scope.
+            Ok(Listed {
+                accounts: complete,
+                scopes: complete,
+            })
         }
+        .boxed()
     }
 
     fn read<'a>(&'a self, scope: &'a KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace> {
         async move { self.read_scope(scope, sink).await.unwrap_or(Pace::Stop) }.boxed()
     }
 
-    fn look_up<'a>(&'a self, accounts: &'a [String], sink: &'a Sink) -> BoxFuture<'a, Result<(), ReadError>> {
+    fn looks_up(&self, whole: bool) -> &'static [PrincipalClass] {
+        if whole { &[] } else { &[PrincipalClass::Account] }
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        _class: PrincipalClass,
+        ids: &'a [String],
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
         async move {
             let Some(admin) = self.admin() else { return Ok(()) };
             let mut collector = sink.of(None);
             let mut known = None;
-            for id in accounts {
+            for id in ids {
                 if let Some(told) = people::details(&self.ocs, admin, id).await? {
                     collector.push(Reading::Principal(told)).await?;
                     continue;

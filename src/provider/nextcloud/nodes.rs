@@ -180,6 +180,7 @@ pub(super) fn shared_node(source: &SourceName, account: &str, path: String, node
         owner: Principal::new(PrincipalClass::Account, owner).named(node.owner_name),
         shared_by: Some(Principal::new(PrincipalClass::Account, account)),
         recipients: Vec::new(),
+        opened_by: Vec::new(),
         access: Access::NONE,
         password: None,
         expires: Expiry::Unknown,

@@ -280,6 +280,7 @@ fn normalise(wire: &Wire<'_>, reading: &Reading<'_>) -> Share {
         shared_by: (!wire.uid_owner.is_empty())
             .then(|| account(&wire.uid_owner, wire.displayname_owner.as_deref())),
         recipients: recipient(kind, wire).into_iter().collect(),
+        opened_by: Vec::new(),
         access: access(wire, anonymous),
         password,
         expires,

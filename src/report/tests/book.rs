@@ -278,6 +278,7 @@ pub(super) fn person(id: &str, name: &str, kind: PrincipalKind) -> view::Princip
         email: id.contains('@').then(|| id.to_owned()),
         kind,
         active: (kind == PrincipalKind::Member).then_some(true),
+        answered_by: Vec::new(),
     }
 }
 
@@ -309,6 +310,7 @@ fn link(id: &str, path: &str) -> view::Share {
         owner: alice.clone(),
         shared_by: Some(alice),
         recipients: Vec::new(),
+        opened_by: Vec::new(),
         unknown: Vec::new(),
     }
 }

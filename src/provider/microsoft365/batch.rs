@@ -1,0 +1,257 @@
+//! Asks up to twenty things of Graph in one request.
+//!
+//! <https://learn.microsoft.com/en-us/graph/json-batching>. It saves round trips, no resource units. The answers come in
+//! any order, each with a status of its own; those that the service throttled, or failed at, are asked again alone.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::errors::{self, Refusal};
+use super::graph::{Graph, Kind};
+use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
+use crate::model::ProblemCode;
+use crate::provider::ReadError;
+
+/// The most requests in one.
+pub(super) const MOST: usize = 20;
+/// How often one is asked again.
+const AGAIN: u32 = 5;
+/// How long to wait where the service does not say how long; it doubles from time to time.
+const UNTOLD: Duration = Duration::from_secs(5);
+/// The longest that a service may ask to wait.
+const LONGEST: Duration = Duration::from_hours(24);
+/// The longest answer to all of them together.
+const ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+
+/// One of several things to ask. None changes anything.
+#[derive(Clone, Debug)]
+pub(super) struct Inner {
+    method: &'static str,
+    url: String,
+    units: u32,
+    counting: bool,
+}
+
+impl Inner {
+    /// A `GET` of an address below the base, escaped, with a leading slash.
+    pub(super) fn get(url: String, kind: Kind) -> Self {
+        Self {
+            method: "GET",
+            url,
+            units: kind.units(),
+            counting: false,
+        }
+    }
+
+    /// A `POST` without a body that only reads.
+    pub(super) fn post(url: String, kind: Kind) -> Self {
+        Self {
+            method: "POST",
+            ..Self::get(url, kind)
+        }
+    }
+
+    /// Asks for a count of the directory's objects, which it keeps apart.
+    pub(super) fn counting(mut self) -> Self {
+        self.counting = true;
+        self
+    }
+
+    /// What may be shown of it.
+    fn shown(&self) -> String {
+        let path = self.url.split('?').next().unwrap_or_default();
+        format!("{} {}", self.method, path.chars().take(160).collect::<String>())
+    }
+
+    fn written(&self, id: usize) -> Value {
+        let mut written = json!({"id": id.to_string(), "method": self.method, "url": self.url});
+        if self.counting {
+            written["headers"] = json!({"ConsistencyLevel": "eventual"});
+        }
+        written
+    }
+}
+
+/// The answer to one of them.
+#[derive(Debug)]
+pub(super) struct InnerAnswer {
+    at: String,
+    pub(super) status: StatusCode,
+    body: Option<Box<RawValue>>,
+}
+
+impl InnerAnswer {
+    /// The body's JSON text; empty where there is none.
+    pub(super) fn text(&self) -> &str {
+        self.body.as_deref().map_or("", RawValue::get)
+    }
+
+    /// The body, read as it should be.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ReadError> {
+        serde_json::from_str(self.text()).map_err(|_quotes| self.refusal())
+    }
+
+    /// How many objects a collection has.
+    pub(super) fn count(&self) -> Option<u64> {
+        if self.status != StatusCode::OK {
+            return None;
+        }
+        self.json::<Value>().ok()?.get("@odata.count")?.as_u64()
+    }
+
+    /// What the refusal says.
+    pub(super) fn told(&self) -> Refusal {
+        Refusal::read(self.text().as_bytes())
+    }
+
+    /// What it means that the status is not the one hoped for.
+    pub(super) fn refusal(&self) -> ReadError {
+        errors::refusal(&self.at, self.status, self.text().as_bytes())
+    }
+}
+
+#[derive(Deserialize)]
+struct Answered<'a> {
+    #[serde(borrow)]
+    responses: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    id: String,
+    status: u16,
+    #[serde(default)]
+    headers: Map<String, Value>,
+    #[serde(default)]
+    body: Option<Box<RawValue>>,
+}
+
+impl Response {
+    fn retry_after(&self) -> Option<Duration> {
+        let told = self
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+        let seconds = match told.1 {
+            Value::String(text) => text.trim().parse::<u64>().ok()?,
+            Value::Number(number) => number.as_u64()?,
+            _ => return None,
+        };
+        Some(Duration::from_secs(seconds).min(LONGEST))
+    }
+
+    /// Whether it makes sense to ask again.
+    fn is_passing(&self) -> bool {
+        matches!(self.status, 429 | 500 | 502 | 503 | 504)
+    }
+}
+
+impl Graph {
+    /// Asks up to [`MOST`] things; the answers stand in the order of the questions.
+    ///
+    /// # Errors
+    /// The whole could not be asked; what concerns one of them is its own.
+    pub(super) async fn batch(
+        &self,
+        asked: Vec<Inner>,
+    ) -> Result<Vec<Result<InnerAnswer, ReadError>>, ReadError> {
+        let mut answers: Vec<Option<Result<InnerAnswer, ReadError>>> = asked.iter().map(|_| None).collect();
+        let mut pending: Vec<usize> = (0..asked.len()).collect();
+        for round in 0..=AGAIN {
+            if pending.is_empty() {
+                break;
+            }
+            let mut told = self.ask_together(&asked, &pending).await?;
+            let mut wait = None;
+            let mut again = Vec::new();
+            for place in &pending {
+                let (Some(inner), Some(slot)) = (asked.get(*place), answers.get_mut(*place)) else {
+                    continue;
+                };
+                let Some(response) = told.remove(place) else {
+                    *slot = Some(Err(unanswered(inner)));
+                    continue;
+                };
+                // The token ended on the way: the outer request will get another.
+                let renewed = response.status == 401 && round == 0;
+                if renewed || (response.is_passing() && round < AGAIN) {
+                    if matches!(response.status, 429 | 503) {
+                        let untold = UNTOLD.saturating_mul(1 << round.min(5));
+                        wait = wait.max(Some(response.retry_after().unwrap_or(untold)));
+                    }
+                    again.push(*place);
+                    continue;
+                }
+                *slot = Some(Ok(InnerAnswer {
+                    at: inner.shown(),
+                    status: StatusCode::from_u16(response.status).unwrap_or(StatusCode::BAD_GATEWAY),
+                    body: response.body,
+                }));
+            }
+            match wait {
+                Some(pause) => self.http.pause(pause),
+                None if !again.is_empty() => tokio::time::sleep(Duration::from_millis(200 << round)).await,
+                None => {}
+            }
+            pending = again;
+        }
+        let answers = asked.iter().zip(answers);
+        Ok(answers
+            .map(|(inner, answer)| answer.unwrap_or_else(|| Err(unanswered(inner))))
+            .collect())
+    }
+
+    async fn ask_together(
+        &self,
+        asked: &[Inner],
+        pending: &[usize],
+    ) -> Result<HashMap<usize, Response>, ReadError> {
+        let chosen = || pending.iter().filter_map(|place| Some((*place, asked.get(*place)?)));
+        let requests: Vec<Value> = chosen().map(|(place, inner)| inner.written(place)).collect();
+        let units = chosen().map(|(_, inner)| inner.units).sum();
+        let url = self.url(&["$batch"], &[])?;
+        let request = Request::new(Method::POST, url)
+            .body(
+                HeaderValue::from_static("application/json"),
+                json!({"requests": requests}).to_string(),
+            )
+            // All of them only read.
+            .effect(Effect::Safe)
+            .max_body(ANSWER_BYTES)
+            .units(units);
+        let (answer, bearer) = self.send(request).await?;
+        let refused = || errors::refusal("POST $batch", answer.status, &answer.body);
+        if answer.status != StatusCode::OK || !answer.is_json() {
+            return Err(refused());
+        }
+        let answered: Answered<'_> = serde_json::from_slice(&answer.body).map_err(|_quotes| refused())?;
+        let mut told = HashMap::new();
+        let mut expired = false;
+        for response in answered.responses {
+            let Ok(response) = serde_json::from_str::<Response>(response.get()) else {
+                continue;
+            };
+            expired |= response.status == 401;
+            if let Ok(place) = response.id.parse::<usize>() {
+                // Twice the same id: neither can be believed more than the other.
+                told.entry(place).or_insert(response);
+            }
+        }
+        if expired {
+            self.tokens.refused(&bearer).await;
+        }
+        Ok(told)
+    }
+}
+
+fn unanswered(inner: &Inner) -> ReadError {
+    ReadError::service(
+        ProblemCode::Malformed,
+        format!("{}: the service left it out of its answers", inner.shown()),
+    )
+}

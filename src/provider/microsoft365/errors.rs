@@ -1,0 +1,164 @@
+//! What Graph's refusals mean, in words for the operator.
+//!
+//! <https://learn.microsoft.com/en-us/graph/errors>. Codes differ in case by their origin, and the one that tells may lie
+//! several levels deep; the message is the service's and is shown cleaned and shortened.
+
+use serde_json::Value;
+
+use crate::http::StatusCode;
+use crate::model::ProblemCode;
+use crate::provider::ReadError;
+
+/// How deep a code is looked for.
+const DEEPEST: usize = 8;
+/// The longest message that is shown, in characters.
+const LONGEST: usize = 200;
+
+/// A refusal as far as its body tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The codes from the outermost to the innermost, in lower case.
+    codes: Vec<String>,
+    message: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn read(body: &[u8]) -> Self {
+        let told: Option<Value> = serde_json::from_slice(body).ok();
+        let Some(error) = told.as_ref().and_then(|told| told.get("error")) else {
+            return Self::default();
+        };
+        let mut codes = Vec::new();
+        let mut level = Some(error);
+        while let Some(inner) = level.filter(|_| codes.len() < DEEPEST) {
+            match inner.get("code").and_then(Value::as_str) {
+                Some(code) => codes.push(code.to_lowercase()),
+                None => codes.push(String::new()),
+            }
+            level = ["innerError", "innererror"].iter().find_map(|key| inner.get(*key));
+        }
+        codes.retain(|code| !code.is_empty());
+        Self {
+            codes,
+            message: error.get("message").and_then(Value::as_str).map(clean),
+        }
+    }
+
+    /// Whether one of its codes is this, written in lower case.
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.codes.iter().any(|own| own == code)
+    }
+
+    /// Whether one of its codes holds this, written in lower case.
+    pub(super) fn speaks_of(&self, part: &str) -> bool {
+        self.codes.iter().any(|own| own.contains(part))
+    }
+
+    /// What the service says, or nothing.
+    fn said(&self) -> String {
+        let code = self.codes.first().map(|code| clean(code));
+        match (code, &self.message) {
+            (Some(code), Some(message)) => format!(" ({code}: {message})"),
+            (Some(word), None) | (None, Some(word)) => format!(" ({word})"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// What a status other than success means; `at` says of what, as it may be shown.
+pub(super) fn refusal(at: &str, status: StatusCode, body: &[u8]) -> ReadError {
+    let told = Refusal::read(body);
+    let said = told.said();
+    let (code, words) = match status.as_u16() {
+        401 => (
+            ProblemCode::Unauthorized,
+            format!("the service does not accept the sign-in{said}"),
+        ),
+        403 => (
+            ProblemCode::Forbidden,
+            format!("the application has no right to this{said}"),
+        ),
+        404 => (ProblemCode::AccountGone, format!("there is no such thing{said}")),
+        423 => (
+            ProblemCode::Locked,
+            format!("it is locked or archived{said}"),
+        ),
+        429 => (
+            ProblemCode::Throttled,
+            format!("the service asks to slow down{said}"),
+        ),
+        200..=299 => (
+            ProblemCode::Malformed,
+            "the answer is not Graph's JSON; does something else answer at this address?".to_owned(),
+        ),
+        number => (
+            ProblemCode::ServerError,
+            format!("the service answers with status {number}{said}"),
+        ),
+    };
+    ReadError::service(code, format!("{at}: {words}"))
+}
+
+/// Whether what was asked for does not exist.
+pub(super) fn is_missing(error: &ReadError) -> bool {
+    has_code(error, ProblemCode::AccountGone)
+}
+
+/// Whether an error is of this code.
+pub(super) fn has_code(error: &ReadError, wanted: ProblemCode) -> bool {
+    matches!(error, ReadError::Service { code, .. } if *code == wanted)
+}
+
+/// Whether nothing more can be asked of the source after an error.
+pub(super) fn ends_source(error: &ReadError) -> bool {
+    error.concerns_source()
+        || has_code(error, ProblemCode::Unauthorized)
+        || has_code(error, ProblemCode::TimeLimit)
+}
+
+fn clean(text: &str) -> String {
+    let mut clean: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        clean.push('…');
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_code_counts_too_whatever_its_case() {
+        let body = br#"{"error":{"code":"notAllowed","message":"Access to this site has been blocked.",
+            "innererror":{"date":"2026-01-01T00:00:00","innerError":{"code":"resourceLocked"}}}}"#;
+        let told = Refusal::read(body);
+        assert!(told.is("notallowed") && told.is("resourcelocked"));
+        let error = refusal("/sites/x", StatusCode::LOCKED, body);
+        assert!(has_code(&error, ProblemCode::Locked));
+        assert!(error.to_string().contains("has been blocked"), "{error}");
+    }
+
+    #[test]
+    fn any_body_is_a_refusal() {
+        let deep = format!("{{\"error\":{}{}}}", "{\"innerError\":".repeat(90), "1}".repeat(90));
+        for body in ["", "<html>", "[]", "{\"error\":7}", "{\"error\":{\"code\":{}}}", &deep] {
+            for status in [400, 401, 403, 404, 410, 423, 429, 500, 503, 200] {
+                let status = StatusCode::from_u16(status).unwrap();
+                assert!(!refusal("/x", status, body.as_bytes()).to_string().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_service_says_is_shown_without_line_breaks_and_shortened() {
+        let body = serde_json::json!({"error": {"code": "a\nb", "message": "x\u{1b}[31m".repeat(100)}});
+        let error = refusal("/x", StatusCode::FORBIDDEN, body.to_string().as_bytes());
+        let words = error.to_string();
+        assert!(!words.contains(['\n', '\u{1b}']) && words.chars().count() < 400, "{words}");
+    }
+}

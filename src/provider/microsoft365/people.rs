@@ -1,0 +1,415 @@
+//! People and groups of the directory: who exists, who is a guest, who can sign in, who is in a group.
+//!
+//! <https://learn.microsoft.com/en-us/graph/api/user-list?view=graph-rest-1.0> with the application right
+//! `User.Read.All`; groups with `GroupMember.Read.All`. A person is called by the user principal name, in lower case, as
+//! SharePoint's claims do; Graph's own ids are translated.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{PoisonError, RwLock};
+
+use futures::TryStreamExt as _;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::batch::Inner;
+use super::graph::{Identified, Kind, segment};
+use super::permission::claim::{is_guest_name, is_id};
+use super::wire::{self, Told};
+use super::{Microsoft365, errors};
+use crate::http::StatusCode;
+use crate::model::{Principal, PrincipalClass, Problem, ProblemCode, Reading};
+use crate::provider::{Collector, ReadError, Sink};
+
+/// What is asked of a person.
+const FIELDS: &str = "id,userPrincipalName,displayName,mail,accountEnabled,userType,preferredLanguage";
+
+/// The people that were told: their names by the ids that Graph gives them, and the groups that matter here.
+#[derive(Debug, Default)]
+pub(super) struct Directory(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    names: HashMap<String, Box<str>>,
+    groups: HashMap<Box<str>, Vec<String>>,
+}
+
+impl Directory {
+    fn learn(&self, id: &str, person: &Principal) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.names.insert(id.to_lowercase(), person.id.as_str().into());
+        if !person.groups.is_empty() {
+            known.groups.insert(person.id.as_str().into(), person.groups.clone());
+        }
+    }
+
+    /// The user principal name of the person with an id, in lower case.
+    pub(super) fn name_of(&self, id: &str) -> Option<String> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.names.get(&id.to_lowercase()).map(|name| name.to_string())
+    }
+
+    /// The groups of a person that the configuration names.
+    pub(super) fn groups_of(&self, name: &str) -> Vec<String> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.groups.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Everybody but guests, by name.
+    pub(super) fn insiders(&self) -> Vec<Principal> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let names = known.names.values().filter(|name| !is_guest_name(name));
+        let mut people: Vec<_> = names
+            .map(|name| Principal::new(PrincipalClass::Account, name.as_ref()))
+            .collect();
+        people.sort_by(|one, other| one.id.cmp(&other.id));
+        people
+    }
+}
+
+/// A person as Graph writes it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct User {
+    id: Option<String>,
+    user_principal_name: Option<String>,
+    display_name: Option<String>,
+    mail: Option<String>,
+    account_enabled: Option<bool>,
+    user_type: Option<String>,
+    preferred_language: Option<String>,
+}
+
+impl User {
+    /// The person; `None` where the service gives no name to call it by.
+    fn principal(self, people: &Directory, groups: &HashMap<String, Vec<String>>) -> Option<Principal> {
+        let name = self
+            .user_principal_name
+            .filter(|name| !name.is_empty())?
+            .to_lowercase();
+        let groups_of = self.id.as_ref().and_then(|id| groups.get(&id.to_lowercase()));
+        let guest = match self.user_type.as_deref() {
+            Some(kind) if kind.eq_ignore_ascii_case("guest") => Some(true),
+            Some(kind) if kind.eq_ignore_ascii_case("member") => Some(false),
+            _ => is_guest_name(&name).then_some(true),
+        };
+        let person = Principal {
+            email: self.mail.filter(|mail| !mail.is_empty()),
+            guest,
+            active: self.account_enabled,
+            groups: groups_of.cloned().unwrap_or_default(),
+            language: self.preferred_language.filter(|tag| !tag.is_empty()),
+            ..Principal::new(PrincipalClass::Account, name).named(self.display_name)
+        };
+        if let Some(id) = &self.id {
+            people.learn(id, &person);
+        }
+        Some(person)
+    }
+}
+
+/// A group as Graph writes it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Group {
+    id: Option<String>,
+    display_name: Option<String>,
+    mail: Option<String>,
+}
+
+impl Identified for User {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+impl Identified for Group {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+impl Microsoft365 {
+    /// Lists all people; whether the list is complete.
+    pub(super) async fn list_people(&self, collector: &mut Collector<'_>) -> Result<bool, ReadError> {
+        let groups = self.groups_of_people(collector).await?;
+        let url = self
+            .graph
+            .url(&["users"], &[("$select", FIELDS), ("$top", "999")])?;
+        let mut pages = std::pin::pin!(self.graph.pages::<User>(url, Kind::Directory));
+        let mut nameless = 0_u64;
+        loop {
+            match pages.try_next().await {
+                Ok(Some(page)) => {
+                    for told in page.elements {
+                        let person = match told {
+                            Told::Whole(user) | Told::Partly(user, _) => user.principal(&self.people, &groups),
+                            Told::Unread => None,
+                        };
+                        match person {
+                            Some(person) => collector.push(Reading::Principal(person)).await?,
+                            None => nameless += 1,
+                        }
+                    }
+                }
+                Ok(None) => break,
+                Err(ReadError::Service {
+                    code: ProblemCode::Forbidden,
+                    message,
+                }) => {
+                    let words = format!(
+                        "who is a guest, disabled or gone is not told: {message}; grant the application User.Read.All"
+                    );
+                    let problem = Problem::new("*", ProblemCode::PeopleUnreadable, words);
+                    collector.push(Reading::Problem(problem)).await?;
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if nameless > 0 {
+            let words = format!("{nameless} entries of the list of people could not be read");
+            let problem = Problem::new("*", ProblemCode::Malformed, words);
+            collector.push(Reading::Problem(problem)).await?;
+        }
+        Ok(nameless == 0)
+    }
+
+    /// Which people are in the groups that the configuration speaks of, by the people's ids.
+    async fn groups_of_people(
+        &self,
+        collector: &mut Collector<'_>,
+    ) -> Result<HashMap<String, Vec<String>>, ReadError> {
+        let mut groups_of: HashMap<String, Vec<String>> = HashMap::new();
+        if self.setup.groups_named.iter().all(globset::GlobSet::is_empty) {
+            return Ok(groups_of);
+        }
+        let read = async {
+            let url = self
+                .graph
+                .url(&["groups"], &[("$select", "id,displayName,mail"), ("$top", "999")])?;
+            let mut wanted = Vec::new();
+            let mut pages = std::pin::pin!(self.graph.pages::<Group>(url, Kind::Directory));
+            while let Some(page) = pages.try_next().await? {
+                wanted.extend(page.elements.into_iter().filter_map(|told| self.named_group(told)));
+            }
+            for (id, name) in wanted {
+                let path = ["groups", &id, "transitiveMembers"];
+                let url = self.graph.url(&path, &[("$select", "id"), ("$top", "999")])?;
+                let mut pages = std::pin::pin!(self.graph.pages::<User>(url, Kind::Directory));
+                while let Some(page) = pages.try_next().await? {
+                    for told in page.elements {
+                        if let Told::Whole(User { id: Some(member), .. })
+                        | Told::Partly(User { id: Some(member), .. }, _) = told
+                        {
+                            groups_of.entry(member.to_lowercase()).or_default().push(name.clone());
+                        }
+                    }
+                }
+            }
+            Ok(())
+        };
+        match read.await {
+            Ok(()) => Ok(groups_of),
+            Err(error @ (ReadError::Closed(_) | ReadError::Service { code: ProblemCode::Interrupted, .. })) => {
+                Err(error)
+            }
+            Err(error) if error.concerns_source() => Err(error),
+            Err(error) => {
+                let words = format!(
+                    "who is in the groups that the configuration names is not told: {error}; grant the application \
+                     GroupMember.Read.All"
+                );
+                let problem = Problem::new("*", ProblemCode::PeopleUnreadable, words);
+                collector.push(Reading::Problem(problem)).await?;
+                Ok(HashMap::new())
+            }
+        }
+    }
+
+    /// A group that the configuration names, by id and name.
+    fn named_group(&self, told: Told<Group>) -> Option<(String, String)> {
+        let (Told::Whole(group) | Told::Partly(group, _)) = told else {
+            return None;
+        };
+        let id = group.id?;
+        let name = group.display_name.unwrap_or_else(|| id.clone());
+        let is_named = |globs: &globset::GlobSet| {
+            globs.is_match(&name) || globs.is_match(name.to_lowercase()) || globs.is_match(&id)
+        };
+        self.setup.groups_named.iter().any(is_named).then_some((id, name))
+    }
+
+    /// The people whom a name or mail address means.
+    pub(super) async fn find_people(&self, user: &str) -> Result<Vec<Principal>, ReadError> {
+        let none = HashMap::new();
+        let url = self.graph.url(&["users", user], &[("$select", FIELDS)])?;
+        match self.graph.object::<User>(url, Kind::Directory).await {
+            Ok(found) => return Ok(found.principal(&self.people, &none).into_iter().collect()),
+            Err(error) if errors::is_missing(&error) => {}
+            Err(error) => return Err(error),
+        }
+        if !user.contains('@') {
+            return Ok(Vec::new());
+        }
+        let filter = format!("mail eq '{}'", user.replace('\'', "''"));
+        let url = self
+            .graph
+            .url(&["users"], &[("$filter", &filter), ("$select", FIELDS)])?;
+        let mut found = Vec::new();
+        let mut pages = std::pin::pin!(self.graph.pages::<User>(url, Kind::Directory));
+        while let Some(page) = pages.try_next().await? {
+            for told in page.elements {
+                if let Told::Whole(user) | Told::Partly(user, _) = told {
+                    found.extend(user.principal(&self.people, &none));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The person who signed in.
+    pub(super) async fn own_person(&self) -> Result<Principal, ReadError> {
+        let url = self.graph.url(&["me"], &[("$select", FIELDS)])?;
+        let told = self.graph.object::<User>(url, Kind::Directory).await?;
+        told.principal(&self.people, &HashMap::new()).ok_or_else(|| {
+            ReadError::service(
+                ProblemCode::Malformed,
+                "the service does not tell who the person that signed in is",
+            )
+        })
+    }
+
+    /// Asks for people and groups that shares name.
+    pub(super) async fn look_up_some(
+        &self,
+        class: PrincipalClass,
+        ids: &[String],
+        sink: &Sink,
+    ) -> Result<(), ReadError> {
+        let mut collector = sink.of(None);
+        if class == PrincipalClass::Group {
+            let groups: Vec<&str> = ids.iter().map(String::as_str).filter(|id| is_id(id)).collect();
+            // Three requests a group.
+            for some in groups.chunks(6) {
+                self.tell_groups(some, &mut collector).await?;
+            }
+        } else {
+            for some in ids.chunks(20) {
+                self.tell_people(some, &mut collector).await?;
+            }
+        }
+        Ok(collector.flush().await?)
+    }
+
+    async fn tell_people(&self, names: &[String], collector: &mut Collector<'_>) -> Result<(), ReadError> {
+        let ask = |name: &String| {
+            Inner::get(format!("/users/{}?$select={FIELDS}", segment(name)), Kind::Directory)
+        };
+        let answers = self.graph.batch(names.iter().map(ask).collect()).await?;
+        for (name, answer) in names.iter().zip(answers) {
+            let answer = answer?;
+            let person = match answer.status {
+                StatusCode::OK => match wire::salvage::<User>(answer.text()) {
+                    Told::Whole(user) | Told::Partly(user, _) => user.principal(&self.people, &HashMap::new()),
+                    Told::Unread => None,
+                },
+                StatusCode::NOT_FOUND => Some(Principal {
+                    active: Some(false),
+                    gone: true,
+                    ..Principal::new(PrincipalClass::Account, name)
+                }),
+                _ => return Err(answer.refusal()),
+            };
+            if let Some(person) = person {
+                collector.push(Reading::Principal(person)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_groups(&self, ids: &[&str], collector: &mut Collector<'_>) -> Result<(), ReadError> {
+        let ask = |id: &&str| {
+            let members = format!("/groups/{id}/transitiveMembers");
+            let counted = "$count=true&$top=1&$select=id";
+            [
+                Inner::get(format!("/groups/{id}?$select=id,displayName,mail"), Kind::Directory),
+                Inner::get(format!("{members}?{counted}"), Kind::Directory).counting(),
+                Inner::get(
+                    format!("{members}/microsoft.graph.user?{counted}&$filter=userType%20eq%20'Guest'"),
+                    Kind::Directory,
+                )
+                .counting(),
+            ]
+        };
+        let answers = self.graph.batch(ids.iter().flat_map(ask).collect()).await?;
+        let mut answers = answers.into_iter();
+        for id in ids {
+            let (Some(group), Some(members), Some(guests)) = (answers.next(), answers.next(), answers.next())
+            else {
+                break;
+            };
+            let (group, members, guests) = (group?, members?, guests?);
+            if group.status == StatusCode::FORBIDDEN {
+                return Err(group.refusal());
+            }
+            if group.status != StatusCode::OK {
+                continue;
+            }
+            let (Told::Whole(told) | Told::Partly(told, _)) = wire::salvage::<Group>(group.text()) else {
+                continue;
+            };
+            let principal = Principal {
+                email: told.mail.filter(|mail| !mail.is_empty()),
+                members: members.count(),
+                outsiders: guests.count(),
+                ..Principal::new(PrincipalClass::Group, *id).named(told.display_name)
+            };
+            collector.push(Reading::Principal(principal)).await?;
+        }
+        Ok(())
+    }
+
+    /// Who owns groups: their mail addresses, or names where they have none; and why that could not be asked.
+    pub(super) async fn owners_of(
+        &self,
+        groups: &BTreeSet<String>,
+    ) -> Result<(HashMap<String, Vec<String>>, Option<ReadError>), ReadError> {
+        let mut owners = HashMap::new();
+        let groups: Vec<&String> = groups.iter().collect();
+        for some in groups.chunks(20) {
+            let ask = |id: &&String| {
+                let fields = "$select=id,userPrincipalName,mail";
+                Inner::get(format!("/groups/{}/owners?{fields}", segment(id)), Kind::Directory)
+            };
+            let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
+            for (id, answer) in some.iter().zip(answers) {
+                let answer = answer?;
+                match answer.status {
+                    StatusCode::OK => {
+                        let people = answer.json::<Value>().ok();
+                        owners.insert((*id).clone(), people.iter().flat_map(addresses).collect());
+                    }
+                    StatusCode::NOT_FOUND => {}
+                    _ => return Ok((owners, Some(answer.refusal()))),
+                }
+            }
+        }
+        Ok((owners, None))
+    }
+}
+
+/// The mail addresses of people, or their names.
+fn addresses(page: &Value) -> Vec<String> {
+    let people = page.get("value").and_then(Value::as_array);
+    people
+        .into_iter()
+        .flatten()
+        .filter_map(|person| {
+            let text = |key: &str| person.get(key)?.as_str().filter(|text| !text.is_empty());
+            text("mail")
+                .or_else(|| text("userPrincipalName"))
+                .map(str::to_lowercase)
+        })
+        .collect()
+}
+

@@ -1,0 +1,377 @@
+//! From a permission as Graph lists it to a share as the auditor speaks of it. No I/O.
+//!
+//! What the service does not tell is `None` or named in [`Share::unknown`]; a scope, type, role or party that this
+//! version does not know makes a share that is reported as not known, never one that looks safe. The address of a
+//! link is its secret: it is masked here, and only its digest is kept for telling one link from another.
+
+pub(super) mod claim;
+mod party;
+pub(super) mod wire;
+
+use std::hash::{BuildHasher, RandomState};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use url::Url;
+
+use self::claim::Claim;
+use self::party::{Party, everyone_with_the_link};
+use self::wire::{Identities, Link, Permission};
+use super::drives::Drive;
+use super::people::Directory;
+use super::wire::Told;
+use crate::model::{
+    Access, Expiry, Item, ItemKind, Principal, PrincipalClass, Right, Share, ShareKind, SourceName,
+};
+
+/// What stands in place of a link's secret part.
+const MASK: &str = "••••";
+/// No name that is put into a share is longer, in characters.
+const LONGEST: usize = 400;
+
+/// What reading a drive's permissions needs to know.
+pub(super) struct Decoder<'a> {
+    pub(super) source: &'a SourceName,
+    pub(super) drive: &'a Drive,
+    pub(super) people: &'a Directory,
+    pub(super) hasher: &'a RandomState,
+}
+
+/// What a permission is.
+#[derive(Debug)]
+pub(super) enum Decoded {
+    /// A share, and what tells it from others of the same drive.
+    Share(Box<Share>, Sign),
+    /// A grant to a group of the site, by its name: how people of a site come in, no share.
+    SiteGroup(String),
+    /// No share: the owner's own access, or a link that grants nothing.
+    Nothing,
+    /// It cannot be read, or has no id.
+    Unread,
+}
+
+/// What tells a permission from another, wherever it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sign {
+    /// Digest of its id and roles.
+    pub(super) key: u64,
+    /// Digest of the link's address.
+    pub(super) address: Option<u64>,
+    pub(super) is_link: bool,
+    /// Whether the service says that it comes from above, and from which item if it says that.
+    pub(super) inherited: Option<Option<String>>,
+}
+
+impl Sign {
+    /// Whether both are the same permission, listed at two items.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        if self.is_link != other.is_link {
+            return false;
+        }
+        let same_address = self.address.is_some() && self.address == other.address;
+        self.key == other.key || (self.is_link && same_address)
+    }
+}
+
+impl Decoder<'_> {
+    /// What a listed permission on an item is.
+    pub(super) fn decode(&self, told: Told<Permission>, item: &Item) -> Decoded {
+        let (permission, odd) = match told {
+            Told::Whole(permission) => (permission, Vec::new()),
+            Told::Partly(permission, odd) => (permission, odd),
+            Told::Unread => return Decoded::Unread,
+        };
+        let Some(id) = permission.id.clone().filter(|id| !id.is_empty()) else {
+            return Decoded::Unread;
+        };
+        let sign = self.sign(&permission, &id);
+        let draft = Draft {
+            decoder: self,
+            item,
+            odd: &odd,
+            id,
+        };
+        match draft.share(&permission) {
+            Ok(share) => Decoded::Share(Box::new(share), sign),
+            Err(other) => other,
+        }
+    }
+
+    fn sign(&self, permission: &Permission, id: &str) -> Sign {
+        let mut roles: Vec<String> = permission
+            .roles
+            .iter()
+            .flatten()
+            .map(|role| role.to_lowercase())
+            .collect();
+        roles.sort_unstable();
+        let address = permission.link.as_ref().and_then(|link| link.web_url.as_deref());
+        let ancestor = permission.inherited_from.as_ref();
+        Sign {
+            key: self.hasher.hash_one((id, &roles)),
+            address: address.map(|address| self.hasher.hash_one(address)),
+            is_link: permission.link.is_some(),
+            inherited: ancestor.map(|ancestor| ancestor.id.clone()),
+        }
+    }
+}
+
+/// A share while it is put together.
+struct Draft<'a> {
+    decoder: &'a Decoder<'a>,
+    item: &'a Item,
+    odd: &'a [String],
+    id: String,
+}
+
+impl Draft<'_> {
+    /// The share, or what the permission is instead.
+    fn share(&self, permission: &Permission) -> Result<Share, Decoded> {
+        if let Some(link) = &permission.link {
+            return self.link(permission, link);
+        }
+        if self.is_odd("link") {
+            return Ok(self.finish(permission, self.unknown(ShareKind::Link)));
+        }
+        let granted = permission.granted_to_v2.as_ref().or(permission.granted_to.as_ref());
+        let invited = permission.invitation.as_ref();
+        match (granted, invited.and_then(|invited| invited.email.as_deref())) {
+            (None, Some(address)) => Ok(self.invited(permission, address)),
+            _ => self.granted(permission, granted),
+        }
+    }
+
+    /// Somebody who was invited by mail and has not come yet.
+    fn invited(&self, permission: &Permission, address: &str) -> Share {
+        let invitation = permission.invitation.as_ref();
+        // Only where the service says so does an invitation open without signing in.
+        let open = invitation.is_some_and(|told| told.sign_in_required == Some(false));
+        let mut share = self.empty(if open { ShareKind::Mail } else { ShareKind::User });
+        share.anonymous = open;
+        let invited_by = invitation.and_then(|told| told.invited_by.as_ref());
+        if let Some(Party::Person(sharer)) = invited_by.map(|by| Party::of(by, None, self.decoder.people)) {
+            share.shared_by = Some(sharer);
+        }
+        share.recipients = vec![Principal {
+            email: Some(brief(address)),
+            ..Principal::new(PrincipalClass::Address, brief(&address.to_lowercase()))
+        }];
+        self.finish(permission, share)
+    }
+
+    fn granted(&self, permission: &Permission, granted: Option<&Identities>) -> Result<Share, Decoded> {
+        let claim = Claim::of_id(&self.id);
+        let party = match granted {
+            None if claim.is_none() => return Ok(self.finish(permission, self.unknown(ShareKind::Other))),
+            None => Party::of(&Identities::default(), claim, self.decoder.people),
+            Some(granted) => Party::of(granted, claim, self.decoder.people),
+        };
+        let (kind, recipient) = match party {
+            Party::SiteGroup(name) => return Err(Decoded::SiteGroup(brief(&name))),
+            Party::Person(person) | Party::Group(person) if self.decoder.drive.is_owned_by(&person) => {
+                return Err(Decoded::Nothing);
+            }
+            Party::Person(person) => (ShareKind::User, person),
+            Party::Group(group) | Party::Everyone(group) => (ShareKind::Group, group),
+            Party::Other(other) => (ShareKind::Other, other),
+        };
+        let mut share = self.empty(kind);
+        share.recipients = vec![recipient];
+        Ok(self.finish(permission, share))
+    }
+
+    fn link(&self, permission: &Permission, link: &Link) -> Result<Share, Decoded> {
+        let mut share = self.empty(ShareKind::Link);
+        share.link = link.web_url.as_deref().and_then(masked);
+        share.password = permission.has_password;
+        if share.password.is_none() {
+            share.unknown.push("password".to_owned());
+        }
+        let told = [
+            &permission.granted_to_identities_v2,
+            &permission.granted_to_identities,
+        ]
+        .into_iter()
+        .flatten()
+        .max_by_key(|told| told.len());
+        let people = || {
+            let parties = told.into_iter().flatten();
+            let mut people: Vec<Principal> = parties
+                .map(|identities| Party::of(identities, None, self.decoder.people).principal())
+                .collect();
+            // The service promises no order, and a change of order is no change.
+            people.sort_by(|one, other| (one.class, &one.id).cmp(&(other.class, &other.id)));
+            people.dedup_by(|one, other| (one.class, &one.id) == (other.class, &other.id));
+            people
+        };
+        match link.scope.as_deref().map(str::to_lowercase).as_deref() {
+            Some("anonymous") => {
+                share.anonymous = true;
+                share.opened_by = people();
+            }
+            Some("organization") => {
+                share.recipients = vec![everyone_with_the_link()];
+                share.opened_by = people();
+            }
+            Some("users") => {
+                share.recipients = people();
+                if self.is_odd("grantedToIdentitiesV2") && self.is_odd("grantedToIdentities") {
+                    share.unknown.push("recipients".to_owned());
+                }
+            }
+            // It opens only for those who have access otherwise.
+            Some("existingaccess") => return Err(Decoded::Nothing),
+            _ => {
+                share.unknown.push("audience".to_owned());
+                share.recipients = people();
+            }
+        }
+        Ok(self.finish(permission, share))
+    }
+
+    /// A share of which nothing is told yet.
+    fn empty(&self, kind: ShareKind) -> Share {
+        let Decoder { source, drive, .. } = self.decoder;
+        Share {
+            source: (*source).clone(),
+            id: format!("{}/{}/{}", drive.id, self.item.id, self.id),
+            kind,
+            anonymous: false,
+            item: self.item.clone(),
+            owner: drive.owner.clone(),
+            shared_by: None,
+            recipients: Vec::new(),
+            opened_by: Vec::new(),
+            access: Access::NONE,
+            password: (kind != ShareKind::Link).then_some(false),
+            expires: Expiry::Never,
+            created_at: None,
+            inherited: false,
+            label: None,
+            link: None,
+            unknown: Vec::new(),
+        }
+    }
+
+    fn unknown(&self, kind: ShareKind) -> Share {
+        let mut share = self.empty(kind);
+        share.unknown.extend(["audience", "recipients"].map(str::to_owned));
+        share
+    }
+
+    /// What links and grants have in common.
+    fn finish(&self, permission: &Permission, mut share: Share) -> Share {
+        let kind = permission.link.as_ref().and_then(|link| link.kind.as_deref());
+        let folder = self.item.kind != ItemKind::File;
+        let by_type = kind.and_then(|kind| access_of_type(kind, folder));
+        let by_roles = permission.roles.as_deref().and_then(|roles| access_of_roles(roles, folder));
+        match by_type.or(by_roles) {
+            Some(access) => share.access = access,
+            None => share.unknown.push("access".to_owned()),
+        }
+        if permission.link.as_ref().and_then(|link| link.prevents_download) == Some(true) {
+            share.access = share.access.without(Right::Download);
+        }
+        if permission.link.is_some() && by_type.is_none() {
+            share.unknown.push("kind".to_owned());
+        }
+        share.expires = if self.is_odd("expirationDateTime") {
+            Expiry::Unknown
+        } else {
+            expiry(permission.expiration_date_time.as_deref())
+        };
+        if share.expires == Expiry::Unknown {
+            share.unknown.push("expires".to_owned());
+        }
+        share.unknown.push("created_at".to_owned());
+        if share.shared_by.is_none() {
+            share.unknown.push("shared_by".to_owned());
+        }
+        share.unknown.sort_unstable();
+        share.unknown.dedup();
+        share
+    }
+
+    fn is_odd(&self, field: &str) -> bool {
+        self.odd.iter().any(|odd| odd == field)
+    }
+}
+
+/// What a link of a type lets people do; `None` for a type that is not known.
+fn access_of_type(kind: &str, folder: bool) -> Option<Access> {
+    use Right::{Create, Download, Edit, View};
+    Some(match kind.to_lowercase().as_str() {
+        "view" | "embed" => Access::of(&[View, Download]),
+        "blocksdownload" => Access::of(&[View]),
+        "edit" => edit(folder),
+        // Suggestions and comments are written into the file.
+        "review" => Access::of(&[View, Download, Edit]),
+        "createonly" => Access::of(&[Create]),
+        _ => return None,
+    })
+}
+
+/// What roles let people do; `None` where one is not known.
+fn access_of_roles(roles: &[String], folder: bool) -> Option<Access> {
+    // No role is SharePoint's restricted view: to look at, without a copy.
+    let mut access = Access::of(&[Right::View]);
+    for role in roles {
+        let more = match role.to_lowercase().as_str() {
+            "read" | "sp.read" | "sp.view only" => Access::of(&[Right::View, Right::Download]),
+            "write" | "sp.edit" | "sp.contribute" | "sp.design" => edit(folder),
+            "owner" | "sp.full control" => edit(folder).with(Right::Reshare),
+            "sp.restricted view" => Access::of(&[Right::View]),
+            _ => return None,
+        };
+        access = more.iter().fold(access, Access::with);
+    }
+    Some(access)
+}
+
+fn edit(folder: bool) -> Access {
+    use Right::{Create, Delete, Download, Edit, View};
+    if folder {
+        Access::of(&[View, Download, Edit, Create, Delete])
+    } else {
+        Access::of(&[View, Download, Edit])
+    }
+}
+
+/// When a permission ends. No date is written in several ways: not at all, empty, or the first or last day that the
+/// service's dates know.
+fn expiry(told: Option<&str>) -> Expiry {
+    let Some(told) = told.map(str::trim).filter(|told| !told.is_empty()) else {
+        return Expiry::Never;
+    };
+    let zoneless = || told.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
+    let instant = told
+        .parse::<Timestamp>()
+        .ok()
+        .or_else(|| zoneless().map(|zoned| zoned.timestamp()));
+    match instant {
+        Some(instant) if matches!(instant.to_zoned(TimeZone::UTC).year(), ..=1 | 9999..) => Expiry::Never,
+        Some(instant) => Expiry::At {
+            stated: brief(told),
+            instant,
+        },
+        None => Expiry::Unknown,
+    }
+}
+
+/// A link's address without anything that opens it.
+fn masked(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let origin = url.origin();
+    origin
+        .is_tuple()
+        .then(|| format!("{}/{MASK}", origin.ascii_serialization()))
+}
+
+/// A remote text, shortened where it is far longer than any name.
+fn brief(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests;

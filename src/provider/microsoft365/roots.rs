@@ -1,0 +1,314 @@
+//! Lists the permissions of the items of a drive that have sharing of their own, and tells each share once.
+//!
+//! <https://learn.microsoft.com/en-us/graph/api/driveitem-list-permissions?view=graph-rest-1.0>. What a folder above
+//! grants is listed again on everything beneath it, with or without a word that it is inherited: links come from all
+//! folders above, grants from the nearest that has permissions of its own. So each is compared with those above it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::RandomState;
+
+use futures::StreamExt as _;
+use futures::TryStreamExt as _;
+use futures::stream;
+
+use super::batch::{Inner, InnerAnswer, MOST};
+use super::drives::Drive;
+use super::graph::{Graph, Identified, Kind, segment};
+use super::permission::wire::Permission;
+use super::permission::{Decoded, Decoder, Sign};
+use super::tree::{Beneath, Root, Tree};
+use super::wire::{Page, Told};
+use super::{Microsoft365, errors};
+use crate::http::StatusCode;
+use crate::model::{Item, Labels, Problem, ProblemCode, Reading};
+use crate::provider::{Collector, ReadError};
+
+/// How many batches of a drive are asked ahead.
+const AHEAD: usize = 4;
+/// How many items of one drive are named that could not be read.
+const MAX_TOLD: usize = 20;
+/// How many groups of a site are named.
+const MAX_GROUPS: usize = 12;
+
+/// What listing a drive's permissions came to.
+#[derive(Debug, Default)]
+struct Outcome {
+    site_groups: BTreeSet<String>,
+    unread: usize,
+    failures: usize,
+}
+
+/// A drive while its permissions are listed.
+struct Listing<'a> {
+    tree: &'a Tree,
+    beneath: &'a Beneath,
+    decoder: Decoder<'a>,
+    /// What was listed at each folder.
+    listed: HashMap<usize, Vec<Sign>>,
+    asked: HashSet<String>,
+    /// Folders that grants come from, and that were not to be listed themselves.
+    further: Vec<Root>,
+    outcome: Outcome,
+}
+
+/// The permissions of one item, or why they are not known.
+type Permissions = Result<Vec<Told<Permission>>, ReadError>;
+
+impl Microsoft365 {
+    /// Lists what is shared in a drive; whether all of it could be read.
+    pub(super) async fn list_shares(
+        &self,
+        drive: &Drive,
+        tree: &mut Tree,
+        collector: &mut Collector<'_>,
+    ) -> Result<bool, ReadError> {
+        let roots = tree.take_roots();
+        let beneath = tree.beneath(&self.setup.classes);
+        let hasher = RandomState::new();
+        let mut listing = Listing {
+            tree,
+            beneath: &beneath,
+            decoder: Decoder {
+                source: &self.setup.source,
+                drive,
+                people: &self.people,
+                hasher: &hasher,
+            },
+            listed: HashMap::new(),
+            asked: roots.iter().map(|root| root.id.clone()).collect(),
+            further: Vec::new(),
+            outcome: Outcome::default(),
+        };
+        let mut waiting = roots;
+        while !waiting.is_empty() {
+            let some = waiting.chunks(MOST).map(|some| self.graph.permissions(drive, some));
+            let mut answered = std::pin::pin!(stream::iter(some).buffered(AHEAD));
+            let mut roots = waiting.iter();
+            while let Some(lists) = answered.try_next().await? {
+                for permissions in lists {
+                    let Some(root) = roots.next() else { break };
+                    self.tell(&mut listing, root, permissions, collector).await?;
+                }
+            }
+            waiting = std::mem::take(&mut listing.further);
+        }
+        self.tell_outcome(drive, listing.outcome, tree.unread, collector).await
+    }
+
+    /// Tells the shares of one item.
+    async fn tell(
+        &self,
+        listing: &mut Listing<'_>,
+        root: &Root,
+        permissions: Permissions,
+        collector: &mut Collector<'_>,
+    ) -> Result<(), ReadError> {
+        let permissions = match permissions {
+            Ok(permissions) => permissions,
+            // It was deleted since it was listed.
+            Err(error) if errors::is_missing(&error) => return Ok(()),
+            Err(error) if errors::ends_source(&error) => return Err(error),
+            Err(error) => {
+                listing.outcome.failures += 1;
+                if listing.outcome.failures <= MAX_TOLD
+                    && let Some(problem) = error.problem(&listing.decoder.drive.address)
+                {
+                    collector.push(Reading::Problem(problem)).await?;
+                }
+                return Ok(());
+            }
+        };
+        let item = listing.item(root);
+        let mut shares = 0;
+        for share in listing.shares(root, &item, permissions) {
+            shares += 1;
+            collector.push(share).await?;
+        }
+        if let Some(folder) = root.folder.filter(|_| shares > 0) {
+            let labels = Labels {
+                found: listing.beneath.labels(folder),
+                complete: listing.beneath.complete && !self.setup.classes.has_tags(),
+            };
+            collector
+                .push(Reading::Labels {
+                    item: root.id.clone(),
+                    drive: item.drive,
+                    classes: self.setup.classes.digest().to_owned(),
+                    labels,
+                    files_beneath: listing.beneath.files(folder),
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Tells what was not read, and of which groups the members are not shown.
+    async fn tell_outcome(
+        &self,
+        drive: &Drive,
+        outcome: Outcome,
+        unread_items: u64,
+        collector: &mut Collector<'_>,
+    ) -> Result<bool, ReadError> {
+        let mut problems = Vec::new();
+        let groups: Vec<&str> = outcome
+            .site_groups
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !is_system_group(name))
+            .collect();
+        if !groups.is_empty() {
+            let named = groups.iter().take(MAX_GROUPS).copied().collect::<Vec<_>>().join(", ");
+            let words = format!("Graph does not show who is in the groups of the site: {named}");
+            problems.push((ProblemCode::MembershipUnread, words));
+        }
+        if outcome.failures > MAX_TOLD {
+            let words = format!(
+                "the permissions of {} more items could not be read",
+                outcome.failures - MAX_TOLD
+            );
+            problems.push((ProblemCode::ServerError, words));
+        }
+        if outcome.unread > 0 {
+            let words = format!("{} permissions could not be read, or have no id", outcome.unread);
+            problems.push((ProblemCode::MalformedShare, words));
+        }
+        if unread_items > 0 {
+            let words = format!("{unread_items} items could not be read in full");
+            problems.push((ProblemCode::Malformed, words));
+        }
+        for (code, words) in problems {
+            let problem = Problem::new(&drive.address, code, words);
+            collector.push(Reading::Problem(problem)).await?;
+        }
+        Ok(outcome.failures == 0 && outcome.unread == 0 && unread_items == 0)
+    }
+}
+
+impl Listing<'_> {
+    fn item(&self, root: &Root) -> Item {
+        let (path, path_is_owners) = self.tree.path_of(root);
+        Item {
+            id: root.id.clone(),
+            path,
+            path_is_owners,
+            kind: root.kind,
+            size: root.size,
+            files_beneath: None,
+            drive: Some(self.decoder.drive.id.clone()),
+            labels: None,
+        }
+    }
+
+    /// The shares of an item that come from nowhere above it.
+    fn shares(&mut self, root: &Root, item: &Item, permissions: Vec<Told<Permission>>) -> Vec<Reading> {
+        let mut signs = Vec::new();
+        let mut shares = Vec::new();
+        for told in permissions {
+            match self.decoder.decode(told, item) {
+                Decoded::Nothing => {}
+                Decoded::Unread => self.outcome.unread += 1,
+                Decoded::SiteGroup(name) => {
+                    self.outcome.site_groups.insert(name);
+                }
+                Decoded::Share(mut share, sign) => {
+                    if !self.comes_from_above(root, &sign) && !self.will_be_told(root, &sign) {
+                        share.inherited = sign.inherited.is_some();
+                        shares.push(Reading::Share(share));
+                    }
+                    signs.push(sign);
+                }
+            }
+        }
+        if let Some(folder) = root.folder {
+            self.listed.insert(folder, signs);
+        }
+        shares
+    }
+
+    /// Whether a permission is one of those of a folder above, which tells it.
+    fn comes_from_above(&self, root: &Root, sign: &Sign) -> bool {
+        for folder in self.tree.folders_above(root) {
+            let listed = self.listed.get(&folder);
+            let found = listed.is_some_and(|signs| signs.iter().any(|above| above.is_same(sign)));
+            if found {
+                return true;
+            }
+            // No grant comes through a folder that has grants of its own.
+            if !sign.is_link && (listed.is_some() || self.tree.is_closed(folder)) {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Whether the service names the folder that a permission comes from, and that will be listed for it.
+    fn will_be_told(&mut self, root: &Root, sign: &Sign) -> bool {
+        let Some(Some(ancestor)) = &sign.inherited else {
+            return false;
+        };
+        let is_listed = self
+            .tree
+            .folder(ancestor)
+            .is_some_and(|folder| self.listed.contains_key(&folder));
+        if *ancestor == root.id || is_listed {
+            return false;
+        }
+        if self.asked.contains(ancestor) {
+            return true;
+        }
+        let Some(above) = self.tree.as_root(ancestor) else {
+            return false;
+        };
+        self.asked.insert(ancestor.clone());
+        self.further.push(above);
+        true
+    }
+}
+
+impl Identified for Permission {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+impl Graph {
+    /// The permissions of up to [`MOST`] items, in their order.
+    async fn permissions(&self, drive: &Drive, roots: &[Root]) -> Result<Vec<Permissions>, ReadError> {
+        let drive = segment(&drive.id);
+        let ask = |root: &Root| {
+            let url = format!("/drives/{drive}/items/{}/permissions", segment(&root.id));
+            Inner::get(url, Kind::Permissions)
+        };
+        let answers = self.batch(roots.iter().map(ask).collect()).await?;
+        let mut lists = Vec::new();
+        for answer in answers {
+            lists.push(match answer {
+                Ok(answer) => self.permissions_in(&answer).await,
+                Err(error) => Err(error),
+            });
+        }
+        Ok(lists)
+    }
+
+    async fn permissions_in(&self, answer: &InnerAnswer) -> Permissions {
+        if answer.status != StatusCode::OK {
+            return Err(answer.refusal());
+        }
+        let page = Page::<Permission>::read(answer.text().as_bytes()).ok_or_else(|| answer.refusal())?;
+        let mut permissions = page.elements;
+        if let Some(next) = &page.next {
+            let url = Self::link(next)?;
+            let mut pages = std::pin::pin!(self.pages::<Permission>(url, Kind::Permissions));
+            while let Some(page) = pages.try_next().await? {
+                permissions.extend(page.elements);
+            }
+        }
+        Ok(permissions)
+    }
+}
+
+/// Groups that SharePoint keeps behind its links and for its own use.
+fn is_system_group(name: &str) -> bool {
+    name.starts_with("SharingLinks.") || name.starts_with("Limited Access System Group")
+}

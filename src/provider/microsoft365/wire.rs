@@ -1,0 +1,139 @@
+//! Pages of Graph: read at once where every element is as documented, else element by element and field by field.
+//!
+//! <https://learn.microsoft.com/en-us/graph/paging>. One element of another form must not hide the others, and one
+//! field of another form must not hide the element: what could not be read is told apart.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// An element as far as it could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Told<T> {
+    /// As documented.
+    Whole(T),
+    /// Without the fields that are of another form.
+    Partly(T, Vec<String>),
+    /// No object at all.
+    Unread,
+}
+
+/// A page of a collection.
+#[derive(Debug)]
+pub(super) struct Page<T> {
+    pub(super) elements: Vec<Told<T>>,
+    /// Where the next page is, if there is one.
+    pub(super) next: Option<String>,
+    /// Where to ask for changes later: on the last page of a delta only.
+    pub(super) delta: Option<String>,
+    /// How many elements the collection has, where that was asked for.
+    pub(super) count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Whole<T> {
+    value: Vec<T>,
+    #[serde(rename = "@odata.nextLink", default)]
+    next: Option<String>,
+    #[serde(rename = "@odata.deltaLink", default)]
+    delta: Option<String>,
+    #[serde(rename = "@odata.count", default)]
+    count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Rough<'a> {
+    #[serde(borrow)]
+    value: Vec<&'a RawValue>,
+    #[serde(rename = "@odata.nextLink", default)]
+    next: Option<String>,
+    #[serde(rename = "@odata.deltaLink", default)]
+    delta: Option<String>,
+}
+
+impl<T: DeserializeOwned> Page<T> {
+    /// Reads a page; `None` where it is none.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        if let Ok(page) = serde_json::from_slice::<Whole<T>>(body) {
+            return Some(Self {
+                elements: page.value.into_iter().map(Told::Whole).collect(),
+                next: page.next,
+                delta: page.delta,
+                count: page.count,
+            });
+        }
+        let page: Rough<'_> = serde_json::from_slice(body).ok()?;
+        Some(Self {
+            elements: page.value.into_iter().map(|raw| salvage(raw.get())).collect(),
+            next: page.next,
+            delta: page.delta,
+            count: None,
+        })
+    }
+}
+
+/// Reads an object, leaving out the fields that are of another form.
+pub(super) fn salvage<T: DeserializeOwned>(text: &str) -> Told<T> {
+    if let Ok(whole) = serde_json::from_str(text) {
+        return Told::Whole(whole);
+    }
+    let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
+        return Told::Unread;
+    };
+    let mut odd = Vec::new();
+    let mut fit = Map::new();
+    for (name, value) in fields {
+        let alone = Map::from_iter([(name.clone(), value.clone())]);
+        if serde_json::from_value::<T>(Value::Object(alone)).is_ok() {
+            fit.insert(name, value);
+        } else {
+            odd.push(name);
+        }
+    }
+    serde_json::from_value(Value::Object(fit)).map_or(Told::Unread, |element| Told::Partly(element, odd))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+    #[serde(default)]
+    struct Thing {
+        id: Option<String>,
+        size: Option<u64>,
+    }
+
+    fn thing(id: &str, size: Option<u64>) -> Thing {
+        Thing {
+            id: Some(id.to_owned()),
+            size,
+        }
+    }
+
+    #[test]
+    fn one_odd_element_hides_no_other_and_one_odd_field_no_element() {
+        let body = br#"{"value":[{"id":"a","size":1},{"id":"b","size":"big"},7,{"id":"c"}],
+            "@odata.nextLink":"https://graph.example/x"}"#;
+        let page = Page::<Thing>::read(body).unwrap();
+        assert_eq!(
+            page.elements,
+            [
+                Told::Whole(thing("a", Some(1))),
+                Told::Partly(thing("b", None), vec!["size".to_owned()]),
+                Told::Unread,
+                Told::Whole(thing("c", None)),
+            ]
+        );
+        assert_eq!(page.next.as_deref(), Some("https://graph.example/x"));
+    }
+
+    #[test]
+    fn what_is_no_page_is_none() {
+        let deep = format!("{{\"value\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        for body in ["", "[]", "{}", "{\"value\":{}}", "<html>", "{\"value\":[{\"id\":", &deep] {
+            assert!(Page::<Thing>::read(body.as_bytes()).is_none(), "{body:.40}");
+        }
+    }
+}

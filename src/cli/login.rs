@@ -1,5 +1,7 @@
 //! `login`: one person signs in to a source for scans on demand; what is obtained is kept beside the state.
 
+mod microsoft;
+
 use std::time::Duration;
 
 use clap::Args;
@@ -33,15 +35,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     for source in source {
         match &source.kind {
             SourceDetails::Nextcloud(nextcloud) => nextcloud_login(&making, &source.name, nextcloud).await?,
-            SourceDetails::Microsoft365(_) => {
-                return Err(sources::wrong(
-                    &format!(
-                        "the source `{}` is a Microsoft 365 tenant, which this version cannot read yet",
-                        source.name
-                    ),
-                    "name a Nextcloud",
-                ));
-            }
+            SourceDetails::Microsoft365(tenant) => microsoft::login(&making, &source.name, tenant).await?,
         }
     }
     Ok(Exit::Done)
@@ -54,16 +48,7 @@ async fn nextcloud_login(making: &Making<'_>, name: &SourceName, it: &NextcloudS
             "write `auth = { method = \"login\" }` for a source that one person reads on demand",
         ));
     }
-    let credentials = making.settings.state.credentials();
-    credentials.try_to_keep(name).map_err(|error| {
-        sources::wrong(
-            &format!(
-                "what is obtained could not be kept in {}: {error}",
-                credentials.file(name).display()
-            ),
-            "let the account that runs sharewarden write there, or name another place with [state] path",
-        )
-    })?;
+    try_to_keep(making, name)?;
     let client = Client::new(making.http(it)?, making.cancel.clone())
         .map_err(|error| sources::not_set_up(name, &error))?;
     let flow = Flow::begin(client.clone(), &it.url)
@@ -84,6 +69,20 @@ async fn nextcloud_login(making: &Making<'_>, name: &SourceName, it: &NextcloudS
     };
     watch.abort();
     kept
+}
+
+/// Finds out whether what is obtained could be kept, so that nobody signs in in vain.
+fn try_to_keep(making: &Making<'_>, name: &SourceName) -> Result<(), Exit> {
+    let credentials = making.settings.state.credentials();
+    credentials.try_to_keep(name).map_err(|error| {
+        sources::wrong(
+            &format!(
+                "what is obtained could not be kept in {}: {error}",
+                credentials.file(name).display()
+            ),
+            "let the account that runs sharewarden write there, or name another place with [state] path",
+        )
+    })
 }
 
 /// Waits until access is granted.
@@ -124,11 +123,11 @@ async fn keep(
     granted: Granted,
 ) -> Result<(), Exit> {
     let credentials = settings.state.credentials();
-    let before = credentials.load(name, &it.url).ok();
+    let before = credentials.load(name, &it.grantor()).ok();
     let signed_in = SignedIn {
-        url: it.url.clone(),
+        grantor: it.grantor(),
         user: granted.user.clone(),
-        password: granted.password.clone(),
+        secret: granted.password.clone(),
     };
     if let Err(error) = credentials.keep(name, &signed_in) {
         let exit = unwritten(&error);
@@ -143,7 +142,7 @@ async fn keep(
     if let Some(before) = before {
         let before = Granted {
             user: before.user,
-            password: before.password,
+            password: before.secret,
         };
         // It may have been removed there already.
         let _ = give_back(client, &it.url, &before).await;

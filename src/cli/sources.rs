@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::terminal::say;
 use super::{Exit, Global};
 use crate::config::{
-    DisabledAccounts, NextcloudAuth, NextcloudSettings, SecretRef, Settings, SourceDetails, SourceSettings,
+    DisabledAccounts, MicrosoftSettings, NextcloudAuth, NextcloudSettings, SecretRef, Settings,
+    SourceDetails, SourceSettings,
 };
 use crate::http;
 use crate::model::SourceName;
@@ -137,6 +138,19 @@ impl<'a> Making<'a> {
         })
     }
 
+    /// How the place is reached where the tokens of a Microsoft 365 tenant are got.
+    pub(super) fn sign_in_http(&self, it: &MicrosoftSettings) -> Result<http::Settings, Exit> {
+        let ca_pem = match &it.ca_file {
+            Some(file) => Some(file.read().map_err(|wrong| self.global.wrong(&wrong.into()))?),
+            None => None,
+        };
+        Ok(http::Settings {
+            proxy: it.proxy.clone().into(),
+            ca_pem,
+            ..http::Settings::new(it.login_url.clone())
+        })
+    }
+
     fn credential(&self, name: &SourceName, it: &NextcloudSettings) -> Result<Credential, Exit> {
         Ok(match &it.auth {
             NextcloudAuth::AppApi {
@@ -159,9 +173,9 @@ impl<'a> Making<'a> {
                 Credential::Passwords(passwords.collect::<Result<_, Exit>>()?)
             }
             NextcloudAuth::Login => {
-                let kept = self.settings.state.credentials().load(name, &it.url);
+                let kept = self.settings.state.credentials().load(name, &it.grantor());
                 let kept = kept.map_err(|wrong| self.global.wrong(&wrong.into()))?;
-                Credential::Passwords([(kept.user, kept.password)].into())
+                Credential::Passwords([(kept.user, kept.secret)].into())
             }
         })
     }

@@ -31,7 +31,7 @@ mod validate;
 mod values;
 mod written;
 
-pub use credentials::{Credentials, SignedIn};
+pub use credentials::{Credentials, Grantor, SignedIn};
 pub use diagnostic::{Diagnostic, Report, Severity, Style};
 pub use environment::variable;
 pub use file::FileRef;

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::Patterns;
-use crate::config::{FileRef, SecretRef};
+use crate::config::{FileRef, Grantor, SecretRef};
 
 /// A Microsoft 365 tenant.
 #[derive(Clone, Debug)]
@@ -48,6 +48,17 @@ impl MicrosoftSettings {
     #[must_use]
     pub fn change_auth(&self) -> Option<&MicrosoftAuth> {
         self.enforce_auth.as_ref().or(self.enforce.then_some(&self.auth))
+    }
+
+    /// Who grants what `login` obtains.
+    #[must_use]
+    pub fn grantor(&self) -> Grantor {
+        Grantor::Tenant {
+            login_url: self.login_url.clone(),
+            tenant: self.tenant.clone(),
+            // Only a managed identity goes without one, and nobody signs in as that.
+            client_id: self.client_id.clone().unwrap_or_default(),
+        }
     }
 }
 

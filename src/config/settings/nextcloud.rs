@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::Patterns;
-use crate::config::{FileRef, Report, SecretRef, users};
+use crate::config::{FileRef, Grantor, Report, SecretRef, users};
 
 /// A Nextcloud server.
 #[derive(Clone, Debug)]
@@ -40,6 +40,14 @@ impl NextcloudSettings {
     #[must_use]
     pub fn change_auth(&self) -> Option<&NextcloudAuth> {
         self.enforce_auth.as_ref().or(self.enforce.then_some(&self.auth))
+    }
+
+    /// Who grants what `login` obtains.
+    #[must_use]
+    pub fn grantor(&self) -> Grantor {
+        Grantor::Nextcloud {
+            url: self.url.clone(),
+        }
     }
 }
 

@@ -62,6 +62,12 @@ impl SourceSettings {
         let mut results = Vec::new();
         let secret = |it: &SecretRef| it.resolve().map(drop).map_err(Report::from);
         let file = |it: &FileRef| it.read().map(drop).map_err(Report::from);
+        let kept = |grantor| {
+            credentials
+                .load(&self.name, &grantor)
+                .map(drop)
+                .map_err(Report::from)
+        };
         match &self.kind {
             SourceDetails::Nextcloud(it) => {
                 match &it.auth {
@@ -71,22 +77,19 @@ impl SourceSettings {
                         Ok(users) => results.extend(users.values().map(secret)),
                         Err(report) => results.push(Err(report)),
                     },
-                    NextcloudAuth::Login => {
-                        let kept = credentials.load(&self.name, &it.url);
-                        results.push(kept.map(drop).map_err(Report::from));
-                    }
+                    NextcloudAuth::Login => results.push(kept(it.grantor())),
                 }
                 results.extend(it.statistics_token.as_ref().map(secret));
                 results.extend(it.ca_file.as_ref().map(file));
             }
             SourceDetails::Microsoft365(it) => {
                 match &it.auth {
-                    MicrosoftAuth::Certificate { pem: it } | MicrosoftAuth::ClientSecret { secret: it } => {
-                        results.push(secret(it));
+                    MicrosoftAuth::Certificate { pem: shown }
+                    | MicrosoftAuth::ClientSecret { secret: shown } => {
+                        results.push(secret(shown));
                     }
-                    MicrosoftAuth::DeviceCode
-                    | MicrosoftAuth::ManagedIdentity
-                    | MicrosoftAuth::WorkloadIdentity => {}
+                    MicrosoftAuth::DeviceCode => results.push(kept(it.grantor())),
+                    MicrosoftAuth::ManagedIdentity | MicrosoftAuth::WorkloadIdentity => {}
                 }
                 results.extend(it.ca_file.as_ref().map(file));
             }

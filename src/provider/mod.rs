@@ -140,6 +140,7 @@ impl ReadError {
                     | ProblemCode::TlsFailed
                     | ProblemCode::SharingDisabled
                     | ProblemCode::Interrupted
+                    | ProblemCode::BudgetSpent
             ),
         }
     }

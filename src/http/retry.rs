@@ -290,6 +290,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rate_limit_is_this_table() {
+        let table: [(&[&str], &[&str], Option<u64>, Option<u64>); 10] = [
+            (&["120"], &["5"], Some(120), Some(5)),
+            (&[" 0 "], &[" 31 "], Some(0), Some(31)),
+            (&["7", "3", "x"], &["2", "9", "soon"], Some(3), Some(9)),
+            (&[], &[], None, None),
+            (&["-1"], &["-1"], None, None),
+            (&["+1"], &["0"], None, None),
+            (&["1e2"], &["1e2"], None, None),
+            (&[""], &[""], None, None),
+            (
+                &["99999999999999999999999"],
+                &["99999999999999999999999"],
+                None,
+                Some(86_400),
+            ),
+            (&["many"], &["Sun, 06 Nov 1994 08:50:37 GMT"], None, None),
+        ];
+        for (remaining, reset, left, wait) in table {
+            let mut headers = HeaderMap::new();
+            for value in remaining {
+                headers.append("RateLimit-Remaining", HeaderValue::from_static(value));
+            }
+            for value in reset {
+                headers.append("RateLimit-Reset", HeaderValue::from_static(value));
+            }
+            let expected = RateLimit {
+                remaining: left,
+                reset: wait.map(s),
+            };
+            assert_eq!(rate_limit(&headers), expected, "{remaining:?} {reset:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_wait_reaches_beyond_the_budget(

@@ -79,3 +79,80 @@ impl Hours {
         COUNTED + 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hours<const N: usize>(spent: [(u64, u64); N]) -> Hours {
+        Hours(BTreeMap::from(spent))
+    }
+
+    #[test]
+    fn an_hour_counts_until_all_of_it_is_older_than_a_day() {
+        let mut counted = hours([(100, 1), (101, 10), (124, 100)]);
+        for (now, total) in [(124, 111), (125, 110), (126, 100), (148, 100), (149, 0)] {
+            counted.roll(now);
+            assert_eq!(counted.total(), total, "{now}");
+        }
+    }
+
+    #[test]
+    fn what_lies_ahead_counts_as_spent_now() {
+        let mut counted = hours([(99, 1), (100, 2), (101, 4), (9_000_000, 8)]);
+        counted.roll(100);
+        assert_eq!(counted, hours([(99, 1), (100, 14)]));
+    }
+
+    #[test]
+    fn again_is_when_enough_has_grown_old() {
+        let counted = hours([(90, 0), (100, 5), (103, 5), (110, 5)]);
+        // Hour 100 counts until hour 125 begins.
+        for (most, again) in [(14, 15), (10, 15), (9, 18), (5, 18), (0, 25)] {
+            assert_eq!(counted.until(most, 110), again, "{most}");
+        }
+        assert_eq!(hours([]).until(0, 110), 25);
+    }
+
+    #[test]
+    fn files_are_believed_only_as_they_are_written() {
+        let counted = hours([(489_000, 700), (489_001, 0)]);
+        let json = r#"{"schema":"sharewarden.units/v1","hours":{"489000":700,"489001":0}}"#;
+        assert_eq!(counted.to_json().unwrap(), json.as_bytes());
+        assert_eq!(Hours::parse(json.as_bytes()), Some(counted));
+        for other in [
+            "",
+            "{}",
+            r#"{"schema":"sharewarden.units/v2","hours":{}}"#,
+            r#"{"schema":"sharewarden.units/v1","hours":{},"more":1}"#,
+            r#"{"schema":"sharewarden.units/v1","hours":{"x":1}}"#,
+            r#"{"schema":"sharewarden.units/v1","hours":{"1":-1}}"#,
+            r#"{"schema":"sharewarden.units/v1","hours":{"1":1.5}}"#,
+            r#"{"schema":"sharewarden.units/v1","hours":{"1":1}"#,
+        ] {
+            assert_eq!(Hours::parse(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_counted_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Hours::parse(&bytes);
+        }
+
+        #[test]
+        fn again_is_neither_too_early_nor_too_late(
+            spent in proptest::collection::btree_map(100_u64..125, 1_u64..50, 1..10), most in 0_u64..200
+        ) {
+            let counted = Hours(spent);
+            prop_assume!(counted.total() > most);
+            let again = counted.until(most, 124);
+            let (mut then, mut before) = (counted.clone(), counted);
+            then.roll(124 + again);
+            before.roll(124 + again - 1);
+            prop_assert!(then.total() <= most && before.total() > most);
+        }
+    }
+}

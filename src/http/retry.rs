@@ -292,7 +292,8 @@ mod tests {
 
     #[test]
     fn rate_limit_is_this_table() {
-        let table: [(&[&str], &[&str], Option<u64>, Option<u64>); 10] = [
+        type Values = &'static [&'static str];
+        let table: [(Values, Values, Option<u64>, Option<u64>); 10] = [
             (&["120"], &["5"], Some(120), Some(5)),
             (&[" 0 "], &[" 31 "], Some(0), Some(31)),
             (&["7", "3", "x"], &["2", "9", "soon"], Some(3), Some(9)),

@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod config;
 pub mod emulator;
+mod files;
 pub mod http;
 pub mod model;
 pub mod notify;

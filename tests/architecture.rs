@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 /// Which other parts each part may name. Inner ones first; `cli` composes and may name all.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("files", &[]),
     ("policy", &["model"]),
     ("report", &["model"]),
     ("notify", &["model"]),
-    ("http", &["model"]),
+    ("http", &["files", "model"]),
     ("provider", &["http", "model"]),
-    ("config", &["model", "policy"]),
+    ("config", &["files", "model", "policy"]),
     ("store", &["model", "policy", "report"]),
     ("emulator", &[]),
     ("run", &["model", "policy", "provider", "report", "store"]),

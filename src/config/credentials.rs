@@ -16,10 +16,9 @@ use url::Url;
 
 use super::{
     Diagnostic,
-    private::write_private,
     secret::{open_to_others, read_up_to},
 };
-use crate::model::SourceName;
+use crate::{files::write_private, model::SourceName};
 
 const SCHEMA: &str = "sharewarden.credentials/v1";
 /// No such file is longer.

@@ -18,7 +18,6 @@ mod file;
 mod load;
 mod locate;
 mod nearest;
-mod private;
 mod schema;
 mod secret;
 mod settings;
@@ -31,13 +30,13 @@ mod validate;
 mod values;
 mod written;
 
+pub use crate::files::{create_private, write_private};
 pub use credentials::{Credentials, Grantor, SignedIn};
 pub use diagnostic::{Diagnostic, Report, Severity, Style};
 pub use environment::variable;
 pub use file::FileRef;
 pub use load::{Loaded, load, parse};
 pub use locate::Locations;
-pub use private::{create_private, write_private};
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use settings::{

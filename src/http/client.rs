@@ -1,4 +1,4 @@
-//! The client of one source: what is asked passes one gate, one count in flight and one rate.
+//! The client of one source: what is asked passes one gate, one count in flight, one rate and one budget.
 //!
 //! Clones share all of that. It judges no status beyond whether to ask again, and after the run was
 //! interrupted it sends nothing new, while answers on their way are still read.
@@ -14,7 +14,10 @@ use std::{
 
 use governor::DefaultDirectRateLimiter;
 use jiff::Timestamp;
-use reqwest::{StatusCode, header::LOCATION};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, LOCATION},
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
@@ -27,9 +30,11 @@ use super::{
     Answer, Body, HttpError, Place, Request, Settings, SetupError,
     body::Bounds,
     connection,
+    day::Charge,
     gate::{Gate, TooLong},
     rate,
-    retry::{Outcome, Spent, Step, decide, is_passing, retry_after},
+    retry::{LONGEST_PAUSE, Outcome, Spent, Step, decide, is_passing, rate_limit, retry_after, untold_pause},
+    units::Budget,
 };
 use crate::model::RequestTotals;
 
@@ -47,10 +52,12 @@ struct Inner {
     gate: Gate,
     in_flight: Arc<Semaphore>,
     limiter: Option<DefaultDirectRateLimiter>,
+    budget: Option<Budget>,
     cancel: CancellationToken,
     sent: AtomicU64,
     retried: AtomicU64,
     throttled: AtomicU64,
+    units: AtomicU64,
 }
 
 /// How much of an answer has to be there before it is one.
@@ -77,10 +84,12 @@ impl Client {
                 settings.limits.in_flight.min(Semaphore::MAX_PERMITS),
             )),
             limiter: rate::limiter(settings.limits)?,
+            budget: settings.units.as_ref().map(Budget::new).transpose()?,
             cancel,
             sent: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
+            units: AtomicU64::new(0),
             settings,
         })))
     }
@@ -98,13 +107,14 @@ impl Client {
         self.exchange(request, Extent::Head).await
     }
 
-    /// What the requests came to so far. Units are not counted here.
+    /// What the requests came to so far.
     #[must_use]
     pub fn totals(&self) -> RequestTotals {
         let Inner {
             sent,
             retried,
             throttled,
+            units,
             gate,
             ..
         } = &*self.0;
@@ -112,7 +122,7 @@ impl Client {
             sent: sent.load(Ordering::Relaxed),
             retried: retried.load(Ordering::Relaxed),
             throttled: throttled.load(Ordering::Relaxed),
-            units: 0,
+            units: units.load(Ordering::Relaxed),
             waited_seconds: gate.waited().as_secs_f64(),
         }
     }
@@ -122,22 +132,31 @@ impl Client {
         self.0.retried.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Lets nothing be sent for this long, a day at most: for an answer within an answer that asks to slow down.
+    pub fn pause(&self, time: Duration) {
+        self.0.throttled.fetch_add(1, Ordering::Relaxed);
+        self.0.gate.close_for(time.min(LONGEST_PAUSE));
+    }
+
     async fn exchange(&self, request: &Request, extent: Extent) -> Result<Body, HttpError> {
         let inner = &*self.0;
         let at = request.place();
         inner.guard(&at, &request.url)?;
         let mut spent = Spent::default();
         loop {
-            let permit = inner.admit(&at, &mut spent).await?;
+            // Made before, so that nothing lies between the gate and the network.
+            let wire = wire(request);
+            let permit = inner.admit(&at, request.units, &mut spent).await?;
             let began = Instant::now();
-            let tried = inner.attempt(&at, request, extent, permit, spent.tries).await;
+            inner.count(request.units, spent.tries);
+            let tried = inner.attempt(&at, request, wire, extent, permit).await;
             spent.tries = spent.tries.saturating_add(1);
             spent.time += began.elapsed();
             let outcome = inner.outcome(&tried);
             log(&at, spent.tries, began.elapsed(), &tried);
             match decide(&inner.settings.patience, spent, outcome, request.effect) {
                 Step::Done => return tried,
-                Step::Throttled(wait) => return Err(HttpError::Throttled { at, wait }),
+                Step::Throttled(wait) => return Err(inner.too_long(&at, wait)),
                 // The gate is closed; it is passed, and its time counted, on the way to the next try.
                 Step::AfterPause => drop(tried),
                 Step::AfterBackoff(most) => {
@@ -171,17 +190,23 @@ impl Inner {
     /// Waits until the request may be sent.
     ///
     /// The place in flight is taken after the pause, or those who wait would keep out those who need not;
-    /// the rate comes last, so that what passes it is sent at once.
-    async fn admit(&self, at: &Place, spent: &mut Spent) -> Result<OwnedSemaphorePermit, HttpError> {
+    /// the rate and the budget come last, so that what passes them is sent at once. Whoever finds the gate closed
+    /// then keeps the units: they are spent once. From the last look at the gate nothing waits until the
+    /// request is with the network; only a connection may have to be made there.
+    async fn admit(
+        &self,
+        at: &Place,
+        units: u32,
+        spent: &mut Spent,
+    ) -> Result<OwnedSemaphorePermit, HttpError> {
+        let mut charge = None;
+        let mut owed = units;
         loop {
             let most = self.settings.patience.total.saturating_sub(spent.time);
             match self.unless_interrupted(at, self.gate.pass(most)).await? {
                 Ok(waited) => spent.time += waited,
                 Err(TooLong(wait)) => {
-                    return Err(HttpError::Throttled {
-                        at: at.clone(),
-                        wait: Some(wait),
-                    });
+                    return Err(self.too_long(at, Some(wait)));
                 }
             }
             let permit = self
@@ -192,9 +217,43 @@ impl Inner {
             if let Some(limiter) = &self.limiter {
                 self.unless_interrupted(at, limiter.until_ready()).await?;
             }
+            if let Some(budget) = self.budget.as_ref().filter(|_| owed > 0) {
+                charge = self.charge(at, budget, owed).await?;
+                self.unless_interrupted(at, self.gate.during(budget.wait(owed)))
+                    .await?;
+                owed = 0;
+            }
             if !self.gate.is_closed() {
+                if let Some(charge) = charge {
+                    charge.spend();
+                }
                 return Ok(permit);
             }
+        }
+    }
+
+    /// Takes units of the day, where there is a count of them; given back if they are not spent.
+    async fn charge(&self, at: &Place, budget: &Budget, units: u32) -> Result<Option<Charge>, HttpError> {
+        let Some(day) = &budget.day else {
+            return Ok(None);
+        };
+        match self.unless_interrupted(at, day.take(units.into())).await? {
+            Ok(charge) => Ok(Some(charge)),
+            Err(spent) => Err(HttpError::BudgetSpent {
+                at: at.clone(),
+                per_day: spent.per_day,
+                reserve: spent.reserve,
+                again: spent.again,
+            }),
+        }
+    }
+
+    /// Counts a try.
+    fn count(&self, units: u32, earlier: u32) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.units.fetch_add(units.into(), Ordering::Relaxed);
+        if earlier > 0 {
+            self.retried.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -202,18 +261,10 @@ impl Inner {
         &self,
         at: &Place,
         request: &Request,
+        wire: reqwest::Request,
         extent: Extent,
         permit: OwnedSemaphorePermit,
-        earlier: u32,
     ) -> Result<Body, HttpError> {
-        self.sent.fetch_add(1, Ordering::Relaxed);
-        if earlier > 0 {
-            self.retried.fetch_add(1, Ordering::Relaxed);
-        }
-        let mut wire = reqwest::Request::new(request.method.clone(), request.url.clone());
-        wire.headers_mut().clone_from(&request.headers);
-        *wire.body_mut() = request.body.clone().map(Into::into);
-
         let bounds = Bounds::new(request.max_body, self.settings.timeouts.idle, request.within);
         let (until, after) = bounds.next();
         let response = match timeout_at(until, self.http.execute(wire)).await {
@@ -230,6 +281,7 @@ impl Inner {
                 });
             }
         };
+        self.heed(response.status(), response.headers());
         if let Some(to) = redirect(&request.url, &response) {
             return Err(HttpError::Redirected { at: at.clone(), to });
         }
@@ -260,17 +312,60 @@ impl Inner {
         if !is_passing(status) {
             return Outcome::Answered(status, None);
         }
-        let told = retry_after(body.headers(), local_now);
+        let told = self.told(status, body.headers());
         if status == StatusCode::TOO_MANY_REQUESTS || told.is_some() {
             self.throttled.fetch_add(1, Ordering::Relaxed);
         }
         if (self.settings.is_final)(&body.seen()) {
             return Outcome::Hopeless;
         }
-        if let Some(pause) = told {
+        if let Some(pause) = told.filter(|_| self.budget.is_none()) {
             self.gate.close_for(pause);
         }
         Outcome::Answered(status, told)
+    }
+
+    /// Closes the gate for what the head of an answer says, where units are counted. There the rest of the answer
+    /// is not waited for: until the gate is closed, others still send, and each of them costs.
+    fn heed(&self, status: StatusCode, headers: &HeaderMap) {
+        let Some(budget) = &self.budget else { return };
+        let told = match status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                let untold = untold_pause(&self.settings.patience);
+                Some(self.told(status, headers).unwrap_or(untold))
+            }
+            _ if is_passing(status) => self.told(status, headers),
+            _ => None,
+        };
+        let limit = rate_limit(headers);
+        let scarce = limit.remaining.is_some_and(|left| left < budget.scarce());
+        if let Some(pause) = told.max(limit.reset.filter(|_| scarce)) {
+            self.gate.close_for(pause);
+        }
+    }
+
+    /// How long a failure's headers ask to wait.
+    fn told(&self, status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+        let reset = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if self.budget.is_some() => {
+                rate_limit(headers).reset
+            }
+            _ => None,
+        };
+        retry_after(headers, local_now).max(reset)
+    }
+
+    /// Why a request was given up that was asked to wait.
+    fn too_long(&self, at: &Place, wait: Option<Duration>) -> HttpError {
+        HttpError::Throttled {
+            at: at.clone(),
+            wait,
+            advice: if self.budget.is_some() {
+                "correct `license_count` or lower `limits.units_per_minute`"
+            } else {
+                "lower the requests per second"
+            },
+        }
     }
 
     async fn back_off(&self, wait: Duration, asked_to: bool) {
@@ -299,6 +394,14 @@ impl fmt::Debug for Client {
     }
 }
 
+/// A request as the network client takes it.
+fn wire(request: &Request) -> reqwest::Request {
+    let mut wire = reqwest::Request::new(request.method.clone(), request.url.clone());
+    wire.headers_mut().clone_from(&request.headers);
+    *wire.body_mut() = request.body.clone().map(Into::into);
+    wire
+}
+
 /// Where an answer sends the client, if it does: an origin only, since the rest may hold a token.
 fn redirect(asked: &Url, response: &reqwest::Response) -> Option<String> {
     if !matches!(response.status().as_u16(), 300..=303 | 305 | 307 | 308) {
@@ -315,7 +418,7 @@ fn redirect(asked: &Url, response: &reqwest::Response) -> Option<String> {
     clippy::disallowed_methods,
     reason = "the edge: a date to come back at is of the wall clock's time"
 )]
-fn local_now() -> Timestamp {
+pub(super) fn local_now() -> Timestamp {
     Timestamp::now()
 }
 

@@ -8,6 +8,7 @@ use std::{error::Error, fmt, io, time::Duration};
 use reqwest::Method;
 use url::Url;
 
+use super::Reserve;
 use crate::model::ProblemCode;
 
 /// What may be shown of a request: its method and path.
@@ -153,12 +154,26 @@ pub enum HttpError {
         origin: String,
     },
     /// The server asks to slow down, for longer than this request may wait.
-    #[error("{at}: the server asks to slow down{}; try later, or lower the requests per second", told(.wait.as_ref()))]
+    #[error("{at}: the server asks to slow down{}; try later, or {advice}", told(.wait.as_ref()))]
     Throttled {
         /// What was asked.
         at: Place,
         /// How long it asks to wait, if it said.
         wait: Option<Duration>,
+        /// What may help.
+        advice: &'static str,
+    },
+    /// The day's budget of resource units is spent; the request was not sent (again).
+    #[error("{at}: not sent, since {} of {per_day} units {}; some come back within {again} h; raise `limits.units_per_day` or `license_count` if the tenant grants more, or go on later", budget(*.reserve), spent(*.reserve))]
+    BudgetSpent {
+        /// What was to be asked.
+        at: Place,
+        /// The whole day's budget.
+        per_day: u64,
+        /// How much of it may be spent here.
+        reserve: Reserve,
+        /// In how many hours the request could be sent.
+        again: u64,
     },
     /// The run was interrupted; the request was not sent (again).
     #[error("{at}: not sent, since the run was interrupted")]
@@ -172,6 +187,20 @@ fn told(wait: Option<&Duration>) -> String {
     wait.map_or_else(String::new, |wait| {
         format!(" and to come back in {} s", wait.as_secs_f64().ceil())
     })
+}
+
+fn budget(reserve: Reserve) -> &'static str {
+    match reserve {
+        Reserve::Usable => "the day's budget",
+        Reserve::Kept => "nine tenths of the day's budget",
+    }
+}
+
+fn spent(reserve: Reserve) -> &'static str {
+    match reserve {
+        Reserve::Usable => "is spent",
+        Reserve::Kept => "are spent and the rest is kept for scans of one person",
+    }
 }
 
 impl HttpError {
@@ -189,6 +218,7 @@ impl HttpError {
             Self::Redirected { .. } | Self::OtherOrigin { .. } => ProblemCode::Redirected,
             Self::Throttled { .. } => ProblemCode::Throttled,
             Self::Interrupted { .. } => ProblemCode::Interrupted,
+            Self::BudgetSpent { .. } => ProblemCode::BudgetSpent,
         }
     }
 
@@ -209,7 +239,8 @@ impl HttpError {
             | Self::Tls { .. }
             | Self::OtherOrigin { .. }
             | Self::Throttled { .. }
-            | Self::Interrupted { .. } => false,
+            | Self::Interrupted { .. }
+            | Self::BudgetSpent { .. } => false,
         }
     }
 

@@ -78,8 +78,13 @@ impl Gate {
 
     /// Waits because the server asked to; time in which several wait counts once.
     pub(super) async fn wait(&self, time: Duration) {
+        self.during(sleep(time)).await;
+    }
+
+    /// Counts the time that something else takes as waited; it too counts once where several wait.
+    pub(super) async fn during<T>(&self, other: impl Future<Output = T>) -> T {
         let _waiting = Waiting::begin(self);
-        sleep(time).await;
+        other.await
     }
 
     /// How long something waited here, in all.

@@ -8,12 +8,14 @@ mod answer;
 mod body;
 mod client;
 mod connection;
+mod day;
 mod error;
 mod gate;
 mod rate;
 mod request;
 mod retry;
 mod settings;
+mod units;
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +23,10 @@ mod tests;
 pub use answer::Answer;
 pub use body::Body;
 pub use client::Client;
+pub use day::{Day, DayError, Reserve};
 pub use error::{HttpError, Place};
 pub use request::{Credential, Effect, InvalidCredential, Request};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode};
 pub use settings::{Limits, Patience, Proxy, Settings, SetupError, Timeouts, USER_AGENT};
+pub use units::Units;

@@ -25,6 +25,7 @@ pub struct Request {
     pub(super) effect: Effect,
     pub(super) max_body: u64,
     pub(super) within: Duration,
+    pub(super) units: u32,
 }
 
 /// Whether doing a request twice is the same as doing it once.
@@ -58,6 +59,7 @@ impl Request {
             body: None,
             max_body: 16 * 1024 * 1024,
             within: Duration::from_mins(5),
+            units: 0,
         }
     }
 
@@ -111,6 +113,13 @@ impl Request {
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time;
+        self
+    }
+
+    /// Sets how many of the service's resource units one try costs; none without this.
+    #[must_use]
+    pub fn units(mut self, units: u32) -> Self {
+        self.units = units;
         self
     }
 

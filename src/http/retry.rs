@@ -49,7 +49,7 @@ pub(super) enum Step {
 }
 
 /// The longest pause that is believed.
-const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 /// The longest ceiling of a random wait.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// How much longer to wait after "too many requests" than after a failure.
@@ -94,6 +94,11 @@ pub(super) fn decide(patience: &Patience, spent: Spent, outcome: Outcome, effect
     }
 }
 
+/// How long all of a source's requests wait after "too many requests" without a time, where each one costs.
+pub(super) fn untold_pause(patience: &Patience) -> Duration {
+    patience.backoff.saturating_mul(SLOWED).min(LONGEST_BACKOFF)
+}
+
 /// How long headers ask to wait; the longest that they say, at most a day, and `None` for no time at all.
 ///
 /// A date is measured against the answer's own `Date`, so that the two clocks need not agree; `now` is for
@@ -113,6 +118,34 @@ pub(super) fn retry_after(headers: &HeaderMap, now: impl Fn() -> Timestamp) -> O
         .max()
         .filter(|wait| !wait.is_zero())
         .map(|wait| wait.min(LONGEST_PAUSE))
+}
+
+/// What headers say of a limit, as the drafts of `RateLimit` have it up to the third.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RateLimit {
+    /// What may still be spent.
+    pub(super) remaining: Option<u64>,
+    /// When there is more, in at most a day.
+    pub(super) reset: Option<Duration>,
+}
+
+/// What headers say of a limit; the least and the longest where they say it twice, nothing where they say nonsense.
+pub(super) fn rate_limit(headers: &HeaderMap) -> RateLimit {
+    let texts = |name| {
+        let values = headers.get_all(name).iter();
+        values.filter_map(|value| value.to_str().ok().map(str::trim))
+    };
+    RateLimit {
+        remaining: texts("ratelimit-remaining")
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+            .filter_map(|text| text.parse().ok())
+            .min(),
+        reset: texts("ratelimit-reset")
+            .filter_map(seconds)
+            .max()
+            .filter(|wait| !wait.is_zero())
+            .map(|wait| wait.min(LONGEST_PAUSE)),
+    }
 }
 
 /// Seconds, as the standard has them or with the fraction that some servers add.
@@ -254,6 +287,42 @@ mod tests {
             }
             let expected = expected.map(Duration::from_millis);
             assert_eq!(retry_after(&headers, now), expected, "{values:?} {sent:?}");
+        }
+    }
+
+    #[test]
+    fn rate_limit_is_this_table() {
+        type Values = &'static [&'static str];
+        let table: [(Values, Values, Option<u64>, Option<u64>); 10] = [
+            (&["120"], &["5"], Some(120), Some(5)),
+            (&[" 0 "], &[" 31 "], Some(0), Some(31)),
+            (&["7", "3", "x"], &["2", "9", "soon"], Some(3), Some(9)),
+            (&[], &[], None, None),
+            (&["-1"], &["-1"], None, None),
+            (&["+1"], &["0"], None, None),
+            (&["1e2"], &["1e2"], None, None),
+            (&[""], &[""], None, None),
+            (
+                &["99999999999999999999999"],
+                &["99999999999999999999999"],
+                None,
+                Some(86_400),
+            ),
+            (&["many"], &["Sun, 06 Nov 1994 08:50:37 GMT"], None, None),
+        ];
+        for (remaining, reset, left, wait) in table {
+            let mut headers = HeaderMap::new();
+            for value in remaining {
+                headers.append("RateLimit-Remaining", HeaderValue::from_static(value));
+            }
+            for value in reset {
+                headers.append("RateLimit-Reset", HeaderValue::from_static(value));
+            }
+            let expected = RateLimit {
+                remaining: left,
+                reset: wait.map(s),
+            };
+            assert_eq!(rate_limit(&headers), expected, "{remaining:?} {reset:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 
 use url::Url;
 
-use super::Answer;
+use super::{Answer, Units};
 
 /// What the client calls itself; servers show it where they list who has access.
 pub const USER_AGENT: &str = concat!("sharewarden/", env!("CARGO_PKG_VERSION"));
@@ -18,6 +18,8 @@ pub struct Settings {
     pub origin: Url,
     /// How much at a time.
     pub limits: Limits,
+    /// How many resource units may be spent, where the service counts in them.
+    pub units: Option<Units>,
     /// How long to wait for the network.
     pub timeouts: Timeouts,
     /// How long to go on asking.
@@ -41,6 +43,7 @@ impl Settings {
         Self {
             origin,
             limits: Limits::default(),
+            units: None,
             timeouts: Timeouts::default(),
             patience: Patience::default(),
             proxy: Proxy::default(),
@@ -56,6 +59,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("origin", &self.origin.origin().ascii_serialization())
             .field("limits", &self.limits)
+            .field("units", &self.units)
             .field("timeouts", &self.timeouts)
             .field("patience", &self.patience)
             .field("proxy", &self.proxy)
@@ -168,6 +172,9 @@ pub enum SetupError {
     /// The rate is no rate.
     #[error("requests per second must be above zero, and one a day at least, not {0}")]
     Rate(String),
+    /// Nothing that costs units could ever be sent.
+    #[error("at least one resource unit a minute must be allowed")]
+    Units,
     /// Nothing could ever be sent.
     #[error("at least one request must be allowed in flight")]
     InFlight,

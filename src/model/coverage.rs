@@ -107,6 +107,8 @@ names! {
         TimeLimit = "time-limit",
         /// The source was given up after too many failures in a row.
         GivenUp = "given-up",
+        /// The day's budget of resource units is spent.
+        BudgetSpent = "budget-spent",
     }
 }
 
@@ -198,7 +200,7 @@ pub struct RequestTotals {
     pub throttled: u64,
     /// Resource units spent, where the service counts in them.
     pub units: u64,
-    /// Seconds spent waiting because the service asked to.
+    /// Seconds spent waiting because the service asked to, or for units.
     pub waited_seconds: f64,
 }
 

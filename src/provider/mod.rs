@@ -141,6 +141,7 @@ impl ReadError {
                     | ProblemCode::TlsFailed
                     | ProblemCode::SharingDisabled
                     | ProblemCode::Interrupted
+                    | ProblemCode::BudgetSpent
             ),
         }
     }

@@ -1,12 +1,14 @@
 //! The client against small servers on this machine that do exactly what a test says.
 
 mod bounds;
+mod day;
 mod limits;
 mod repeats;
 mod secrecy;
 mod server;
 mod tls;
 mod trust;
+mod units;
 
 use std::time::Duration;
 

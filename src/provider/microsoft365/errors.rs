@@ -59,7 +59,8 @@ impl Refusal {
         let code = self.codes.first().map(|code| clean(code));
         match (code, &self.message) {
             (Some(code), Some(message)) => format!(" ({code}: {message})"),
-            (Some(word), None) | (None, Some(word)) => format!(" ({word})"),
+            (Some(word), None) => format!(" ({word})"),
+            (None, Some(word)) => format!(" ({word})"),
             (None, None) => String::new(),
         }
     }

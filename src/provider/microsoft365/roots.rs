@@ -7,9 +7,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::RandomState;
 
-use futures::StreamExt as _;
-use futures::TryStreamExt as _;
-use futures::stream;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::batch::{Inner, InnerAnswer, MOST};
 use super::drives::Drive;
@@ -81,18 +79,32 @@ impl Microsoft365 {
         };
         let mut waiting = roots;
         while !waiting.is_empty() {
-            let some = waiting.chunks(MOST).map(|some| self.graph.permissions(drive, some));
-            let mut answered = std::pin::pin!(stream::iter(some).buffered(AHEAD));
-            let mut roots = waiting.iter();
-            while let Some(lists) = answered.try_next().await? {
-                for permissions in lists {
-                    let Some(root) = roots.next() else { break };
-                    self.tell(&mut listing, root, permissions, collector).await?;
-                }
-            }
+            self.list_some(drive, &waiting, &mut listing, collector).await?;
             waiting = std::mem::take(&mut listing.further);
         }
         self.tell_outcome(drive, listing.outcome, tree.unread, collector).await
+    }
+
+    /// Lists the permissions of items, in their order.
+    async fn list_some(
+        &self,
+        drive: &Drive,
+        roots: &[Root],
+        listing: &mut Listing<'_>,
+        collector: &mut Collector<'_>,
+    ) -> Result<(), ReadError> {
+        let some: Vec<_> = roots
+            .chunks(MOST)
+            .map(|some| self.graph.permissions(drive, some).boxed())
+            .collect();
+        let mut answered = std::pin::pin!(stream::iter(some).buffered(AHEAD));
+        let mut roots = roots.iter();
+        while let Some(lists) = answered.try_next().await? {
+            for (root, permissions) in roots.by_ref().zip(lists) {
+                self.tell(listing, root, permissions, collector).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Tells the shares of one item.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use url::Url;
 
@@ -114,19 +114,16 @@ impl Microsoft365 {
             }
             Err(error) => return Err(error),
         };
-        let asked = sites.chunks(MOST).map(|some| async move {
-            let ask = |site: &Site| {
-                let url = format!("/sites/{}/drives?$select={DRIVE_FIELDS}", segment(&site.id));
-                Inner::get(url, Kind::Many)
-            };
-            let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
-            Ok::<_, ReadError>(some.iter().zip(answers))
-        });
+        let asked: Vec<_> = sites
+            .chunks(MOST)
+            .map(|some| self.ask_for_drives(some).boxed())
+            .collect();
         let mut groups = BTreeSet::new();
         let mut waiting = Vec::new();
         let mut answered = std::pin::pin!(stream::iter(asked).buffered(AHEAD));
-        while let Some(some) = answered.try_next().await? {
-            for (site, answer) in some {
+        let mut asked = sites.iter();
+        while let Some(answers) = answered.try_next().await? {
+            for (site, answer) in asked.by_ref().zip(answers) {
                 match answer {
                     Ok(answer) => match self.drives_in(&answer).await {
                         Ok(drives) => {
@@ -144,6 +141,17 @@ impl Microsoft365 {
         }
         self.tell_drives(waiting, &groups, collector).await?;
         Ok(true)
+    }
+
+    async fn ask_for_drives(
+        &self,
+        sites: &[Site],
+    ) -> Result<Vec<Result<InnerAnswer, ReadError>>, ReadError> {
+        let ask = |site: &Site| {
+            let url = format!("/sites/{}/drives?$select={DRIVE_FIELDS}", segment(&site.id));
+            Inner::get(url, Kind::Many)
+        };
+        self.graph.batch(sites.iter().map(ask).collect()).await
     }
 
     /// The sites that are to be read; those that are not are told.

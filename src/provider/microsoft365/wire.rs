@@ -27,8 +27,6 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
     /// Where to ask for changes later: on the last page of a delta only.
     pub(super) delta: Option<String>,
-    /// How many elements the collection has, where that was asked for.
-    pub(super) count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -38,8 +36,6 @@ struct Whole<T> {
     next: Option<String>,
     #[serde(rename = "@odata.deltaLink", default)]
     delta: Option<String>,
-    #[serde(rename = "@odata.count", default)]
-    count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +56,6 @@ impl<T: DeserializeOwned> Page<T> {
                 elements: page.value.into_iter().map(Told::Whole).collect(),
                 next: page.next,
                 delta: page.delta,
-                count: page.count,
             });
         }
         let page: Rough<'_> = serde_json::from_slice(body).ok()?;
@@ -68,7 +63,6 @@ impl<T: DeserializeOwned> Page<T> {
             elements: page.value.into_iter().map(|raw| salvage(raw.get())).collect(),
             next: page.next,
             delta: page.delta,
-            count: None,
         })
     }
 }

@@ -63,7 +63,7 @@ impl Flow {
     /// The service cannot be reached, knows no such tenant or application, or gives no code that can be entered.
     pub async fn begin(client: Client, registration: &Registration) -> Result<Self, ReadError> {
         let endpoint = Endpoint::new(client, registration);
-        let send = |request| endpoint.send(request, Effect::Safe);
+        let send = endpoint.sender(Effect::Safe);
         let asked = endpoint
             .oauth
             .exchange_device_code()

@@ -3,11 +3,13 @@
 //! Every request here may be sent twice: Entra keeps no account of what it issued to an application, and a refresh
 //! token goes on working after another came in its place. Only a device code can be exchanged once.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use oauth2::basic::{
     BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenResponse, BasicTokenType,
 };
 use oauth2::{
-    AuthType, ClientId, DeviceAuthorizationUrl, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    AsyncHttpClient,     AuthType, ClientId, DeviceAuthorizationUrl, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
     RefreshToken, RequestTokenError, Scope, StandardRevocableToken, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -104,7 +106,7 @@ impl Endpoint {
     /// Asks for a token of the application itself, which proves itself by its secret or by an assertion: a signed
     /// statement of its own, or of another identity provider.
     pub(super) async fn application(&self, assertion: Option<SecretString>) -> Result<Issued, ReadError> {
-        let send = |request| send(&self.client, request, Effect::Safe);
+        let send = self.sender(Effect::Safe);
         let mut asked = self
             .oauth
             .exchange_client_credentials()
@@ -120,7 +122,7 @@ impl Endpoint {
 
     /// Asks for another token of the person who signed in.
     pub(super) async fn person(&self, refresh_token: &SecretString) -> Result<Issued, ReadError> {
-        let send = |request| send(&self.client, request, Effect::Safe);
+        let send = self.sender(Effect::Safe);
         let refresh_token = RefreshToken::new(refresh_token.expose_secret().to_owned());
         let answered = self
             .oauth
@@ -139,6 +141,30 @@ impl Endpoint {
         effect: Effect,
     ) -> Result<HttpResponse, Unanswered> {
         send(&self.client, request, effect).await
+    }
+
+    /// What sends what the library makes.
+    pub(super) fn sender(&self, effect: Effect) -> Sender<'_> {
+        Sender {
+            client: &self.client,
+            effect,
+        }
+    }
+}
+
+/// Sends what the library makes through the client of the source. A type of its own, since the future of a closure could
+/// not move between threads.
+pub(super) struct Sender<'e> {
+    client: &'e Client,
+    effect: Effect,
+}
+
+impl<'s> AsyncHttpClient<'s> for Sender<'_> {
+    type Error = Unanswered;
+    type Future = BoxFuture<'s, Result<HttpResponse, Unanswered>>;
+
+    fn call(&'s self, request: HttpRequest) -> Self::Future {
+        send(self.client, request, self.effect).boxed()
     }
 }
 

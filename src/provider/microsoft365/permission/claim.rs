@@ -98,12 +98,12 @@ impl Claim {
 }
 
 /// Whether a user principal name is a guest's.
-pub(super) fn is_guest_name(name: &str) -> bool {
+pub(in super::super) fn is_guest_name(name: &str) -> bool {
     name.to_lowercase().contains("#ext#")
 }
 
 /// Whether a text has the form of a directory object's id.
-pub(super) fn is_id(text: &str) -> bool {
+pub(in super::super) fn is_id(text: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
     let mut parts = text.split('-');
     lengths.iter().all(|length| {

@@ -350,7 +350,7 @@ fn expiry(told: Option<&str>) -> Expiry {
         .ok()
         .or_else(|| zoneless().map(|zoned| zoned.timestamp()));
     match instant {
-        Some(instant) if matches!(instant.to_zoned(TimeZone::UTC).year(), ..=1 | 9999..) => Expiry::Never,
+        Some(instant) if !(2..9999).contains(&instant.to_zoned(TimeZone::UTC).year()) => Expiry::Never,
         Some(instant) => Expiry::At {
             stated: brief(told),
             instant,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Permission {
-    pub(super) id: Option<String>,
+    pub(in super::super) id: Option<String>,
     pub(super) roles: Option<Vec<String>>,
     pub(super) link: Option<Link>,
     pub(super) expiration_date_time: Option<String>,

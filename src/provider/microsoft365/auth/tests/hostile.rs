@@ -165,3 +165,27 @@ async fn a_tenant_cannot_lead_elsewhere() {
         assert!(head.starts_with(&format!("POST {path} ")), "{head}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_token_or_a_file_holds_is_no_panic(bytes: Vec<u8>, text: String) {
+        let payload = URL_SAFE_NO_PAD.encode(&bytes);
+        let _ = super::super::rights::rights(&format!("a.{payload}.c"));
+        let _ = super::super::rights::rights(&text);
+        for kind in ["PRIVATE KEY", "RSA PRIVATE KEY", "CERTIFICATE"] {
+            let block = pem::encode(&pem::Pem::new(kind, bytes.as_slice()));
+            let text = format!("{text}{block}{}{}", KEY.serialize_pem(), certificate(2020, 2090));
+            let _ = super::super::keys::pair(&text, jiff::Timestamp::UNIX_EPOCH);
+        }
+    }
+
+    #[test]
+    fn whatever_is_said_is_shown_short_and_harmless(text: String) {
+        let shown = super::super::entra::clean(&text, 50);
+        proptest::prop_assert!(shown.chars().count() <= 53, "{shown}");
+        proptest::prop_assert!(
+            shown.chars().all(|c| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric()),
+            "{shown}"
+        );
+    }
+}

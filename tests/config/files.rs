@@ -359,3 +359,18 @@ fn bytes_that_are_no_text_are_refused_with_their_line() {
     .unwrap();
     folder.load().unwrap();
 }
+
+#[test]
+fn a_missing_sign_in_is_told_with_the_secrets() {
+    let microsoft = "[[source]]\nname = \"m365\"\nkind = \"microsoft365\"\ntenant = \"contoso.example\"\n\
+                     client_id = \"11111111-2222-3333-4444-555555555555\"\nauth = { method = \"device-code\" }\n";
+    let folder = Folder::with(&[("config.toml", microsoft)]);
+    let settings = folder.load().unwrap().settings;
+    let report = settings.check_secrets(&[]).unwrap_err();
+    let told = report.to_string();
+    assert!(
+        told.contains("nobody has signed in to the source `m365`"),
+        "{told}"
+    );
+    assert!(told.contains("`sharewarden login m365`"), "{told}");
+}

@@ -273,3 +273,127 @@ pub(super) fn clean(text: &str, most: usize) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(status: u16, answer: &Value) -> (ProblemCode, String) {
+        let refusal: Refusal = serde_json::from_value(answer.clone()).unwrap();
+        match refusal.into_error(StatusCode::from_u16(status).unwrap()) {
+            ReadError::Service { code, message } => (code, message),
+            ReadError::Closed(_) => panic!("nobody listens"),
+        }
+    }
+
+    #[test]
+    fn every_known_refusal_has_its_remedy() {
+        for (error, number, said) in [
+            ("invalid_client", 7_000_222, "create a new one"),
+            ("invalid_client", 7_000_215, "not its id"),
+            ("invalid_client", 7_000_218, "public client flows"),
+            ("unauthorized_client", 700_016, "compare `client_id` and `tenant`"),
+            ("invalid_request", 90_002, "there is no such tenant"),
+            ("invalid_grant", 65_001, "grant consent"),
+            ("invalid_client", 50_012, "upload the certificate"),
+            ("invalid_client", 50_013, "upload the certificate"),
+            ("invalid_client", 700_027, "upload the certificate"),
+            ("invalid_client", 700_024, "the clock here is wrong"),
+            ("invalid_client", 700_213, "Federated credentials"),
+            ("unauthorized_client", 7_000_112, "is disabled"),
+            ("invalid_scope", 70_011, "compare `graph_url` and `cloud`"),
+            ("invalid_grant", 70_008, "run `sharewarden login`"),
+            ("invalid_grant", 700_082, "run `sharewarden login`"),
+            ("invalid_grant", 50_173, "run `sharewarden login`"),
+            ("invalid_grant", 50_076, "another proof"),
+            ("invalid_grant", 50_057, "account is disabled"),
+            ("access_denied", 53_003, "Conditional Access"),
+        ] {
+            let answer = json!({"error": error, "error_description": "AADSTS1: hunter2. More.", "error_codes": [number]});
+            let (code, message) = told(400, &answer);
+            assert_eq!(code, ProblemCode::Unauthorized, "{number}");
+            assert!(message.contains(said), "{number}: {message}");
+            assert!(
+                message.contains(&format!("({error}, AADSTS{number})")),
+                "{message}"
+            );
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        assert!(
+            told(400, &json!({"error": "invalid_scope"}))
+                .1
+                .contains("`graph_url`")
+        );
+    }
+
+    #[test]
+    fn what_passes_is_no_refusal() {
+        for (status, answer) in [
+            (400, json!({"error": "temporarily_unavailable"})),
+            (400, json!({"error": "invalid_request", "error_codes": [90_055]})),
+            (429, json!({"error": "invalid_request"})),
+            (
+                503,
+                json!({"error": "invalid_client", "error_codes": [7_000_222]}),
+            ),
+        ] {
+            let (code, message) = told(status, &answer);
+            assert_eq!(code, ProblemCode::ServerError, "{message}");
+            assert!(message.contains("try again later"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_refusal_is_quoted_by_its_first_sentence_cleaned() {
+        let secret = "8Q~abcdefghijklmnopqrstuvwxyz0123456789AB";
+        let long = "word ".repeat(200);
+        for (description, quoted) in [
+            (
+                "AADSTS99: Something is odd here. More.\r\nTrace ID: 1\r\nCorrelation ID: 2",
+                Some("\"Something is odd here\""),
+            ),
+            ("AADSTS99: odd Trace ID: 5c1e Correlation ID: 7", Some("\"odd\"")),
+            ("odd \u{1b}[2J\u{202e}thing", Some("\"odd [2J?thing\"")),
+            ("\r\nTrace ID: 1", None),
+            ("", None),
+        ] {
+            let answer = json!({"error": "odd_error", "error_codes": [99], "error_description": description});
+            let (code, message) = told(400, &answer);
+            assert_eq!(code, ProblemCode::Unauthorized);
+            assert!(
+                message.starts_with("signing in was refused (odd_error, AADSTS99)"),
+                "{message}"
+            );
+            match quoted {
+                Some(quoted) => assert!(message.ends_with(quoted), "{message}"),
+                None => assert!(message.ends_with(')'), "{message}"),
+            }
+        }
+        let hidden = told(
+            400,
+            &json!({"error": "odd", "error_description": format!("the key {secret} is odd")}),
+        )
+        .1;
+        assert!(!hidden.contains(secret), "{hidden}");
+        let long = told(400, &json!({"error": "odd", "error_description": long})).1;
+        assert!(long.len() < 300, "{long}");
+    }
+
+    #[test]
+    fn an_odd_refusal_is_still_one() {
+        for answer in [
+            json!({"error": "odd\u{1b}[2J", "error_codes": "none", "error_description": 7}),
+            json!({"error": "x".repeat(5_000), "error_codes": [-1, "2", 3.5, null]}),
+            json!({"error": "", "error_codes": vec![1; 10_000]}),
+        ] {
+            let (code, message) = told(400, &answer);
+            assert_eq!(code, ProblemCode::Unauthorized);
+            assert!(
+                !message.chars().any(char::is_control) && message.len() < 300,
+                "{message}"
+            );
+        }
+    }
+}

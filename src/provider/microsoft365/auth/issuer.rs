@@ -141,6 +141,6 @@ fn unusable(what: &str) -> ReadError {
     clippy::disallowed_methods,
     reason = "the edge: a certificate and an assertion are good by the wall clock, which Microsoft compares with its own"
 )]
-fn clock() -> Timestamp {
+pub(super) fn clock() -> Timestamp {
     Timestamp::now()
 }

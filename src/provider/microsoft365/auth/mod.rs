@@ -15,6 +15,9 @@ mod keys;
 mod managed;
 mod rights;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

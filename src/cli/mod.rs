@@ -14,6 +14,7 @@ mod rules;
 mod scan;
 mod shell;
 mod sources;
+mod tenant;
 mod terminal;
 
 use std::path::PathBuf;

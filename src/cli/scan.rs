@@ -80,6 +80,7 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     };
     let making = Making {
         memory,
+        few: !arguments.user.is_empty(),
         ..Making::of(global, settings, &cancel)
     };
     let parts = making.parts(&chosen)?;

@@ -58,6 +58,8 @@ pub(super) struct Making<'a> {
     pub(super) global: &'a Global,
     pub(super) settings: &'a Settings,
     pub(super) memory: Memory,
+    /// Whether only the shares of a few people are read.
+    pub(super) few: bool,
     pub(super) cancel: &'a CancellationToken,
 }
 
@@ -68,6 +70,7 @@ impl<'a> Making<'a> {
             global,
             settings,
             memory: Memory::Heeded,
+            few: false,
             cancel,
         }
     }
@@ -88,10 +91,14 @@ impl<'a> Making<'a> {
                 stop_after: nextcloud.limits.stop_after,
                 relist_every: nextcloud.limits.relist_every,
             }),
-            SourceDetails::Microsoft365(_) => Err(wrong(
-                &format!("the source `{name}` is a Microsoft 365 tenant, which this version cannot read yet"),
-                "name the sources to read with --source",
-            )),
+            SourceDetails::Microsoft365(tenant) => Ok(Part {
+                name: name.clone(),
+                kind: source.source_kind(),
+                reader: Box::new(self.microsoft(name, tenant)?),
+                in_flight: tenant.limits.in_flight,
+                stop_after: tenant.limits.stop_after,
+                relist_every: tenant.limits.relist_every,
+            }),
         }
     }
 
@@ -180,7 +187,7 @@ impl<'a> Making<'a> {
         })
     }
 
-    fn secret(&self, reference: &SecretRef) -> Result<SecretString, Exit> {
+    pub(super) fn secret(&self, reference: &SecretRef) -> Result<SecretString, Exit> {
         reference
             .resolve()
             .map_err(|wrong| self.global.wrong(&wrong.into()))

@@ -44,6 +44,6 @@ pub use settings::{
     Freeze, IdentitySettings, Include, MailMode, MailOwner, MailSettings, Mailbox, MicrosoftAuth,
     MicrosoftExclude, MicrosoftLimits, MicrosoftSettings, NameDisplay, Network, NextcloudAuth,
     NextcloudExclude, NextcloudLimits, NextcloudSettings, OwnerDisplay, Patterns, ScheduleSettings,
-    SecureRoute, Settings, SmtpLogin, SourceDetails, SourceSettings, StateSettings, Tls, Transport,
-    UsersFile,
+    SecureRoute, Settings, SmtpLogin, SourceDetails, SourceSettings, StateSettings, StatedSettings, Tls,
+    Transport, UsersFile,
 };

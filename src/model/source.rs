@@ -73,6 +73,8 @@ pub struct SourceFacts {
     pub product: Option<String>,
     /// The days after which the service ends a link at the latest, where it enforces that.
     pub max_expiry_days: Option<u32>,
+    /// What the operator stated because the service does not tell it, by the name of the setting.
+    pub stated: BTreeMap<String, String>,
 }
 
 impl SourceFacts {

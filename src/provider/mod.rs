@@ -182,8 +182,11 @@ pub trait Reader: Send + Sync {
     fn control(&self) -> BoxFuture<'_, Result<Option<BTreeMap<ShareKind, u64>>, ReadError>>;
 
     /// Lists the people and the scopes (or of `users`, only theirs), and tells which of the lists are complete.
-    fn discover<'a>(&'a self, users: &'a [String], sink: &'a Sink)
-    -> BoxFuture<'a, Result<Listed, ReadError>>;
+    fn discover<'a>(
+        &'a self,
+        users: &'a [String],
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<Listed, ReadError>>;
 
     /// Reads one scope into the sink, its outcome and its problems included.
     fn read<'a>(&'a self, scope: &'a KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace>;

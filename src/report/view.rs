@@ -111,6 +111,9 @@ pub struct Source {
     pub classification_undetermined: u64,
     /// What this version does not look at.
     pub not_covered: Vec<String>,
+    /// What the operator stated of the service's settings because the service does not tell it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stated: BTreeMap<String, String>,
     /// Distinct shared items seen.
     pub items_seen: u64,
     /// Distinct shares seen.

@@ -237,6 +237,11 @@ async fn summarise(
             .iter()
             .map(|&name| name.to_owned())
             .collect(),
+        stated: reading
+            .facts
+            .as_ref()
+            .map(|facts| facts.stated.clone())
+            .unwrap_or_default(),
         items_seen,
         shares_seen,
         requests: source.part.reader.totals(),

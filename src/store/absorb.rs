@@ -234,8 +234,12 @@ impl Writer<'_> {
             .as_ref()
             .map(|sharer| self.principal(sharer))
             .transpose()?;
-        let mut people =
-            |people: &[Principal]| people.iter().map(|each| self.principal(each)).collect::<Result<Vec<_>>>();
+        let mut people = |people: &[Principal]| {
+            people
+                .iter()
+                .map(|each| self.principal(each))
+                .collect::<Result<Vec<_>>>()
+        };
         let (recipients, opened_by) = (people(&share.recipients)?, people(&share.opened_by)?);
         let known = Known::find(self.connection, self.source, self.scope, share)?;
         let item = match known.as_ref().and_then(|known| known.item) {

@@ -246,13 +246,7 @@ enum Fate {
     NotChecked,
 }
 
-fn fate(
-    connection: &Connection,
-    run: &Run,
-    source: i64,
-    row: &Row,
-    stale_before: i64,
-) -> Result<Fate> {
+fn fate(connection: &Connection, run: &Run, source: i64, row: &Row, stale_before: i64) -> Result<Fate> {
     if let Some(drive) = row.raw.drive() {
         return Ok(match drive_outcome(connection, run, source, drive)? {
             // Its owner may be long gone: the drive tells.
@@ -342,7 +336,9 @@ fn drive_outcome(
         )?
         .query_row(params![source, drive, run.id], |row| row.get(0))
         .optional()?;
-    found.map(|outcome| super::named("an outcome", &outcome)).transpose()
+    found
+        .map(|outcome| super::named("an outcome", &outcome))
+        .transpose()
 }
 
 fn end(connection: &Connection, run: &Run, row: &Row, known: &[Known], fate: Fate) -> Result<()> {

@@ -206,7 +206,9 @@ impl Ledger {
                  WHERE s.source = ?1 AND s.listed_run >= ?2 AND p.active IS NULL AND p.class = 'account'",
             )?
             .exists(params![row, run.id])?;
-        Ok(!bare && (run.scope.users.is_empty() || self.untold(run, source, PrincipalClass::Account, 1)?.is_empty()))
+        Ok(!bare
+            && (run.scope.users.is_empty()
+                || self.untold(run, source, PrincipalClass::Account, 1)?.is_empty()))
     }
 
     /// Counts the members of each group by the groups that accounts say they are in; nothing is counted where an

@@ -325,7 +325,8 @@ pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Opti
         return Ok(None);
     };
     let (class, id, name, email, [guest, active, signed_in], gone) = who;
-    let list = |list: Option<String>| list.map_or_else(|| Ok(Vec::new()), |list| stored("a list of names", &list));
+    let list =
+        |list: Option<String>| list.map_or_else(|| Ok(Vec::new()), |list| stored("a list of names", &list));
     let count = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
     Ok(Some(Principal {
         class: named("a class of principal", &class)?,

@@ -39,8 +39,17 @@ pub struct MicrosoftSettings {
     pub exclude: MicrosoftExclude,
     /// Certificates (PEM) to trust besides the machine's own.
     pub ca_file: Option<FileRef>,
-    /// After how many days the tenant ends anonymous links, as the operator states it.
-    pub stated_anonymous_link_expiry_days: Option<u32>,
+    /// What the service does not tell, as the operator states it.
+    pub stated: StatedSettings,
+}
+
+/// What Microsoft 365 does not tell of a tenant, as its operator states it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatedSettings {
+    /// After how many days the tenant ends anonymous links.
+    pub anonymous_link_expiry_days: Option<u32>,
+    /// Which types of anonymous links people may make: `view`, `edit`, `upload`.
+    pub anonymous_link_types: Option<Vec<&'static str>>,
 }
 
 impl MicrosoftSettings {

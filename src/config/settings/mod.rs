@@ -16,7 +16,9 @@ pub use enforce::{Change, EnforceRule, EnforceSettings, Freeze};
 pub use mail::{
     Attachment, MailMode, MailOwner, MailSettings, Mailbox, SecureRoute, SmtpLogin, Tls, Transport,
 };
-pub use microsoft::{Cloud, Include, MicrosoftAuth, MicrosoftExclude, MicrosoftLimits, MicrosoftSettings};
+pub use microsoft::{
+    Cloud, Include, MicrosoftAuth, MicrosoftExclude, MicrosoftLimits, MicrosoftSettings, StatedSettings,
+};
 pub use nextcloud::{
     DisabledAccounts, NextcloudAuth, NextcloudExclude, NextcloudLimits, NextcloudSettings, UsersFile,
 };

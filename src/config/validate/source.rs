@@ -9,7 +9,7 @@ use crate::{
         settings::{
             Cloud, DisabledAccounts, Include, MicrosoftAuth, MicrosoftExclude, MicrosoftLimits,
             MicrosoftSettings, NextcloudAuth, NextcloudExclude, NextcloudLimits, NextcloudSettings,
-            SourceDetails, SourceSettings, UsersFile,
+            SourceDetails, SourceSettings, StatedSettings, UsersFile,
         },
         values::Wrong,
         written::{self, At, Microsoft, Nextcloud, Source},
@@ -219,7 +219,10 @@ fn microsoft(it: &mut Context<'_>, written: &Microsoft, span: &Range<usize>) -> 
         proxy,
         exclude,
         ca_file: written.ca_file.as_ref().map(|path| it.file(path)),
-        stated_anonymous_link_expiry_days: written.stated.anonymous_link_expiry_days,
+        stated: StatedSettings {
+            anonymous_link_expiry_days: written.stated.anonymous_link_expiry_days,
+            anonymous_link_types: written.stated.anonymous_link_types.as_deref().map(link_types),
+        },
     })
 }
 
@@ -291,6 +294,18 @@ fn include(it: &mut Context<'_>, written: &[written::Include], span: &Range<usiz
     include.sort_unstable();
     include.dedup();
     include
+}
+
+fn link_types(written: &[written::LinkType]) -> Vec<&'static str> {
+    let mut types = written.to_vec();
+    types.sort_unstable();
+    types.dedup();
+    let name = |kind| match kind {
+        written::LinkType::View => "view",
+        written::LinkType::Edit => "edit",
+        written::LinkType::Upload => "upload",
+    };
+    types.into_iter().map(name).collect()
 }
 
 fn limits(it: &mut Context<'_>, written: &Microsoft) -> MicrosoftLimits {

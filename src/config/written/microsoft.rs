@@ -89,6 +89,18 @@ pub(in crate::config) enum Cloud {
     China,
 }
 
+/// A type of anonymous links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum LinkType {
+    /// Links that show.
+    View,
+    /// Links that change.
+    Edit,
+    /// Links to a folder that add to it.
+    Upload,
+}
+
 /// What is read of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -142,4 +154,6 @@ pub(in crate::config) struct Stated {
     /// After how many days the tenant ends anonymous links.
     #[schemars(range(min = 1, max = 36500))]
     pub(in crate::config) anonymous_link_expiry_days: Option<u32>,
+    /// Which types of anonymous links the tenant lets people make; an empty list says none.
+    pub(in crate::config) anonymous_link_types: Option<Vec<LinkType>>,
 }

@@ -23,7 +23,7 @@ pub(super) use enforce::{Action, Enforce, EnforceRule, Switch};
 pub(super) use mail::{
     Attach, Mail, MailMode, MailOwner, Names, SecureRoute, Tls, Transport as MailTransport,
 };
-pub(super) use microsoft::{Cloud, Include, Microsoft, MicrosoftAuth};
+pub(super) use microsoft::{Cloud, Include, LinkType, Microsoft, MicrosoftAuth};
 pub(super) use names::{Date, LevelName, RuleLevel, RuleName};
 pub(super) use nextcloud::{DisabledAccounts, Nextcloud, NextcloudAuth};
 pub(super) use policy::{Classify, Gap, Override, Policy, Waiver};

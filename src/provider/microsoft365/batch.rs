@@ -211,7 +211,11 @@ impl Graph {
         asked: &[Inner],
         pending: &[usize],
     ) -> Result<HashMap<usize, Response>, ReadError> {
-        let chosen = || pending.iter().filter_map(|place| Some((*place, asked.get(*place)?)));
+        let chosen = || {
+            pending
+                .iter()
+                .filter_map(|place| Some((*place, asked.get(*place)?)))
+        };
         let requests: Vec<Value> = chosen().map(|(place, inner)| inner.written(place)).collect();
         let units = chosen().map(|(_, inner)| inner.units).sum();
         let url = self.url(&["$batch"], &[])?;

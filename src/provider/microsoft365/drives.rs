@@ -59,7 +59,10 @@ impl Register {
 
     /// Takes what a scope stands for: each is read once.
     pub(super) fn take(&self, scope: &str) -> Option<Place> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(scope)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(scope)
     }
 }
 

@@ -35,7 +35,9 @@ impl Refusal {
                 Some(code) => codes.push(code.to_lowercase()),
                 None => codes.push(String::new()),
             }
-            level = ["innerError", "innererror"].iter().find_map(|key| inner.get(*key));
+            level = ["innerError", "innererror"]
+                .iter()
+                .find_map(|key| inner.get(*key));
         }
         codes.retain(|code| !code.is_empty());
         Self {
@@ -80,10 +82,7 @@ pub(super) fn refusal(at: &str, status: StatusCode, body: &[u8]) -> ReadError {
             format!("the application has no right to this{said}"),
         ),
         404 => (ProblemCode::AccountGone, format!("there is no such thing{said}")),
-        423 => (
-            ProblemCode::Locked,
-            format!("it is locked or archived{said}"),
-        ),
+        423 => (ProblemCode::Locked, format!("it is locked or archived{said}")),
         429 => (
             ProblemCode::Throttled,
             format!("the service asks to slow down{said}"),
@@ -146,8 +145,19 @@ mod tests {
 
     #[test]
     fn any_body_is_a_refusal() {
-        let deep = format!("{{\"error\":{}{}}}", "{\"innerError\":".repeat(90), "1}".repeat(90));
-        for body in ["", "<html>", "[]", "{\"error\":7}", "{\"error\":{\"code\":{}}}", &deep] {
+        let deep = format!(
+            "{{\"error\":{}{}}}",
+            "{\"innerError\":".repeat(90),
+            "1}".repeat(90)
+        );
+        for body in [
+            "",
+            "<html>",
+            "[]",
+            "{\"error\":7}",
+            "{\"error\":{\"code\":{}}}",
+            &deep,
+        ] {
             for status in [400, 401, 403, 404, 410, 423, 429, 500, 503, 200] {
                 let status = StatusCode::from_u16(status).unwrap();
                 assert!(!refusal("/x", status, body.as_bytes()).to_string().is_empty());
@@ -160,6 +170,9 @@ mod tests {
         let body = serde_json::json!({"error": {"code": "a\nb", "message": "x\u{1b}[31m".repeat(100)}});
         let error = refusal("/x", StatusCode::FORBIDDEN, body.to_string().as_bytes());
         let words = error.to_string();
-        assert!(!words.contains(['\n', '\u{1b}']) && words.chars().count() < 400, "{words}");
+        assert!(
+            !words.contains(['\n', '\u{1b}']) && words.chars().count() < 400,
+            "{words}"
+        );
     }
 }

@@ -182,7 +182,11 @@ impl Graph {
     }
 
     /// Asks for one page.
-    pub(super) async fn page<T: DeserializeOwned>(&self, url: &Url, kind: Kind) -> Result<Page<T>, ReadError> {
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        kind: Kind,
+    ) -> Result<Page<T>, ReadError> {
         let answer = self.get(url, kind).await?;
         let page = (answer.status == StatusCode::OK && answer.is_json())
             .then(|| Page::read(&answer.body))
@@ -266,5 +270,6 @@ const LONGEST_SHOWN: usize = 160;
 /// When a scan that begins now has to end.
 pub(super) fn deadline_of(stop_after: Duration) -> Instant {
     let now = Instant::now();
-    now.checked_add(stop_after).unwrap_or(now + Duration::from_hours(24 * 365))
+    now.checked_add(stop_after)
+        .unwrap_or(now + Duration::from_hours(24 * 365))
 }

@@ -66,7 +66,9 @@ impl Microsoft365 {
         };
         for found in found {
             match found {
-                Found::Labels(tags) => labels.found.extend(tags.iter().flat_map(|tag| classes.of_tag(tag))),
+                Found::Labels(tags) => labels
+                    .found
+                    .extend(tags.iter().flat_map(|tag| classes.of_tag(tag))),
                 Found::Untold => labels.complete = false,
             }
         }
@@ -123,7 +125,10 @@ impl Microsoft365 {
         match answer.status {
             StatusCode::OK => {
                 let told: Value = answer.json()?;
-                let told = told.get("value").filter(|value| value.is_object()).unwrap_or(&told);
+                let told = told
+                    .get("value")
+                    .filter(|value| value.is_object())
+                    .unwrap_or(&told);
                 let name = told.get("name").and_then(Value::as_str);
                 Ok(Found::Labels(name.into_iter().map(str::to_owned).collect()))
             }

@@ -158,7 +158,10 @@ impl Microsoft365 {
 
     /// Keeps why the settings could not be read; they are read before there is anybody to tell.
     fn note_settings(&self, words: String) {
-        *self.settings_untold.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+        *self
+            .settings_untold
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(words);
     }
 
     fn settings_untold(&self) -> Option<String> {
@@ -238,7 +241,11 @@ impl Reader for Microsoft365 {
     }
 
     fn not_covered(&self) -> &'static [&'static str] {
-        &["site-group-members", "site-pages-and-lists", "sharepoint-embedded"]
+        &[
+            "site-group-members",
+            "site-pages-and-lists",
+            "sharepoint-embedded",
+        ]
     }
 }
 

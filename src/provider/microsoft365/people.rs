@@ -38,7 +38,9 @@ impl Directory {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.names.insert(id.to_lowercase(), person.id.as_str().into());
         if !person.groups.is_empty() {
-            known.groups.insert(person.id.as_str().into(), person.groups.clone());
+            known
+                .groups
+                .insert(person.id.as_str().into(), person.groups.clone());
         }
     }
 
@@ -142,7 +144,9 @@ impl Microsoft365 {
                 Ok(Some(page)) => {
                     for told in page.elements {
                         let person = match told {
-                            Told::Whole(user) | Told::Partly(user, _) => user.principal(&self.people, &groups),
+                            Told::Whole(user) | Told::Partly(user, _) => {
+                                user.principal(&self.people, &groups)
+                            }
                             Told::Unread => None,
                         };
                         match person {
@@ -184,13 +188,18 @@ impl Microsoft365 {
             return Ok(groups_of);
         }
         let read = async {
-            let url = self
-                .graph
-                .url(&["groups"], &[("$select", "id,displayName,mail"), ("$top", "999")])?;
+            let url = self.graph.url(
+                &["groups"],
+                &[("$select", "id,displayName,mail"), ("$top", "999")],
+            )?;
             let mut wanted = Vec::new();
             let mut pages = std::pin::pin!(self.graph.pages::<Group>(url, Kind::Directory));
             while let Some(page) = pages.try_next().await? {
-                wanted.extend(page.elements.into_iter().filter_map(|told| self.named_group(told)));
+                wanted.extend(
+                    page.elements
+                        .into_iter()
+                        .filter_map(|told| self.named_group(told)),
+                );
             }
             for (id, name) in wanted {
                 let path = ["groups", &id, "transitiveMembers"];
@@ -201,7 +210,10 @@ impl Microsoft365 {
                         if let Told::Whole(User { id: Some(member), .. })
                         | Told::Partly(User { id: Some(member), .. }, _) = told
                         {
-                            groups_of.entry(member.to_lowercase()).or_default().push(name.clone());
+                            groups_of
+                                .entry(member.to_lowercase())
+                                .or_default()
+                                .push(name.clone());
                         }
                     }
                 }
@@ -210,9 +222,13 @@ impl Microsoft365 {
         };
         match read.await {
             Ok(()) => Ok(groups_of),
-            Err(error @ (ReadError::Closed(_) | ReadError::Service { code: ProblemCode::Interrupted, .. })) => {
-                Err(error)
-            }
+            Err(
+                error @ (ReadError::Closed(_)
+                | ReadError::Service {
+                    code: ProblemCode::Interrupted,
+                    ..
+                }),
+            ) => Err(error),
             Err(error) if error.concerns_source() => Err(error),
             Err(error) => {
                 let words = format!(
@@ -303,14 +319,19 @@ impl Microsoft365 {
 
     async fn tell_people(&self, names: &[String], collector: &mut Collector<'_>) -> Result<(), ReadError> {
         let ask = |name: &String| {
-            Inner::get(format!("/users/{}?$select={FIELDS}", segment(name)), Kind::Directory)
+            Inner::get(
+                format!("/users/{}?$select={FIELDS}", segment(name)),
+                Kind::Directory,
+            )
         };
         let answers = self.graph.batch(names.iter().map(ask).collect()).await?;
         for (name, answer) in names.iter().zip(answers) {
             let answer = answer?;
             let person = match answer.status {
                 StatusCode::OK => match wire::salvage::<User>(answer.text()) {
-                    Told::Whole(user) | Told::Partly(user, _) => user.principal(&self.people, &HashMap::new()),
+                    Told::Whole(user) | Told::Partly(user, _) => {
+                        user.principal(&self.people, &HashMap::new())
+                    }
                     Told::Unread => None,
                 },
                 StatusCode::NOT_FOUND => Some(Principal {
@@ -332,7 +353,10 @@ impl Microsoft365 {
             let members = format!("/groups/{id}/transitiveMembers");
             let counted = "$count=true&$top=1&$select=id";
             [
-                Inner::get(format!("/groups/{id}?$select=id,displayName,mail"), Kind::Directory),
+                Inner::get(
+                    format!("/groups/{id}?$select=id,displayName,mail"),
+                    Kind::Directory,
+                ),
                 Inner::get(format!("{members}?{counted}"), Kind::Directory).counting(),
                 Inner::get(
                     format!("{members}/microsoft.graph.user?{counted}&$filter=userType%20eq%20'Guest'"),
@@ -379,7 +403,10 @@ impl Microsoft365 {
         for some in groups.chunks(20) {
             let ask = |id: &&String| {
                 let fields = "$select=id,userPrincipalName,mail";
-                Inner::get(format!("/groups/{}/owners?{fields}", segment(id)), Kind::Directory)
+                Inner::get(
+                    format!("/groups/{}/owners?{fields}", segment(id)),
+                    Kind::Directory,
+                )
             };
             let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
             for (id, answer) in some.iter().zip(answers) {
@@ -412,4 +439,3 @@ fn addresses(page: &Value) -> Vec<String> {
         })
         .collect()
 }
-

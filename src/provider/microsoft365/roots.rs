@@ -82,7 +82,8 @@ impl Microsoft365 {
             self.list_some(drive, &waiting, &mut listing, collector).await?;
             waiting = std::mem::take(&mut listing.further);
         }
-        self.tell_outcome(drive, listing.outcome, tree.unread, collector).await
+        self.tell_outcome(drive, listing.outcome, tree.unread, collector)
+            .await
     }
 
     /// Lists the permissions of items, in their order.
@@ -170,7 +171,12 @@ impl Microsoft365 {
             .filter(|name| !is_system_group(name))
             .collect();
         if !groups.is_empty() {
-            let named = groups.iter().take(MAX_GROUPS).copied().collect::<Vec<_>>().join(", ");
+            let named = groups
+                .iter()
+                .take(MAX_GROUPS)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(", ");
             let words = format!("Graph does not show who is in the groups of the site: {named}");
             problems.push((ProblemCode::MembershipUnread, words));
         }

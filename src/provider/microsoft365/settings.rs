@@ -16,8 +16,30 @@ use crate::provider::ReadError;
 pub struct Stated {
     /// After how many days the tenant ends anonymous links.
     pub link_expiry_days: Option<u32>,
-    /// Whether anonymous links of any type may be made; `None` where nothing is stated.
-    pub anonymous_links: Option<bool>,
+    /// Which types of anonymous links may be made.
+    pub link_types: Option<Vec<&'static str>>,
+}
+
+impl Stated {
+    /// What follows for the rules.
+    fn facts(&self, facts: &mut SourceFacts) {
+        if let Some(days) = self.link_expiry_days {
+            facts.set(Fact::LinkExpiryEnforced, true);
+            facts.max_expiry_days = Some(days);
+            facts
+                .stated
+                .insert("anonymous_link_expiry_days".to_owned(), days.to_string());
+        }
+        if let Some(types) = &self.link_types {
+            facts.set(Fact::AnonymousLinksAllowed, !types.is_empty());
+            let types = if types.is_empty() {
+                "none".to_owned()
+            } else {
+                types.join(", ")
+            };
+            facts.stated.insert("anonymous_link_types".to_owned(), types);
+        }
+    }
 }
 
 impl Microsoft365 {
@@ -27,14 +49,7 @@ impl Microsoft365 {
             product: Some(format!("Microsoft 365 ({})", self.setup.tenant)),
             ..SourceFacts::default()
         };
-        let stated = &self.setup.stated;
-        if let Some(days) = stated.link_expiry_days {
-            facts.set(Fact::LinkExpiryEnforced, true);
-            facts.max_expiry_days = Some(days);
-        }
-        if let Some(allowed) = stated.anonymous_links {
-            facts.set(Fact::AnonymousLinksAllowed, allowed);
-        }
+        self.setup.stated.facts(&mut facts);
         if self.is_delegated() {
             return Ok(facts);
         }
@@ -63,7 +78,10 @@ impl Microsoft365 {
 /// Takes over what the settings tell; a value that is not known tells nothing.
 fn heed(told: &Value, facts: &mut SourceFacts) {
     // The documentation shows both forms.
-    let told = told.get("value").filter(|value| value.is_object()).unwrap_or(told);
+    let told = told
+        .get("value")
+        .filter(|value| value.is_object())
+        .unwrap_or(told);
     let capability = told.get("sharingCapability").and_then(Value::as_str);
     match capability.map(str::to_lowercase).as_deref() {
         Some("externaluserandguestsharing") => facts.set(Fact::AnonymousLinksAllowed, true),
@@ -72,7 +90,10 @@ fn heed(told: &Value, facts: &mut SourceFacts) {
         }
         _ => {}
     }
-    if let Some(may) = told.get("isResharingByExternalUsersEnabled").and_then(Value::as_bool) {
+    if let Some(may) = told
+        .get("isResharingByExternalUsersEnabled")
+        .and_then(Value::as_bool)
+    {
         facts.set(Fact::GuestsMayReshare, may);
     }
 }
@@ -88,15 +109,27 @@ mod tests {
         let heeded = |told: Value| {
             let mut facts = SourceFacts::default();
             heed(&told, &mut facts);
-            (facts.get(Fact::AnonymousLinksAllowed), facts.get(Fact::GuestsMayReshare))
+            (
+                facts.get(Fact::AnonymousLinksAllowed),
+                facts.get(Fact::GuestsMayReshare),
+            )
         };
         let flat = json!({"sharingCapability": "externalUserAndGuestSharing", "isResharingByExternalUsersEnabled": true});
         assert_eq!(heeded(flat.clone()), (Some(true), Some(true)));
         assert_eq!(heeded(json!({"value": flat})), (Some(true), Some(true)));
-        for closed in ["disabled", "ExistingExternalUserSharingOnly", "externalUserSharingOnly"] {
+        for closed in [
+            "disabled",
+            "ExistingExternalUserSharingOnly",
+            "externalUserSharingOnly",
+        ] {
             assert_eq!(heeded(json!({"sharingCapability": closed})), (Some(false), None));
         }
-        for odd in [json!({"sharingCapability": "newThing"}), json!([]), json!(null), json!({"value": []})] {
+        for odd in [
+            json!({"sharingCapability": "newThing"}),
+            json!([]),
+            json!(null),
+            json!({"value": []}),
+        ] {
             assert_eq!(heeded(odd), (None, None));
         }
     }

@@ -82,7 +82,9 @@ fn is_personal(address: &str) -> bool {
     let url = Url::parse(address).ok();
     let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
     host.split('.').next().is_some_and(|label| label.ends_with("-my"))
-        && url.as_ref().is_some_and(|url| url.path().starts_with("/personal/"))
+        && url
+            .as_ref()
+            .is_some_and(|url| url.path().starts_with("/personal/"))
 }
 
 /// Storage of other applications (SharePoint Embedded), which is no site that people share from.
@@ -143,10 +145,7 @@ impl Microsoft365 {
         Ok(true)
     }
 
-    async fn ask_for_drives(
-        &self,
-        sites: &[Site],
-    ) -> Result<Vec<Result<InnerAnswer, ReadError>>, ReadError> {
+    async fn ask_for_drives(&self, sites: &[Site]) -> Result<Vec<Result<InnerAnswer, ReadError>>, ReadError> {
         let ask = |site: &Site| {
             let url = format!("/sites/{}/drives?$select={DRIVE_FIELDS}", segment(&site.id));
             Inner::get(url, Kind::Many)
@@ -156,9 +155,10 @@ impl Microsoft365 {
 
     /// The sites that are to be read; those that are not are told.
     async fn list_sites(&self, collector: &mut Collector<'_>) -> Result<Vec<Site>, ReadError> {
-        let url = self
-            .graph
-            .url(&["sites", "getAllSites"], &[("$select", SITE_FIELDS), ("$top", "500")])?;
+        let url = self.graph.url(
+            &["sites", "getAllSites"],
+            &[("$select", SITE_FIELDS), ("$top", "500")],
+        )?;
         let mut sites = Vec::new();
         let mut unread = 0_u64;
         let mut pages = std::pin::pin!(self.graph.pages::<ToldSite>(url, Kind::Many));
@@ -181,7 +181,8 @@ impl Microsoft365 {
                     continue;
                 }
                 if self.setup.excluded.sites.is_match(&site.address) {
-                    self.excluded(&site.id, &site.address, site.owner(), collector).await?;
+                    self.excluded(&site.id, &site.address, site.owner(), collector)
+                        .await?;
                     continue;
                 }
                 sites.push(site);
@@ -239,7 +240,9 @@ impl Microsoft365 {
 
     fn is_excluded(&self, person: &Principal) -> bool {
         let excluded = &self.setup.excluded;
-        let hits = |globs: &globset::GlobSet, name: &str| globs.is_match(name) || globs.is_match(name.to_lowercase());
+        let hits = |globs: &globset::GlobSet, name: &str| {
+            globs.is_match(name) || globs.is_match(name.to_lowercase())
+        };
         hits(&excluded.users, &person.id)
             || self
                 .people
@@ -252,7 +255,9 @@ impl Microsoft365 {
     fn person_of(&self, told: &drives::Told, address: &str) -> Principal {
         let user = told.owner.as_ref().and_then(|owner| owner.user.as_ref());
         let id = user.and_then(|user| user.id.as_deref());
-        let email = user.and_then(|user| user.email.clone()).filter(|email| !email.is_empty());
+        let email = user
+            .and_then(|user| user.email.clone())
+            .filter(|email| !email.is_empty());
         let name = user.and_then(|user| user.display_name.clone());
         let called = id
             .and_then(|id| self.people.name_of(id))
@@ -285,7 +290,11 @@ impl Microsoft365 {
         let mut told = BTreeSet::new();
         for mut drive in drives {
             if drive.owner.class == PrincipalClass::Site {
-                let stated = self.setup.answers.iter().find(|(sites, _)| sites.is_match(&drive.owner.id));
+                let stated = self
+                    .setup
+                    .answers
+                    .iter()
+                    .find(|(sites, _)| sites.is_match(&drive.owner.id));
                 drive.owner.answered_by = match (stated, &drive.group) {
                     (Some((_, address)), _) => vec![address.clone()],
                     (None, Some(group)) => owners.get(group).cloned().unwrap_or_default(),
@@ -295,7 +304,9 @@ impl Microsoft365 {
                     collector.push(Reading::Principal(drive.owner.clone())).await?;
                 }
             } else if self.is_excluded(&drive.owner) {
-                let Drive { id, address, owner, .. } = drive;
+                let Drive {
+                    id, address, owner, ..
+                } = drive;
                 self.excluded(&id, &address, owner, collector).await?;
                 continue;
             }
@@ -307,7 +318,8 @@ impl Microsoft365 {
     /// Tells a drive as a scope to read.
     async fn found(&self, drive: Drive, collector: &mut Collector<'_>) -> Result<(), ReadError> {
         if drive.consumer {
-            let words = "this is a OneDrive of the consumer service, which shares in other ways; it is not read";
+            let words =
+                "this is a OneDrive of the consumer service, which shares in other ways; it is not read";
             let problem = Problem::new(&drive.address, ProblemCode::Malformed, words);
             return self.not_read(&drive.id, drive.owner, problem, collector).await;
         }

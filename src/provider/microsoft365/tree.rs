@@ -93,7 +93,9 @@ impl Sharing {
         if text.trim_start_matches('{').trim() == "}" {
             return Self::Closed;
         }
-        let scope = serde_json::from_str::<Facet>(text).ok().and_then(|facet| facet.scope);
+        let scope = serde_json::from_str::<Facet>(text)
+            .ok()
+            .and_then(|facet| facet.scope);
         Self::Open(match scope.as_deref().map(str::to_lowercase).as_deref() {
             Some("anonymous") => Width::Anyone,
             Some("organization") => Width::Organization,
@@ -468,7 +470,10 @@ impl Beneath {
             return;
         }
         for folder in above {
-            self.labels.entry(*folder).or_default().extend(labels.iter().cloned());
+            self.labels
+                .entry(*folder)
+                .or_default()
+                .extend(labels.iter().cloned());
         }
     }
 

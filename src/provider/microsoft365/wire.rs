@@ -126,7 +126,15 @@ mod tests {
     #[test]
     fn what_is_no_page_is_none() {
         let deep = format!("{{\"value\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
-        for body in ["", "[]", "{}", "{\"value\":{}}", "<html>", "{\"value\":[{\"id\":", &deep] {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            "{\"value\":{}}",
+            "<html>",
+            "{\"value\":[{\"id\":",
+            &deep,
+        ] {
             assert!(Page::<Thing>::read(body.as_bytes()).is_none(), "{body:.40}");
         }
     }

@@ -85,6 +85,13 @@ fn facts(source: &Source) -> Vec<(&'static str, String)> {
         let rules: Vec<&str> = source.rules_not_judged.iter().map(|rule| rule.as_str()).collect();
         facts.push(("Not judged", rules.join(", ")));
     }
+    if !source.stated.is_empty() {
+        let stated = source
+            .stated
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}"));
+        facts.push(("Stated", words::name(&stated.collect::<Vec<_>>().join(DOT))));
+    }
     if !source.not_covered.is_empty() {
         let parts: Vec<String> = source.not_covered.iter().map(|part| words::name(part)).collect();
         facts.push(("Not covered", parts.join(", ")));

@@ -211,6 +211,7 @@ fn sources() -> Vec<view::Source> {
         rules_not_judged: Vec::new(),
         classification_undetermined: 3,
         not_covered: vec!["calendars".to_owned(), "talk-rooms".to_owned()],
+        stated: BTreeMap::new(),
         items_seen: 41,
         shares_seen: 57,
         requests: RequestTotals {

@@ -129,7 +129,10 @@ mod tests {
             ("C:0(.S|True", Claim::Everyone),
             ("c:0!.s|windows", Claim::Everyone),
             ("c:0-.f|rolemanager|spo-grid-all-users/8f2", Claim::EveryoneInside),
-            ("c:0t.c|tenant|11111111-2222-3333-4444-555555555555", Claim::Group(owned(GROUP))),
+            (
+                "c:0t.c|tenant|11111111-2222-3333-4444-555555555555",
+                Claim::Group(owned(GROUP)),
+            ),
             (
                 "c:0o.c|federateddirectoryclaimprovider|11111111-2222-3333-4444-555555555555",
                 Claim::Group(owned(GROUP)),
@@ -138,7 +141,10 @@ mod tests {
                 "c:0o.c|federateddirectoryclaimprovider|11111111-2222-3333-4444-555555555555_o",
                 Claim::GroupOwners(owned(GROUP)),
             ),
-            ("i:0#.f|membership|AnnaL@example.org", Claim::Member(owned("annal@example.org"))),
+            (
+                "i:0#.f|membership|AnnaL@example.org",
+                Claim::Member(owned("annal@example.org")),
+            ),
             (
                 "i:0#.f|membership|x_partner.net#EXT#@contoso.onmicrosoft.com",
                 Claim::Guest(owned("x_partner.net#ext#@contoso.onmicrosoft.com")),
@@ -159,9 +165,15 @@ mod tests {
                 "i:0i.t|00000003-0000-0ff1-ce00-000000000000|app@sharepoint",
                 Claim::Application(owned("app@sharepoint")),
             ),
-            ("i:0#.f|membership|urn:spo:new#x", Claim::Other(owned("i:0#.f|membership|urn:spo:new#x"))),
+            (
+                "i:0#.f|membership|urn:spo:new#x",
+                Claim::Other(owned("i:0#.f|membership|urn:spo:new#x")),
+            ),
             ("c:0t.c|tenant|all", Claim::Other(owned("c:0t.c|tenant|all"))),
-            ("c:0-.f|rolemanager|spo-new", Claim::Other(owned("c:0-.f|rolemanager|spo-new"))),
+            (
+                "c:0-.f|rolemanager|spo-new",
+                Claim::Other(owned("c:0-.f|rolemanager|spo-new")),
+            ),
             ("", Claim::Other(String::new())),
         ] {
             assert_eq!(Claim::of_login(login), claim, "{login}");
@@ -174,7 +186,13 @@ mod tests {
         let inside = URL_SAFE_NO_PAD.encode("c:0-.f|rolemanager|spo-grid-all-users/1");
         assert!(inside.starts_with("YzowLS5mfHJvbGVtYW5hZ2VyfHNwby1ncmlkLWFsbC11c2Vycy8"));
         assert_eq!(Claim::of_id(&inside), Some(Claim::EveryoneInside));
-        for none in ["", "8ed1c3bb-241d-4e2c-9806-6856b924ccd6", "NDQ", "\u{fc}", "aTow"] {
+        for none in [
+            "",
+            "8ed1c3bb-241d-4e2c-9806-6856b924ccd6",
+            "NDQ",
+            "\u{fc}",
+            "aTow",
+        ] {
             assert_eq!(Claim::of_id(none), None, "{none}");
         }
     }

@@ -134,7 +134,10 @@ impl Draft<'_> {
         if self.is_odd("link") {
             return Ok(self.finish(permission, self.unknown(ShareKind::Link)));
         }
-        let granted = permission.granted_to_v2.as_ref().or(permission.granted_to.as_ref());
+        let granted = permission
+            .granted_to_v2
+            .as_ref()
+            .or(permission.granted_to.as_ref());
         let invited = permission.invitation.as_ref();
         match (granted, invited.and_then(|invited| invited.email.as_deref())) {
             (None, Some(address)) => Ok(self.invited(permission, address)),
@@ -256,7 +259,9 @@ impl Draft<'_> {
 
     fn unknown(&self, kind: ShareKind) -> Share {
         let mut share = self.empty(kind);
-        share.unknown.extend(["audience", "recipients"].map(str::to_owned));
+        share
+            .unknown
+            .extend(["audience", "recipients"].map(str::to_owned));
         share
     }
 
@@ -265,7 +270,10 @@ impl Draft<'_> {
         let kind = permission.link.as_ref().and_then(|link| link.kind.as_deref());
         let folder = self.item.kind != ItemKind::File;
         let by_type = kind.and_then(|kind| access_of_type(kind, folder));
-        let by_roles = permission.roles.as_deref().and_then(|roles| access_of_roles(roles, folder));
+        let by_roles = permission
+            .roles
+            .as_deref()
+            .and_then(|roles| access_of_roles(roles, folder));
         match by_type.or(by_roles) {
             Some(access) => share.access = access,
             None => share.unknown.push("access".to_owned()),

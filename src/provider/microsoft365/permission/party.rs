@@ -62,10 +62,8 @@ impl Party {
             Some(Claim::Anonymous(name) | Claim::Application(name)) => {
                 Self::Other(shown.principal(PrincipalClass::Unknown, &name))
             }
-            Some(Claim::Other(claim)) => {
-                Self::plain(told, &shown, people)
-                    .unwrap_or_else(|| Self::Other(shown.principal(PrincipalClass::Unknown, &claim)))
-            }
+            Some(Claim::Other(claim)) => Self::plain(told, &shown, people)
+                .unwrap_or_else(|| Self::Other(shown.principal(PrincipalClass::Unknown, &claim))),
             None => Self::plain(told, &shown, people)
                 .unwrap_or_else(|| Self::Other(shown.principal(PrincipalClass::Unknown, "unknown"))),
         }
@@ -75,7 +73,9 @@ impl Party {
     fn plain(told: &Identities, shown: &Shown<'_>, people: &Directory) -> Option<Self> {
         if let Some(group) = &told.group {
             let id = group.id.as_deref().filter(|id| !id.is_empty())?;
-            return Some(Self::Group(shown.principal(PrincipalClass::Group, &id.to_lowercase())));
+            return Some(Self::Group(
+                shown.principal(PrincipalClass::Group, &id.to_lowercase()),
+            ));
         }
         let user = told.user.as_ref().or(told.site_user.as_ref())?;
         let id = user.id.as_deref().filter(|id| is_id(id));
@@ -88,13 +88,15 @@ impl Party {
         }
         let address = shown.email.filter(|email| email.contains('@'));
         match (id, address) {
-            (Some(_), Some(address)) => {
-                Some(Self::Person(shown.principal(PrincipalClass::Account, &address.to_lowercase())))
-            }
-            (Some(id), None) => Some(Self::Person(shown.principal(PrincipalClass::Account, &id.to_lowercase()))),
-            (None, Some(address)) => {
-                Some(Self::Person(shown.principal(PrincipalClass::Address, &address.to_lowercase())))
-            }
+            (Some(_), Some(address)) => Some(Self::Person(
+                shown.principal(PrincipalClass::Account, &address.to_lowercase()),
+            )),
+            (Some(id), None) => Some(Self::Person(
+                shown.principal(PrincipalClass::Account, &id.to_lowercase()),
+            )),
+            (None, Some(address)) => Some(Self::Person(
+                shown.principal(PrincipalClass::Address, &address.to_lowercase()),
+            )),
             (None, None) => None,
         }
     }

@@ -12,7 +12,7 @@ pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
         return Err(Exit::Usage);
     };
     let emulator = emulate::start(world, Options::default()).await?;
-    let prepared = Prepared::write(&emulator, &auditor).map_err(|error| unwritten(&error))?;
+    let prepared = Prepared::write(&emulator, Some(&auditor), None).map_err(|error| unwritten(&error))?;
     let global = Global {
         config: Some(prepared.config()),
         no_state: true,

@@ -515,7 +515,7 @@ async fn faults_hit_what_they_name_and_are_used_up() -> Done {
     assert_eq!(log["count"], 6);
     assert_eq!(
         log["requests"][2],
-        json!({"method": "GET", "path": format!("/{SHARES}"), "account": "alice", "status": 429})
+        json!({"method": "GET", "path": format!("/{SHARES}"), "account": "alice", "status": 429, "service": "nextcloud"})
     );
     Ok(())
 }
@@ -613,7 +613,7 @@ fn a_broken_world_says_where_and_what_to_do() {
     };
     assert_eq!(
         told("{\"schema\": \"sharewarden.world/v1\",\n \"nextclud\": {}}"),
-        "world file, line 2, column 11: unknown field `nextclud`, expected one of `schema`, `description`, `now`, `nextcloud`"
+        "world file, line 2, column 11: unknown field `nextclud`, expected one of `schema`, `description`, `now`, `nextcloud`, `microsoft365`"
     );
     assert_eq!(
         told(r#"{"schema": "sharewarden.world/v2"}"#),

@@ -59,7 +59,7 @@ pub(super) fn answer(graph: &Graph, call: &Call<'_>, index: usize, what: &str) -
     let mark = page.mark(inline.or_else(|| call.query("token")).as_deref())?;
     let most = u64::try_from(graph.limits.delta_page.max(1)).unwrap_or(u64::MAX);
     let top = call.top(usize::MAX)?.and_then(|top| u64::try_from(top).ok());
-    page.answer(mark, top.unwrap_or(most).min(most))
+    Ok(page.answer(mark, top.unwrap_or(most).min(most)))
 }
 
 impl Page<'_> {
@@ -141,7 +141,7 @@ impl Page<'_> {
         }
     }
 
-    fn answer(&self, mark: Mark, size: u64) -> Outcome {
+    fn answer(&self, mark: Mark, size: u64) -> Reply {
         let (value, end) = match mark.walk {
             Walk::Full { .. } => self.full(&mark, size),
             Walk::Changes { since, until } => self.changes(&mark, size, &self.changed(since, until)),
@@ -187,7 +187,7 @@ impl Page<'_> {
             let last = self.new_mark(Walk::Changes { since, until: 0 });
             body["@odata.deltaLink"] = self.address(&last).into();
         }
-        Ok(Reply::json(body))
+        Reply::json(body)
     }
 
     /// A page of everything, and whether it is the last.

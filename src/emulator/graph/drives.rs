@@ -105,7 +105,7 @@ pub(super) fn handle(graph: &mut Graph, call: &Call<'_>, index: usize, rest: &[&
     check(graph, call, drive)?;
     let reads = call.request.method == "GET";
     match rest {
-        [] if reads => call.entity("drives", card(graph, drive)),
+        [] if reads => Ok(call.entity("drives", card(graph, drive))),
         ["root"] if reads => item(graph, call, drive, 0),
         ["root", what] if reads && (*what == "delta" || what.starts_with("delta(")) => {
             delta::answer(graph, call, index, what)
@@ -133,7 +133,7 @@ fn of_item(graph: &mut Graph, call: &Call<'_>, index: usize, number: u64, rest: 
         ("POST", ["createLink"]) => editing::create_link(graph, call, index, number),
         ("POST", ["invite"]) => editing::invite(graph, call, index, number),
         ("POST", ["extractSensitivityLabels"]) => labels::sensitivity(graph, call, drive, number),
-        ("GET", ["retentionLabel"]) => labels::retention(graph, call, drive, number),
+        ("GET", ["retentionLabel"]) => labels::retention(call, drive, number),
         ("GET", ["children"]) => {
             let all = drive.children(number);
             call.page("Collection(driveItem)", all.len(), 200, false, |at| {
@@ -160,10 +160,10 @@ fn item(graph: &Graph, call: &Call<'_>, drive: &Drive, number: u64) -> Outcome {
     {
         shown["retentionLabel"] = label;
     }
-    call.entity(
+    Ok(call.entity(
         &format!("drives('{}')/items", drive.id.replace('!', "%21")),
         shown,
-    )
+    ))
 }
 
 /// Where an item is shown: its fields differ.

@@ -167,7 +167,7 @@ fn token(
 ) -> Result<Value, Failure> {
     let grant = form.get("grant_type").ok_or_else(|| missing("grant_type"))?;
     let common = ["common", "organizations", "consumers"].contains(&tenant);
-    if !graph.is_tenant(tenant) && !(common && grant == DEVICE) {
+    if !(graph.is_tenant(tenant) || common && grant == DEVICE) {
         let text = format!(
             "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
         );

@@ -119,7 +119,7 @@ pub(super) fn handle(graph: &Graph, call: &Call<'_>, key: &str, rest: &[&str]) -
         return Err(absent(key));
     };
     let (members, rest) = match rest {
-        [] => return call.entity("groups", card(group)),
+        [] => return Ok(call.entity("groups", card(group))),
         ["owners", rest @ ..] => (graph.members(&group.file.owners), rest),
         ["members", rest @ ..] => (graph.members(&group.file.members), rest),
         ["transitiveMembers", rest @ ..] => (graph.all_members(index), rest),

@@ -49,10 +49,10 @@ pub(super) fn sensitivity(graph: &Graph, call: &Call<'_>, drive: &Drive, number:
 }
 
 /// `GET …/retentionLabel`.
-pub(super) fn retention(_graph: &Graph, call: &Call<'_>, drive: &Drive, number: u64) -> Outcome {
+pub(super) fn retention(call: &Call<'_>, drive: &Drive, number: u64) -> Outcome {
     let item = drive.present(number).ok_or_else(Refusal::not_found)?;
     let label = retention_card(&item).unwrap_or_else(|| json!({"name": ""}));
-    call.entity("itemRetentionLabel", label)
+    Ok(call.entity("itemRetentionLabel", label))
 }
 
 /// An item's retention label.

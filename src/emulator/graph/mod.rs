@@ -163,7 +163,7 @@ impl Graph {
             .throttle
             .charge(&self.limits, &self.switches, kind, arrived, call.inner)?;
         let outcome = route::dispatch(self, call);
-        self.throttle.note(&self.limits, kind, &outcome);
+        self.throttle.note(&self.limits, &outcome);
         outcome.map(|mut reply| {
             reply.headers.extend(headers);
             reply

@@ -51,7 +51,7 @@ pub(super) fn one(graph: &Graph, call: &Call<'_>, drive: &Drive, number: u64, id
         drive.id.replace('!', "%21"),
         drive.id_of_number(number)
     );
-    call.entity(&context, shown)
+    Ok(call.entity(&context, shown))
 }
 
 /// What counts on an item under this id, and how it is shown.
@@ -167,11 +167,10 @@ fn show_inheritance(graph: &Graph, drive: &Drive, permission: &Permission, from:
         })
     };
     match graph.switches.inherited_from {
-        InheritedFrom::Absent => {}
         InheritedFrom::Empty => shown["inheritedFrom"] = json!({}),
         InheritedFrom::Filled => shown["inheritedFrom"] = filled(),
         InheritedFrom::LinksOnly if permission.is_link() => shown["inheritedFrom"] = filled(),
-        InheritedFrom::LinksOnly => {}
+        InheritedFrom::LinksOnly | InheritedFrom::Absent => {}
     }
 }
 

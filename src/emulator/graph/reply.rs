@@ -328,10 +328,10 @@ impl Call<'_> {
     }
 
     /// One thing, with its context.
-    pub(super) fn entity(&self, context: &str, value: Value) -> Outcome {
+    pub(super) fn entity(&self, context: &str, value: Value) -> Reply {
         let mut value = self.picked(value);
         value["@odata.context"] = self.context(&format!("{context}/$entity")).into();
-        Ok(Reply::json(value))
+        Reply::json(value)
     }
 }
 

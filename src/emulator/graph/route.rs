@@ -98,7 +98,7 @@ pub(super) fn dispatch(graph: &mut Graph, call: &Call<'_>) -> Outcome {
         }
         ["admin", "sharepoint", "settings"] if reads => {
             application(call, READ_SETTINGS)?;
-            tenant::settings(graph, call)
+            Ok(tenant::settings(graph, call))
         }
         _ => Err(unknown(&parts)),
     }

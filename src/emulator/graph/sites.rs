@@ -161,7 +161,7 @@ fn one(graph: &mut Graph, call: &Call<'_>, index: usize, rest: &[&str]) -> Outco
     let site = graph.sites.get(index).ok_or_else(Refusal::not_found)?;
     site.check()?;
     match rest {
-        [] => call.entity("sites", card(graph, site)),
+        [] => Ok(call.entity("sites", card(graph, site))),
         ["sites"] => list(graph, call, |site| site.parent == Some(index)),
         ["drives"] => {
             let wants_system = call

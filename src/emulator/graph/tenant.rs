@@ -35,7 +35,7 @@ pub(super) fn organization(graph: &Graph, call: &Call<'_>) -> Outcome {
 }
 
 /// `GET /admin/sharepoint/settings`.
-pub(super) fn settings(graph: &Graph, call: &Call<'_>) -> Outcome {
+pub(super) fn settings(graph: &Graph, call: &Call<'_>) -> Reply {
     let settings = &graph.settings;
     let mut shown = json!({
         "@odata.type": "#microsoft.graph.sharepointSettings",
@@ -74,9 +74,9 @@ pub(super) fn settings(graph: &Graph, call: &Call<'_>) -> Outcome {
         fields.extend(settings.raw.clone());
     }
     if graph.switches.settings_wrapped {
-        return Ok(Reply::json(json!({"value": call.picked(shown)})));
+        return Reply::json(json!({"value": call.picked(shown)}));
     }
     let mut flat = call.picked(shown);
     flat["@odata.context"] = call.context("admin/sharepoint/settings/$entity").into();
-    Ok(Reply::json(flat))
+    Reply::json(flat)
 }

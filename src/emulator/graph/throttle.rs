@@ -92,7 +92,7 @@ pub(super) fn kind(call: &Call<'_>) -> Kind {
         (_, last) if last.contains("getAllSites") => Kind::Multi,
         ("drives" | "sites" | "admin", _) if reads => Kind::Single,
         ("drives" | "sites" | "admin", _) => Kind::Write,
-        _ if parts.iter().any(|part| of_drive(&part)) => Kind::Single,
+        _ if parts.iter().any(of_drive) => Kind::Single,
         _ => Kind::Directory,
     }
 }
@@ -319,8 +319,8 @@ impl Throttle {
     }
 
     /// Counts asking for drives that do not exist.
-    pub(super) fn note(&mut self, limits: &Limits, kind: Kind, outcome: &Outcome) {
-        let missed = kind == Kind::Single && outcome.as_ref().is_err_and(super::users::is_missing_drive);
+    pub(super) fn note(&mut self, limits: &Limits, outcome: &Outcome) {
+        let missed = outcome.as_ref().is_err_and(super::users::is_missing_drive);
         if missed {
             self.misses.spend(1, scaled(MINUTE, limits), Instant::now());
         }

@@ -303,5 +303,5 @@ pub(super) fn show(graph: &Graph, call: &Call<'_>, user: usize, context: &str) -
     if context == "directoryObjects" {
         card["@odata.type"] = "#microsoft.graph.user".into();
     }
-    call.entity(context, card)
+    Ok(call.entity(context, card))
 }

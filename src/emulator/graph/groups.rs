@@ -149,8 +149,13 @@ pub(super) fn handle(graph: &Graph, call: &Call<'_>, key: &str, rest: &[&str]) -
     match rest {
         [] => {
             let size = call.top(999)?.unwrap_or(graph.limits.users_page);
-            call.page("directoryObjects", cards.len(), size, false, |index| {
+            let reply = call.page("directoryObjects", cards.len(), size, false, |index| {
                 cards.get(index).cloned().unwrap_or_default()
+            })?;
+            Ok(if call.counts() {
+                reply.counting(cards.len())
+            } else {
+                reply
             })
         }
         ["$count"] => Ok(Reply::of(200, Payload::Text(cards.len().to_string()))),

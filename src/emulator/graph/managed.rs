@@ -7,6 +7,7 @@ use super::Graph;
 use super::entra::Holder;
 use crate::emulator::http::{Answer, Request};
 
+/// The real Graph; this one is known by its own address, too.
 const RESOURCE: &str = "https://graph.microsoft.com";
 
 /// `/msi/token`, as App Service has it.
@@ -41,7 +42,8 @@ fn token(graph: &mut Graph, request: &Request, now: Timestamp) -> Answer {
         return refused("Required query variable 'api-version' is missing");
     }
     let resource = request.query("resource").unwrap_or_default();
-    if resource.trim_end_matches('/') != RESOURCE {
+    let resource_is = |known: &str| resource.trim_end_matches('/') == known;
+    if !resource_is(RESOURCE) && !resource_is(&request.base()) {
         return refused("The resource is missing or not known here");
     }
     let wanted = request.query("client_id");

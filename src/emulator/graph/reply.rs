@@ -139,6 +139,14 @@ impl Reply {
         self
     }
 
+    /// Adds how many there are in all, as an advanced query asks.
+    pub(super) fn counting(mut self, count: usize) -> Self {
+        if let Payload::Json(body) = &mut self.body {
+            body["@odata.count"] = count.into();
+        }
+        self
+    }
+
     /// The answer as it is sent.
     pub(super) fn answer(self) -> Answer {
         let bytes = match self.body {
@@ -308,6 +316,11 @@ impl Call<'_> {
             body["@odata.nextLink"] = self.again("$skiptoken", &token).into();
         }
         Ok(Reply::json(body))
+    }
+
+    /// Whether an advanced query asks how many there are in all.
+    pub(super) fn counts(&self) -> bool {
+        self.is_eventual() && self.query("$count").is_some_and(|count| count == "true")
     }
 
     /// The fields that `$select` names; annotations stay.

@@ -169,13 +169,14 @@ pub(super) fn list(graph: &Graph, call: &Call<'_>) -> Outcome {
         format!("users({select})")
     };
     let holes = graph.switches.empty_pages;
-    let mut reply = call.page(&context, matching.len(), size, holes, |index| {
+    let reply = call.page(&context, matching.len(), size, holes, |index| {
         matching.get(index).map_or(Value::Null, |user| shown(call, user))
     })?;
-    let counts = call.query("$count").is_some_and(|count| count == "true") && call.is_eventual();
-    if counts && let Payload::Json(body) = &mut reply.body {
-        body["@odata.count"] = matching.len().into();
-    }
+    let reply = if call.counts() {
+        reply.counting(matching.len())
+    } else {
+        reply
+    };
     let units = if select.is_empty() { "2" } else { "1" };
     Ok(reply.with("x-ms-resource-unit", units))
 }

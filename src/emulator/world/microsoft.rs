@@ -89,7 +89,7 @@ impl Default for AppFile {
                 "Sites.FullControl.All",
                 "SharePointTenantSettings.Read.All",
             ]),
-            delegated: texts(&["User.Read", "Files.Read.All", "offline_access"]),
+            delegated: texts(&["User.Read", "Files.Read", "Files.Read.All", "offline_access"]),
             disabled: false,
             identity_header: None,
         }

@@ -100,6 +100,17 @@ pub(super) fn refusal(at: &str, status: StatusCode, body: &[u8]) -> ReadError {
     ReadError::service(code, format!("{at}: {words}"))
 }
 
+/// The same of a list: that there is none is no vanished thing, but a service that is not as it should be.
+pub(super) fn of_a_list(error: ReadError) -> ReadError {
+    match error {
+        ReadError::Service {
+            code: ProblemCode::AccountGone,
+            message,
+        } => ReadError::service(ProblemCode::ServerError, message),
+        other => other,
+    }
+}
+
 /// Whether what was asked for does not exist.
 pub(super) fn is_missing(error: &ReadError) -> bool {
     has_code(error, ProblemCode::AccountGone)

@@ -191,7 +191,10 @@ impl Graph {
         let page = (answer.status == StatusCode::OK && answer.is_json())
             .then(|| Page::read(&answer.body))
             .flatten();
-        page.ok_or_else(|| errors::refusal(&format!("GET {}", shown(url)), answer.status, &answer.body))
+        page.ok_or_else(|| {
+            let error = errors::refusal(&format!("GET {}", shown(url)), answer.status, &answer.body);
+            errors::of_a_list(error)
+        })
     }
 
     /// Asks for a collection, page by page. One that goes round in a circle, or has no end but empty pages, fails.

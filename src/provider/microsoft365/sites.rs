@@ -98,10 +98,10 @@ impl Microsoft365 {
         let sites = match self.list_sites(collector).await {
             Ok(sites) => sites,
             Err(ReadError::Service {
-                code: code @ (ProblemCode::Forbidden | ProblemCode::AccountGone),
+                code: ProblemCode::Forbidden,
                 message,
             }) => {
-                let code = if self.setup.include.contains(&Include::Sites) && code == ProblemCode::Forbidden {
+                let code = if self.setup.include.contains(&Include::Sites) {
                     ProblemCode::Forbidden
                 } else {
                     ProblemCode::SitesUnreadable

@@ -1,7 +1,8 @@
 //! Asks Graph: signed, counted in resource units, page by page, and never of another origin.
 //!
-//! Costs as Microsoft states them, <https://learn.microsoft.com/en-us/sharepoint/dev/general-development/
-//! how-to-avoid-getting-throttled-or-blocked-in-sharepoint-online>; the directory counts apart from them.
+//! Costs as Microsoft states them in
+//! <https://learn.microsoft.com/sharepoint/dev/general-development/how-to-avoid-getting-throttled-or-blocked-in-sharepoint-online>;
+//! the directory counts apart from them.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};

@@ -327,7 +327,7 @@ impl Microsoft365 {
             id: drive.id.clone(),
             account: Some(drive.owner.clone()),
         };
-        self.register.add(&scope.id, Place::Drive(drive));
+        self.register.add(&scope.id, Place::Drive(Box::new(drive)));
         Ok(collector.push(Reading::Scope(scope)).await?)
     }
 
@@ -391,6 +391,12 @@ impl Microsoft365 {
             };
             let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
             for (person, answer) in some.iter().zip(answers) {
+                if self.is_excluded(person) {
+                    let scope = format!("none/{}", person.id);
+                    self.excluded(&scope, &person.id, person.clone(), collector)
+                        .await?;
+                    continue;
+                }
                 let error = match answer {
                     Ok(answer) if answer.status == StatusCode::OK => {
                         let told = salvage::<drives::Told>(answer.text());

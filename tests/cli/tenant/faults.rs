@@ -18,7 +18,11 @@ fn misbehaviours() -> Vec<(&'static str, Value, &'static [&'static str])> {
     vec![
         ("html", json!({"do": "html"}), &["malformed"]),
         ("half", json!({"do": "malformed"}), &["malformed"]),
-        ("deep", json!({"do": "deep", "levels": 10_000}), &["malformed"]),
+        (
+            "deep",
+            json!({"do": "deep", "levels": 10_000}),
+            &["malformed", "truncated"],
+        ),
         ("huge", json!({"do": "huge", "bytes": 80_000_000}), &["too-large"]),
         (
             "teapot",
@@ -29,7 +33,7 @@ fn misbehaviours() -> Vec<(&'static str, Value, &'static [&'static str])> {
         (
             "not found",
             json!({"do": "status", "status": 404}),
-            &["account-gone", "sites-unreadable", "malformed"],
+            &["server-error"],
         ),
         (
             "elsewhere",

@@ -34,7 +34,7 @@ struct Known {
 }
 
 impl Directory {
-    fn learn(&self, id: &str, person: &Principal) {
+    pub(super) fn learn(&self, id: &str, person: &Principal) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.names.insert(id.to_lowercase(), person.id.as_str().into());
         if !person.groups.is_empty() {

@@ -20,6 +20,8 @@ const COUNTED: usize = 250_000;
 const CANDIDATES: usize = 100_000;
 /// The deepest path that is put together.
 const DEEPEST: usize = 400;
+/// The longest name that is kept, in bytes: more than the service lets anybody write.
+const LONGEST: usize = 2048;
 
 /// An item as a delta writes it.
 ///
@@ -122,6 +124,8 @@ pub(super) struct Root {
 struct Folder {
     /// Whether the service told of it itself, and not only of something in it.
     told: bool,
+    /// Whether it was deleted, and all that lies in it.
+    gone: bool,
     parent: Option<usize>,
     name: Box<str>,
     /// Files right in it.
@@ -140,6 +144,8 @@ pub(super) struct Tree {
     files: Option<HashMap<u64, usize>>,
     candidates: HashMap<u64, (usize, Box<str>)>,
     overflowed: bool,
+    /// Of how many files it is kept where they lie, and how many whose names may classify are kept.
+    most: (usize, usize),
     hasher: RandomState,
     names: Option<GlobSet>,
     classifies: bool,
@@ -159,6 +165,7 @@ impl Tree {
             files: Some(HashMap::new()),
             candidates: HashMap::new(),
             overflowed: false,
+            most: (COUNTED, CANDIDATES),
             hasher: RandomState::new(),
             names: classes.names().and_then(set_of),
             classifies: classes.has_patterns(),
@@ -176,7 +183,7 @@ impl Tree {
         };
         self.roots.remove(&id);
         if told.deleted.is_some() {
-            self.forget(&id);
+            self.forget(&id, told.folder.is_some() || told.package.is_some());
             return;
         }
         let parent = told
@@ -184,22 +191,26 @@ impl Tree {
             .and_then(|parent| parent.id)
             .filter(|_| told.root.is_none())
             .map(|parent| self.number(&parent));
-        let name = told.name.unwrap_or_default();
-        if name.is_empty() && told.root.is_none() {
+        let mut name = told.name.unwrap_or_default();
+        if told.root.is_none() && (name.is_empty() || name.len() > LONGEST || parent.is_none()) {
             self.unread += 1;
         }
+        name.truncate(name.floor_char_boundary(LONGEST));
         let sharing = Sharing::of(told.shared.as_deref());
-        let kind = if told.folder.is_some() || told.root.is_some() {
+        // What a package holds (the sections of a notebook) is told as lying in it.
+        let kind = if told.folder.is_some() || told.package.is_some() || told.root.is_some() {
             ItemKind::Folder
-        } else if told.file.is_some() || told.package.is_some() {
+        } else if told.file.is_some() {
             ItemKind::File
         } else {
             ItemKind::Other
         };
         let folder = if kind == ItemKind::Folder {
             let number = self.number(&id);
+            self.drop_file(self.hasher.hash_one(&id));
             if let Some(folder) = self.folders.get_mut(number) {
                 folder.told = true;
+                folder.gone = false;
                 folder.parent = parent;
                 folder.name = name.as_str().into();
                 folder.closed = sharing == Sharing::Closed;
@@ -250,12 +261,12 @@ impl Tree {
             if let Some(folder) = self.folders.get_mut(parent) {
                 folder.files += 1;
             }
-            if files.len() > COUNTED {
+            if files.len() > self.most.0 {
                 self.files = None;
             }
         }
-        if self.classifies && self.names.as_ref().is_none_or(|names| names.is_match(name)) {
-            if self.candidates.len() < CANDIDATES {
+        if self.may_classify(name) {
+            if self.candidates.len() < self.most.1 {
                 self.candidates.insert(digest, (parent, name.into()));
             } else {
                 self.overflowed = true;
@@ -271,31 +282,48 @@ impl Tree {
         }
     }
 
-    fn forget(&mut self, id: &str) {
-        let digest = self.hasher.hash_one(id);
-        self.drop_file(digest);
-        // What lies in a deleted folder is told to be deleted, too; its number may still be named by others.
-        if let Some(folder) = self
-            .numbers
-            .get(id)
-            .and_then(|number| self.folders.get_mut(*number))
-        {
-            *folder = Folder::default();
+    fn forget(&mut self, id: &str, is_folder: bool) {
+        self.drop_file(self.hasher.hash_one(id));
+        let number = if is_folder {
+            Some(self.number(id))
+        } else {
+            self.folder(id)
+        };
+        // Its number may still be named by others: of what lies in a deleted folder not everything is told to be deleted.
+        if let Some(folder) = number.and_then(|number| self.folders.get_mut(number)) {
+            *folder = Folder {
+                gone: true,
+                files: folder.files,
+                ..Folder::default()
+            };
         }
     }
 
     /// Ends the taking in. Where the service left the drive's top out of its own list, it is the one folder that is named
-    /// and not told.
+    /// and not told; where there is no such, what is granted on the drive as a whole cannot be read.
     pub(super) fn settle(&mut self) {
         if self.top.is_some() {
             return;
         }
-        let mut untold = self.folders.iter().enumerate().filter(|(_, folder)| !folder.told);
-        if let (Some((number, _)), None) = (untold.next(), untold.next()) {
-            self.top = Some(number);
-            if let Some(top) = self.folders.get_mut(number) {
-                top.told = true;
-            }
+        let mut untold = self
+            .folders
+            .iter()
+            .enumerate()
+            .filter(|(_, folder)| !folder.told && !folder.gone);
+        let (Some((top, _)), None) = (untold.next(), untold.next()) else {
+            self.unread += 1;
+            return;
+        };
+        self.top = Some(top);
+        if let Some(folder) = self.folders.get_mut(top) {
+            folder.told = true;
+        }
+        let id = self
+            .numbers
+            .iter()
+            .find_map(|(id, number)| (*number == top).then(|| id.to_string()));
+        if let Some(root) = id.and_then(|id| self.as_root(&id)) {
+            self.roots.insert(root.id.clone(), root);
         }
     }
 
@@ -315,6 +343,14 @@ impl Tree {
             next = folder.parent;
         }
         None
+    }
+
+    /// Whether something lies in a folder that was deleted.
+    fn is_gone(&self, parent: Option<usize>) -> bool {
+        let above = std::iter::successors(parent, |number| self.folders.get(*number)?.parent);
+        above
+            .take(DEEPEST)
+            .any(|number| self.folders.get(number).is_some_and(|folder| folder.gone))
     }
 
     /// Puts a path together; `None` where a folder above is not known.
@@ -413,12 +449,18 @@ impl Tree {
             labels: HashMap::new(),
             complete: !self.overflowed && self.unread == 0,
         };
+        let mut astray = false;
         for (number, folder) in self.folders.iter().enumerate() {
-            if !folder.told && (folder.files > 0 || folder.parent.is_some()) {
-                // Something lies in a folder that was never told: where it belongs is not known.
-                beneath.complete = false;
-            }
-            let Some(above) = self.above(folder.parent) else {
+            let is_top = Some(number) == self.top;
+            let above = if is_top {
+                Some(Vec::new())
+            } else {
+                self.above(folder.parent)
+            };
+            let Some(above) = above.filter(|_| folder.told) else {
+                // Where it belongs is not known, nor what lies in it; unless it was deleted with it.
+                let matters = folder.told || folder.files > 0;
+                astray |= matters && !self.is_gone(Some(number));
                 continue;
             };
             if let Some(files) = &mut beneath.files {
@@ -428,28 +470,29 @@ impl Tree {
                     }
                 }
             }
-            if self.classifies
-                && self
-                    .names
-                    .as_ref()
-                    .is_none_or(|names| names.is_match(&*folder.name))
+            if !is_top
+                && self.may_classify(&folder.name)
                 && let Some(path) = self.path(folder.parent, &folder.name)
             {
                 beneath.label(classes.of_path(&path), &above);
             }
         }
-        if let (Some(files), Some(top)) = (&mut beneath.files, self.top)
-            && let (Some(count), Some(folder)) = (files.get_mut(top), self.folders.get(top))
-        {
-            *count += folder.files;
-        }
         for (parent, name) in self.candidates.values() {
             match (self.path(Some(*parent), name), self.above(Some(*parent))) {
                 (Some(path), Some(above)) => beneath.label(classes.of_path(&path), &above),
-                _ => beneath.complete = false,
+                _ => astray |= !self.is_gone(Some(*parent)),
             }
         }
+        if astray {
+            beneath.complete = false;
+            beneath.files = None;
+        }
         beneath
+    }
+
+    /// Whether an item of this name may give a label to what lies above it.
+    fn may_classify(&self, name: &str) -> bool {
+        self.classifies && self.names.as_ref().is_none_or(|names| names.is_match(name))
     }
 }
 

@@ -19,8 +19,7 @@ pub(super) enum Told<T> {
     Unread,
 }
 
-/// A page of a collection.
-#[derive(Debug)]
+/// A page of a collection. Its addresses hold tokens: it cannot be printed.
 pub(super) struct Page<T> {
     pub(super) elements: Vec<Told<T>>,
     /// Where the next page is, if there is one.
@@ -69,6 +68,10 @@ impl<T: DeserializeOwned> Page<T> {
 
 /// Reads an object, leaving out the fields that are of another form.
 pub(super) fn salvage<T: DeserializeOwned>(text: &str) -> Told<T> {
+    // A list, too, would be read as an object, its fields by their places.
+    if !text.trim_start().starts_with('{') {
+        return Told::Unread;
+    }
     if let Ok(whole) = serde_json::from_str(text) {
         return Told::Whole(whole);
     }
@@ -124,18 +127,54 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_is_none() {
-        let deep = format!("{{\"value\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
-        for body in [
+    fn only_an_object_is_an_element() {
+        for text in [
             "",
             "[]",
-            "{}",
-            "{\"value\":{}}",
-            "<html>",
-            "{\"value\":[{\"id\":",
-            &deep,
+            "[\"a\",1]",
+            "7",
+            "\"{}\"",
+            "null",
+            "{",
+            "{}x",
+            "{\"id\":",
         ] {
+            assert_eq!(salvage::<Thing>(text), Told::Unread, "{text}");
+        }
+        assert_eq!(salvage(" {\"id\":\"a\"}"), Told::Whole(thing("a", None)));
+        let body = br#"{"value":[["a",1],{"id":"b","size":-1}]}"#;
+        let odd = Told::Partly(thing("b", None), vec!["size".to_owned()]);
+        assert_eq!(Page::read(body).unwrap().elements, [Told::Unread, odd]);
+    }
+
+    #[test]
+    fn the_links_of_a_page_are_kept_whatever_its_elements_are() {
+        for element in ["", "{}", "7", "{\"id\":7}"] {
+            let body = format!(
+                "{{\"@odata.context\":{{}},\"value\":[{element}],\"@odata.nextLink\":null,\"@odata.deltaLink\":\"d\"}}"
+            );
+            let page = Page::<Thing>::read(body.as_bytes()).unwrap();
+            assert_eq!((page.next, page.delta.as_deref()), (None, Some("d")), "{element}");
+        }
+        // An end that cannot be told from a page in between is none.
+        assert!(Page::<Thing>::read(br#"{"value":[],"@odata.nextLink":7}"#).is_none());
+    }
+
+    #[test]
+    fn what_is_no_page_is_none() {
+        for body in ["", "[]", "{}", "{\"value\":{}}", "<html>", "{\"value\":[{\"id\":"] {
             assert!(Page::<Thing>::read(body.as_bytes()).is_none(), "{body:.40}");
         }
+    }
+
+    #[test]
+    fn an_element_of_any_depth_is_only_unread() {
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        let body = format!("{{\"value\":[{deep},{{\"id\":{deep}}},{{\"id\":\"a\"}}]}}");
+        let page = Page::read(body.as_bytes()).unwrap();
+        assert_eq!(
+            page.elements,
+            [Told::Unread, Told::Unread, Told::Whole(thing("a", None))]
+        );
     }
 }

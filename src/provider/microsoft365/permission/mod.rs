@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
 use url::Url;
 
@@ -132,26 +133,28 @@ impl Draft<'_> {
             return self.link(permission, link);
         }
         if self.is_odd("link") {
-            return Ok(self.finish(permission, self.unknown(ShareKind::Link)));
+            let mut share = self.unknown(ShareKind::Link);
+            share.unknown.extend(["kind", "password"].map(str::to_owned));
+            return Ok(self.finish(permission, share));
         }
-        let granted = permission
-            .granted_to_v2
-            .as_ref()
-            .or(permission.granted_to.as_ref());
+        let granted = [&permission.granted_to_v2, &permission.granted_to]
+            .into_iter()
+            .flatten()
+            .find(|told| !told.is_empty());
         let invited = permission.invitation.as_ref();
-        match (granted, invited.and_then(|invited| invited.email.as_deref())) {
-            (None, Some(address)) => Ok(self.invited(permission, address)),
+        let address = invited.and_then(|invited| invited.email.as_deref());
+        match (granted, address.filter(|address| !address.is_empty())) {
+            (None, Some(address)) if Claim::of_id(&self.id).is_none() => {
+                Ok(self.invited(permission, address))
+            }
             _ => self.granted(permission, granted),
         }
     }
 
     /// Somebody who was invited by mail and has not come yet.
     fn invited(&self, permission: &Permission, address: &str) -> Share {
+        let mut share = self.empty(ShareKind::User);
         let invitation = permission.invitation.as_ref();
-        // Only where the service says so does an invitation open without signing in.
-        let open = invitation.is_some_and(|told| told.sign_in_required == Some(false));
-        let mut share = self.empty(if open { ShareKind::Mail } else { ShareKind::User });
-        share.anonymous = open;
         let invited_by = invitation.and_then(|told| told.invited_by.as_ref());
         if let Some(Party::Person(sharer)) = invited_by.map(|by| Party::of(by, None, self.decoder.people)) {
             share.shared_by = Some(sharer);
@@ -172,7 +175,9 @@ impl Draft<'_> {
         };
         let (kind, recipient) = match party {
             Party::SiteGroup(name) => return Err(Decoded::SiteGroup(brief(&name))),
-            Party::Person(person) | Party::Group(person) if self.decoder.drive.is_owned_by(&person) => {
+            Party::Person(person) | Party::Group(person)
+                if self.decoder.drive.is_owned_by(&person) && !opens_to_anyone(permission) =>
+            {
                 return Err(Decoded::Nothing);
             }
             Party::Person(person) => (ShareKind::User, person),
@@ -191,9 +196,10 @@ impl Draft<'_> {
         if share.password.is_none() {
             share.unknown.push("password".to_owned());
         }
+        // Of two that are as long the newer one, which tells more of each party, comes last and counts.
         let told = [
-            &permission.granted_to_identities_v2,
             &permission.granted_to_identities,
+            &permission.granted_to_identities_v2,
         ]
         .into_iter()
         .flatten()
@@ -219,7 +225,8 @@ impl Draft<'_> {
             }
             Some("users") => {
                 share.recipients = people();
-                if self.is_odd("grantedToIdentitiesV2") && self.is_odd("grantedToIdentities") {
+                let odd = ["grantedToIdentitiesV2", "grantedToIdentities"].map(|field| self.is_odd(field));
+                if told.is_none() || (share.recipients.is_empty() && odd.contains(&true)) {
                     share.unknown.push("recipients".to_owned());
                 }
             }
@@ -284,6 +291,14 @@ impl Draft<'_> {
         if permission.link.is_some() && by_type.is_none() {
             share.unknown.push("kind".to_owned());
         }
+        if permission.link.is_none() && opens_to_anyone(permission) {
+            share.kind = ShareKind::Mail;
+            share.anonymous = true;
+            share.password = permission.has_password;
+            if share.password.is_none() {
+                share.unknown.push("password".to_owned());
+            }
+        }
         share.expires = if self.is_odd("expirationDateTime") {
             Expiry::Unknown
         } else {
@@ -304,6 +319,12 @@ impl Draft<'_> {
     fn is_odd(&self, field: &str) -> bool {
         self.odd.iter().any(|odd| odd == field)
     }
+}
+
+/// Whether it was sent as an invitation that opens without signing in: only where the service says so.
+fn opens_to_anyone(permission: &Permission) -> bool {
+    let invitation = permission.invitation.as_ref();
+    invitation.is_some_and(|told| told.sign_in_required == Some(false))
 }
 
 /// What a link of a type lets people do; `None` for a type that is not known.
@@ -352,13 +373,17 @@ fn expiry(told: Option<&str>) -> Expiry {
     let Some(told) = told.map(str::trim).filter(|told| !told.is_empty()) else {
         return Expiry::Never;
     };
+    // The last days cannot be told as instants in every zone.
+    let year = Pieces::parse(told).map(|pieces| pieces.date().year());
+    if year.is_ok_and(|year| !(2..9999).contains(&year)) {
+        return Expiry::Never;
+    }
     let zoneless = || told.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
     let instant = told
         .parse::<Timestamp>()
         .ok()
         .or_else(|| zoneless().map(|zoned| zoned.timestamp()));
     match instant {
-        Some(instant) if !(2..9999).contains(&instant.to_zoned(TimeZone::UTC).year()) => Expiry::Never,
         Some(instant) => Expiry::At {
             stated: brief(told),
             instant,

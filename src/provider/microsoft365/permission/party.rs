@@ -25,7 +25,9 @@ pub(super) enum Party {
 impl Party {
     /// The party that identities tell, and a claim where there is one.
     pub(super) fn of(told: &Identities, claim: Option<Claim>, people: &Directory) -> Self {
-        if let Some(group) = told.share_point_group.as_ref().or(told.site_group.as_ref()) {
+        let group = told.share_point_group.as_ref().or(told.site_group.as_ref());
+        // Who a claim tells is not hidden by a group's name beside it.
+        if let Some(group) = group.filter(|_| matches!(claim, None | Some(Claim::Other(_)))) {
             return Self::SiteGroup(name_of(group).unwrap_or_else(|| "a group without a name".to_owned()));
         }
         let login = told
@@ -35,7 +37,7 @@ impl Party {
             .chain(told.group.iter())
             .find_map(|identity| identity.login_name.as_deref());
         let claim = claim.or_else(|| login.map(Claim::of_login));
-        let shown = [&told.user, &told.group, &told.site_user];
+        let shown = [&told.user, &told.group, &told.site_user, &told.application];
         let shown = Shown {
             name: shown.iter().copied().flatten().find_map(name_of),
             email: shown
@@ -64,8 +66,10 @@ impl Party {
             }
             Some(Claim::Other(claim)) => Self::plain(told, &shown, people)
                 .unwrap_or_else(|| Self::Other(shown.principal(PrincipalClass::Unknown, &claim))),
-            None => Self::plain(told, &shown, people)
-                .unwrap_or_else(|| Self::Other(shown.principal(PrincipalClass::Unknown, "unknown"))),
+            None => Self::plain(told, &shown, people).unwrap_or_else(|| {
+                let known = shown_ids(told).find(|id| !id.is_empty());
+                Self::Other(shown.principal(PrincipalClass::Unknown, known.unwrap_or("unknown")))
+            }),
         }
     }
 
@@ -116,6 +120,12 @@ impl Party {
 pub(super) fn everyone_with_the_link() -> Principal {
     Principal::new(PrincipalClass::Everyone, "organization")
         .named(Some("Everyone in the organization who has the link".to_owned()))
+}
+
+/// The ids of a party that is not known otherwise.
+fn shown_ids(told: &Identities) -> impl Iterator<Item = &str> {
+    let ways = [&told.application, &told.user, &told.site_user];
+    ways.into_iter().flatten().filter_map(|way| way.id.as_deref())
 }
 
 fn name_of(identity: &Identity) -> Option<String> {

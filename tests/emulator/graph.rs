@@ -400,6 +400,20 @@ async fn mail_is_taken_and_kept() -> Done {
 }
 
 #[tokio::test]
+async fn four_mails_are_taken_at_the_same_time() -> Done {
+    let tenant = Tenant::with(json!({"limits": {"answer_delay_ms": 300}})).await?;
+    let mail = json!({"message": {"subject": "s", "toRecipients": [{"emailAddress": {"address": "bob@example.org"}}]}});
+    let send = || tenant.send(Method::POST, "users/alice@example.org/sendMail", mail.clone());
+    let all = futures::future::try_join_all((0..6).map(|_| send())).await?;
+    let taken = all.iter().filter(|(status, _)| *status == 202).count();
+    assert_eq!(taken, 4);
+    let (_, refused) = all.iter().find(|(status, _)| *status == 429).unwrap();
+    assert_eq!(codes(refused).0, "ApplicationThrottled");
+    assert_eq!(send().await?.0, 202, "soon there is room again");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_broken_tenant_says_where_and_what_to_do() {
     let told = |change: &dyn Fn(&mut Value)| {
         let mut world = small();

@@ -78,6 +78,7 @@ impl Graph {
             entra: Entra::default(),
             throttle: Throttle::default(),
             mails: Vec::new(),
+            mailing: Vec::new(),
             orders: 0,
             requests: 0,
         };

@@ -69,6 +69,8 @@ pub(crate) struct Graph {
     entra: Entra,
     throttle: Throttle,
     mails: Vec<Value>,
+    /// Until when mail that was taken is being answered.
+    mailing: Vec<Instant>,
     /// How many permissions were made so far.
     orders: u64,
     /// How many requests were answered so far.

@@ -53,17 +53,26 @@ impl Microsoft365 {
             for item in some {
                 let mut found = Vec::new();
                 if let Some(answer) = answers.next() {
-                    found.push(retention(&answer?)?);
+                    found.push(self.unless_delegated(retention(&answer?))?);
                 }
                 if has_sensitivity(item)
                     && let Some(answer) = answers.next()
                 {
-                    found.push(self.sensitivity(&answer?)?);
+                    found.push(self.unless_delegated(self.sensitivity(&answer?))?);
                 }
                 collector.push(told(item, found, classes)).await?;
             }
         }
         Ok(collector.flush().await?)
+    }
+
+    /// Labels that the person who signed in may not ask for are not known; an application without the right to them is
+    /// not set up as it should be.
+    fn unless_delegated(&self, found: Result<Found, ReadError>) -> Result<Found, ReadError> {
+        match found {
+            Err(error) if self.delegated && errors::has_code(&error, ProblemCode::Forbidden) => Ok(Found::Untold),
+            found => found,
+        }
     }
 
     /// The sensitivity labels of an answer: their ids, and the names that the configuration gives them.

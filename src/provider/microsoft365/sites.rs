@@ -384,19 +384,20 @@ impl Microsoft365 {
         collector: &mut Collector<'_>,
     ) -> Result<(), ReadError> {
         let mut without = 0;
+        let (excluded, people): (Vec<&Principal>, Vec<&Principal>) =
+            people.iter().partition(|person| self.is_excluded(person));
+        for person in excluded {
+            let scope = format!("none/{}", person.id);
+            self.excluded(&scope, &person.id, person.clone(), collector)
+                .await?;
+        }
         for (done, some) in people.chunks(MOST).enumerate() {
-            let ask = |person: &Principal| {
+            let ask = |person: &&Principal| {
                 let url = format!("/users/{}/drive?$select={DRIVE_FIELDS}", segment(&person.id));
                 Inner::get(url, Kind::One)
             };
             let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
             for (person, answer) in some.iter().zip(answers) {
-                if self.is_excluded(person) {
-                    let scope = format!("none/{}", person.id);
-                    self.excluded(&scope, &person.id, person.clone(), collector)
-                        .await?;
-                    continue;
-                }
                 let error = match answer {
                     Ok(answer) if answer.status == StatusCode::OK => {
                         let told = salvage::<drives::Told>(answer.text());
@@ -414,8 +415,13 @@ impl Microsoft365 {
                         if named {
                             let problem =
                                 Problem::new(&person.id, ProblemCode::NoDrive, "this person has no OneDrive");
-                            self.not_read(&format!("none/{}", person.id), person.clone(), problem, collector)
-                                .await?;
+                            self.not_read(
+                                &format!("none/{}", person.id),
+                                (*person).clone(),
+                                problem,
+                                collector,
+                            )
+                            .await?;
                         }
                         continue;
                     }
@@ -427,7 +433,8 @@ impl Microsoft365 {
                 }
                 if let Some(problem) = error.problem(&person.id) {
                     let scope = format!("none/{}", person.id);
-                    self.not_read(&scope, person.clone(), problem, collector).await?;
+                    self.not_read(&scope, (*person).clone(), problem, collector)
+                        .await?;
                 }
             }
             let left = people.len().saturating_sub((done + 1) * MOST);

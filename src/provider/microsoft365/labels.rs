@@ -70,7 +70,9 @@ impl Microsoft365 {
     /// not set up as it should be.
     fn unless_delegated(&self, found: Result<Found, ReadError>) -> Result<Found, ReadError> {
         match found {
-            Err(error) if self.delegated && errors::has_code(&error, ProblemCode::Forbidden) => Ok(Found::Untold),
+            Err(error) if self.delegated && errors::has_code(&error, ProblemCode::Forbidden) => {
+                Ok(Found::Untold)
+            }
             found => found,
         }
     }

@@ -1,4 +1,4 @@
-//! `demo`: starts the emulator with an invented organisation and scans it over HTTP exactly as `scan` does.
+//! `demo`: starts the emulators with an invented organisation and scans both services over HTTP exactly as `scan` does.
 
 use super::prepared::Prepared;
 use super::terminal::say;
@@ -7,12 +7,14 @@ use crate::emulator::{Options, World};
 
 pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
     let world = World::demo();
-    let Some(auditor) = world.nextcloud_access() else {
+    let (nextcloud, microsoft) = (world.nextcloud_access(), world.microsoft_access());
+    if nextcloud.is_none() && microsoft.is_none() {
         say("error: the demo's world names no auditor");
         return Err(Exit::Usage);
-    };
+    }
     let emulator = emulate::start(world, Options::default()).await?;
-    let prepared = Prepared::write(&emulator, &auditor).map_err(|error| unwritten(&error))?;
+    let prepared = Prepared::write(&emulator, nextcloud.as_ref(), microsoft.as_ref())
+        .map_err(|error| unwritten(&error))?;
     let global = Global {
         config: Some(prepared.config()),
         no_state: true,

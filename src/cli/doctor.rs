@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::sources::{self, Making};
 use super::terminal::Output;
 use super::{Exit, Global, unwritten};
-use crate::config::{Diagnostic, NextcloudSettings, Settings, SourceDetails, SourceSettings};
+use crate::config::{
+    Diagnostic, MicrosoftSettings, NextcloudSettings, Settings, SourceDetails, SourceSettings,
+};
 use crate::model::{Check, Standing};
 use crate::notify;
 use crate::provider::{Access as _, Load};
@@ -92,14 +94,7 @@ async fn examine(making: &Making<'_>, source: &SourceSettings) -> Section {
         },
         (SourceDetails::Microsoft365(settings), Ok(())) => Section {
             title: format!("{name} · microsoft365 · {}", settings.tenant),
-            checks: vec![
-                Check::new(
-                    "configuration",
-                    Standing::Failed,
-                    "this version cannot read a Microsoft 365 tenant yet",
-                )
-                .costs("it is not read, and a scan that names no other sources is refused"),
-            ],
+            checks: microsoft(making, source, settings).await,
         },
     }
 }
@@ -112,22 +107,50 @@ pub(super) fn wrong_check(about: &'static str, wrong: &Diagnostic) -> Check {
 }
 
 async fn nextcloud(making: &Making<'_>, source: &SourceSettings, settings: &NextcloudSettings) -> Vec<Check> {
-    // Why it cannot be set up was said.
     let Ok(reader) = making.nextcloud(&source.name, settings) else {
-        return vec![Check::new(
-            "configuration",
-            Standing::Failed,
-            "the source cannot be set up, as said above",
-        )];
+        return not_set_up();
     };
-    let mut checks = vec![Check::good(
-        "configuration",
-        "complete, and its secrets are there",
-    )];
+    let mut checks = vec![set_up()];
     let found = reader.examine(&|| making.global.finished()).await;
     checks.extend(found.checks);
     checks.extend(found.load.map(|load| length(&load, settings)));
     checks
+}
+
+async fn microsoft(making: &Making<'_>, source: &SourceSettings, settings: &MicrosoftSettings) -> Vec<Check> {
+    let Ok(reader) = making.microsoft(&source.name, settings) else {
+        return not_set_up();
+    };
+    let mut checks = vec![set_up()];
+    checks.extend(reader.examine(&|| making.global.finished()).await.checks);
+    checks.push(budget(settings));
+    checks
+}
+
+/// What a scan may spend.
+fn budget(settings: &MicrosoftSettings) -> Check {
+    let limits = &settings.limits;
+    let words = format!(
+        "at most {} resource units a minute and {} a day, {} requests at a time",
+        limits.units_per_minute, limits.units_per_day, limits.in_flight
+    );
+    if settings.license_count.is_some() {
+        return Check::good("budget", words);
+    }
+    Check::good("budget", words).step("state `license_count`: larger tenants may spend more")
+}
+
+fn set_up() -> Check {
+    Check::good("configuration", "complete, and its secrets are there")
+}
+
+/// Why it cannot be set up was said.
+fn not_set_up() -> Vec<Check> {
+    vec![Check::new(
+        "configuration",
+        Standing::Failed,
+        "the source cannot be set up, as said above",
+    )]
 }
 
 /// How long a full scan will take.

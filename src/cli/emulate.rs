@@ -18,6 +18,9 @@ pub(super) struct Arguments {
     /// The port on 127.0.0.1 of the emulated Nextcloud [default: a free one]
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     nextcloud_port: u16,
+    /// The port on 127.0.0.1 of the emulated Microsoft 365, where the world has one [default: a free one]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    graph_port: u16,
 }
 
 pub(super) async fn run(_global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
@@ -25,19 +28,23 @@ pub(super) async fn run(_global: &Global, arguments: Arguments) -> Result<Exit, 
         Some(path) => read(path)?,
         None => World::demo(),
     };
-    let auditor = world.nextcloud_access();
+    let (nextcloud, microsoft) = (world.nextcloud_access(), world.microsoft_access());
+    let has_nextcloud = world.has_nextcloud();
     let options = Options {
         nextcloud_port: arguments.nextcloud_port,
+        graph_port: arguments.graph_port,
     };
     let emulator = start(world, options).await?;
-    let prepared = match &auditor {
-        Some(auditor) => Some(Prepared::write(&emulator, auditor).map_err(|error| unwritten(&error))?),
-        None => None,
+    let prepared = if nextcloud.is_some() || microsoft.is_some() {
+        let written = Prepared::write(&emulator, nextcloud.as_ref(), microsoft.as_ref());
+        Some(written.map_err(|error| unwritten(&error))?)
+    } else {
+        None
     };
     let line = json!({
-        "nextcloud": emulator.nextcloud_url(),
-        "graph": null,
-        "login": null,
+        "nextcloud": has_nextcloud.then(|| emulator.nextcloud_url()),
+        "graph": emulator.graph_url(),
+        "login": emulator.login_url(),
         "config": prepared.as_ref().map(Prepared::config),
     });
     Output::Standard

@@ -1,37 +1,40 @@
-//! A ready configuration for an emulated service, in a folder of its own that vanishes with it.
+//! A ready configuration for emulated services, in a folder of its own that vanishes with it.
 
+use std::fmt::Write as _;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::write_private;
-use crate::emulator::{Emulator, NextcloudAccess};
+use crate::emulator::{Emulator, MicrosoftAccess, NextcloudAccess};
 
 /// What the configuration says of an organisation that is invented: the same for every world.
 const POLICY: &str = include_str!("../../fixtures/worlds/policy.toml");
 
-/// A configuration file and the secret that it refers to.
+/// What a tenant without throttling is said to have: the budget of the largest does not slow a trial.
+const MANY_LICENCES: u64 = 100_000;
+
+/// A configuration file and the secrets that it refers to.
 #[derive(Debug)]
 pub(super) struct Prepared {
     folder: tempfile::TempDir,
 }
 
 impl Prepared {
-    /// Writes the configuration of an emulator's auditor.
-    pub(super) fn write(emulator: &Emulator, auditor: &NextcloudAccess) -> io::Result<Self> {
+    /// Writes the configuration of an emulator's auditors.
+    pub(super) fn write(
+        emulator: &Emulator,
+        nextcloud: Option<&NextcloudAccess>,
+        microsoft: Option<&MicrosoftAccess>,
+    ) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("sharewarden-").tempdir()?;
-        let secret = folder.path().join("secret");
-        write_private(&secret, auditor.secret.as_bytes())?;
-        let text = |text: &str| toml::Value::from(text).to_string();
-        let config = format!(
-            "{POLICY}\n[state]\npath = {}\n\n[[source]]\nname = \"cloud\"\nkind = \"nextcloud\"\nurl = {}\n\
-             auth = {{ method = \"app-api\", app_id = {}, admin = {}, secret = {{ file = {} }} }}\n\
-             limits = {{ requests_per_second = 1000, in_flight = 4 }}\n",
-            text(&folder.path().join("state.db").to_string_lossy()),
-            text(emulator.nextcloud_url().as_str()),
-            text(&auditor.app_id),
-            text(&auditor.admin),
-            text(&secret.to_string_lossy()),
-        );
+        let state = folder.path().join("state.db");
+        let mut config = format!("{POLICY}\n[state]\npath = {}\n", text(&state.to_string_lossy()));
+        if let Some(access) = nextcloud {
+            config.push_str(&nextcloud_source(folder.path(), emulator, access)?);
+        }
+        if let Some(access) = microsoft {
+            config.push_str(&microsoft_source(folder.path(), emulator, access)?);
+        }
         write_private(&folder.path().join("config.toml"), config.as_bytes())?;
         Ok(Self { folder })
     }
@@ -40,4 +43,47 @@ impl Prepared {
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("config.toml")
     }
+}
+
+fn nextcloud_source(folder: &Path, emulator: &Emulator, access: &NextcloudAccess) -> io::Result<String> {
+    let secret = folder.join("secret");
+    write_private(&secret, access.secret.as_bytes())?;
+    Ok(format!(
+        "\n[[source]]\nname = \"cloud\"\nkind = \"nextcloud\"\nurl = {}\n\
+         auth = {{ method = \"app-api\", app_id = {}, admin = {}, secret = {{ file = {} }} }}\n\
+         limits = {{ requests_per_second = 1000, in_flight = 4 }}\n",
+        text(emulator.nextcloud_url().as_str()),
+        text(&access.app_id),
+        text(&access.admin),
+        text(&secret.to_string_lossy()),
+    ))
+}
+
+fn microsoft_source(folder: &Path, emulator: &Emulator, access: &MicrosoftAccess) -> io::Result<String> {
+    let secret = folder.join("client-secret");
+    write_private(&secret, access.secret.as_bytes())?;
+    let mut source = format!(
+        "\n[[source]]\nname = \"m365\"\nkind = \"microsoft365\"\ntenant = {}\nclient_id = {}\n\
+         auth = {{ method = \"client-secret\", secret = {{ file = {} }} }}\n\
+         include = [\"onedrive\", \"sites\"]\nlicense_count = {}\n",
+        text(&access.tenant),
+        text(&access.client_id),
+        text(&secret.to_string_lossy()),
+        access.license_count.unwrap_or(MANY_LICENCES),
+    );
+    for (key, url) in [
+        ("login_url", emulator.login_url()),
+        ("graph_url", emulator.graph_url()),
+    ] {
+        if let Some(url) = url {
+            // Writing into a text does not fail.
+            _ = writeln!(source, "{key} = {}", text(url.as_str()));
+        }
+    }
+    Ok(source)
+}
+
+/// A text as TOML writes it.
+fn text(text: &str) -> String {
+    toml::Value::from(text).to_string()
 }

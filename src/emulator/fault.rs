@@ -9,6 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::http::{Answer, Request};
 
+/// Which emulated service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Service {
+    Nextcloud,
+    Graph,
+}
+
 /// A rule: the first that matches and is not used up decides.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +45,9 @@ struct Match {
     path_contains: Option<String>,
     /// The account the request claims to act as.
     account: Option<String>,
+    service: Option<Service>,
+    /// True: requests inside of a batch; else all others.
+    inner: bool,
 }
 
 /// What happens instead of, or to, the right answer.
@@ -73,6 +84,25 @@ pub(crate) enum Action {
     EntityBomb,
     /// Sends a body nested so deep.
     Deep { levels: usize },
+    /// The page is followed by one at another origin.
+    ForeignNextLink { origin: String },
+    /// Every page is followed by another.
+    Endless {
+        #[serde(default)]
+        filling: Filling,
+    },
+    /// All access tokens end now.
+    ExpireToken,
+}
+
+/// What is on pages that never end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Filling {
+    #[default]
+    Empty,
+    /// The same page again and again.
+    Repeat,
 }
 
 /// All rules, in order.
@@ -95,9 +125,17 @@ impl Faults {
     }
 
     /// What happens to this request.
-    pub(crate) fn decide(&mut self, request: &Request, account: Option<&str>) -> Option<Action> {
+    pub(crate) fn decide(
+        &mut self,
+        request: &Request,
+        account: Option<&str>,
+        service: Service,
+        inner: bool,
+    ) -> Option<Action> {
         let rule = self.rules.iter_mut().find(|rule| {
-            rule.matches.holds(request, account)
+            rule.matches.inner == inner
+                && rule.matches.service.is_none_or(|wanted| wanted == service)
+                && rule.matches.holds(request, account)
                 && rule
                     .times
                     .is_none_or(|times| rule.seen < rule.after.saturating_add(times))
@@ -148,15 +186,21 @@ pub(crate) fn page_before(request: &Request) -> Request {
 }
 
 /// The answers of the actions that need no right answer.
-pub(crate) fn standalone(action: &Action, request: &Request) -> Option<Answer> {
-    let xml = expects_xml(request);
+pub(crate) fn standalone(action: &Action, request: &Request, service: Service) -> Option<Answer> {
+    let graph = service == Service::Graph;
+    let xml = !graph && expects_xml(request);
     Some(match action {
         Action::Status {
             status,
             headers,
             body,
         } => {
-            let mut answer = Answer::new(*status, "text/html; charset=UTF-8", body.clone());
+            let kind = if graph {
+                "application/json"
+            } else {
+                "text/html; charset=UTF-8"
+            };
+            let mut answer = Answer::new(*status, kind, body.clone());
             for (name, value) in headers {
                 answer
                     .headers
@@ -182,6 +226,10 @@ pub(crate) fn standalone(action: &Action, request: &Request) -> Option<Answer> {
             );
             Answer::new(207, "application/xml; charset=utf-8", body)
         }
+        Action::Deep { levels } if graph => {
+            let body = format!("{{\"value\":{}{}}}", "[".repeat(*levels), "]".repeat(*levels));
+            Answer::new(200, "application/json", body)
+        }
         Action::Deep { levels } => {
             let body = format!(
                 "{{\"ocs\":{{\"meta\":{META},\"data\":{}{}}}}}",
@@ -195,7 +243,18 @@ pub(crate) fn standalone(action: &Action, request: &Request) -> Option<Answer> {
 }
 
 /// What comes before and after the filling of a huge body.
-pub(crate) fn huge_frame(request: &Request) -> (u16, &'static str, &'static str, &'static str) {
+pub(crate) fn huge_frame(
+    request: &Request,
+    service: Service,
+) -> (u16, &'static str, &'static str, &'static str) {
+    if service == Service::Graph {
+        return (
+            200,
+            "application/json",
+            "{\"value\":[{\"id\":\"01HUGE\",\"name\":\"",
+            "\"}]}",
+        );
+    }
     if expects_xml(request) {
         let before = "<?xml version=\"1.0\"?><d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>/";
         return (

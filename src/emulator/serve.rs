@@ -10,17 +10,18 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures::{Stream, StreamExt as _, stream};
 
-use super::fault::{self, Action};
+use super::fault::{self, Action, Service};
+use super::graph::Watch;
 use super::http::{Answer, Body, Request};
 use super::nextcloud::{Listing, claimed};
 use super::wire::Switch;
-use super::{Shared, outgoing, steering};
+use super::{Shared, Stage, outgoing, steering};
 
 const LARGEST: usize = 32 * 1024 * 1024;
 
 /// Answers every request.
 pub(super) async fn answer(
-    State(shared): State<Shared>,
+    State((shared, service)): State<(Shared, Service)>,
     ConnectInfo(switch): ConnectInfo<Switch>,
     request: axum::extract::Request,
 ) -> Response {
@@ -43,7 +44,7 @@ pub(super) async fn answer(
         };
         return response(&shared, answer, None);
     }
-    let (action, answer, pause) = perform(&shared, &request);
+    let (action, answer, pause) = perform(&shared, &request, service);
     if pause > 0 {
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
@@ -51,27 +52,31 @@ pub(super) async fn answer(
         switch.tear();
     }
     if let Some(Action::Huge { bytes }) = action {
-        return huge(&shared, &request, bytes);
+        return huge(&shared, &request, bytes, service);
     }
     response(&shared, answer, action.as_ref())
 }
 
 /// Does what a request asks, unless a fault says otherwise, and notes it down.
-fn perform(shared: &Shared, request: &Request) -> (Option<Action>, Answer, u64) {
+fn perform(shared: &Shared, request: &Request, service: Service) -> (Option<Action>, Answer, u64) {
     let mut stage = shared.lock();
     let now = stage.clock.now();
-    let account = claimed(request);
-    let action = stage.faults.decide(request, account.as_deref());
-    let mut pause = stage.nextcloud.answer_delay_ms();
-    let answer = match &action {
-        Some(Action::Maintenance) => stage.nextcloud.in_maintenance(request, now),
-        Some(Action::DuplicatePage) => stage.nextcloud.handle(&fault::page_before(request), now),
-        Some(Action::Huge { .. }) => Answer::html(200, Vec::new()),
-        Some(other) => match fault::standalone(other, request) {
-            Some(answer) => answer,
-            None => stage.nextcloud.handle(request, now),
-        },
-        None => stage.nextcloud.handle(request, now),
+    let account = match (service, &stage.graph) {
+        (Service::Graph, Some(graph)) => graph.claimed(request, now),
+        _ => claimed(request),
+    };
+    let action = stage.faults.decide(request, account.as_deref(), service, false);
+    let mut pause = match (service, &stage.graph) {
+        (Service::Graph, Some(graph)) => graph.answer_delay_ms(),
+        _ => stage.nextcloud.answer_delay_ms(),
+    };
+    let standalone = action
+        .as_ref()
+        .and_then(|action| fault::standalone(action, request, service));
+    let answer = match (standalone, &action) {
+        (Some(answer), _) => answer,
+        (None, Some(Action::Huge { .. })) => Answer::html(200, Vec::new()),
+        (None, action) => handle(&mut stage, request, service, action.as_ref()),
     };
     if let Some(Action::Delay { ms }) = action {
         pause += ms;
@@ -81,8 +86,31 @@ fn perform(shared: &Shared, request: &Request) -> (Option<Action>, Answer, u64) 
     } else {
         answer.status
     };
-    stage.log.note(request, account, status);
+    stage.log.note(request, account, status, service, false);
     (action, answer, pause)
+}
+
+/// The service's own answer.
+fn handle(stage: &mut Stage, request: &Request, service: Service, action: Option<&Action>) -> Answer {
+    let now = stage.clock.now();
+    let Stage {
+        nextcloud,
+        graph,
+        faults,
+        log,
+        ..
+    } = stage;
+    if let (Service::Graph, Some(graph)) = (service, graph) {
+        if matches!(action, Some(Action::ExpireToken)) {
+            graph.expire_tokens();
+        }
+        return graph.handle(request, now, &mut Watch { faults, log }, action);
+    }
+    match action {
+        Some(Action::Maintenance) => nextcloud.in_maintenance(request, now),
+        Some(Action::DuplicatePage) => nextcloud.handle(&fault::page_before(request), now),
+        _ => nextcloud.handle(request, now),
+    }
 }
 
 fn response(shared: &Shared, answer: Answer, action: Option<&Action>) -> Response {
@@ -179,9 +207,9 @@ fn slowly(whole: Bytes, bytes: usize, ms: u64) -> impl Stream<Item = Result<Byte
     })
 }
 
-fn huge(shared: &Shared, request: &Request, bytes: u64) -> Response {
+fn huge(shared: &Shared, request: &Request, bytes: u64, service: Service) -> Response {
     const PIECE: u64 = 64 * 1024;
-    let (status, content_type, before, after) = fault::huge_frame(request);
+    let (status, content_type, before, after) = fault::huge_frame(request, service);
     let filling = stream::unfold(bytes, |left| async move {
         if left == 0 {
             return None;

@@ -2,13 +2,16 @@
 //!
 //! No part of any emulated service; a client under test never calls it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Stage;
-use super::fault::Rule;
+use super::fault::{Rule, Service};
+use super::graph;
 use super::http::{Answer, Request};
 use super::world::when::distance;
 
@@ -30,10 +33,34 @@ struct Entry {
     account: Option<String>,
     /// 0 where the connection was reset.
     status: u16,
+    service: Service,
+    /// It stood inside of a batch.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    inner: bool,
+    /// Headers that change what is answered, and who asks; never secrets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<&'static str, String>,
 }
 
+/// Which headers the log keeps of requests to Graph.
+const KEPT: [&str; 6] = [
+    "accept",
+    "consistencylevel",
+    "deltaexcludeparent",
+    "if-match",
+    "prefer",
+    "user-agent",
+];
+
 impl Log {
-    pub(crate) fn note(&mut self, request: &Request, account: Option<String>, status: u16) {
+    pub(crate) fn note(
+        &mut self,
+        request: &Request,
+        account: Option<String>,
+        status: u16,
+        service: Service,
+        inner: bool,
+    ) {
         if self.entries.len() >= LONGEST {
             self.dropped += 1;
             return;
@@ -44,11 +71,16 @@ impl Log {
             format!("?{}", request.raw_query)
         };
         let path = format!("{}{query}", request.path);
+        let kept = KEPT.iter().filter(|_| service == Service::Graph);
+        let headers = kept.filter_map(|name| Some((*name, request.header(name)?.to_owned())));
         self.entries.push(Entry {
             method: request.method.clone(),
             path,
             account,
             status,
+            service,
+            inner,
+            headers: headers.collect(),
         });
     }
 }
@@ -63,9 +95,17 @@ enum ClockChange {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Grant {
-    account: String,
+    #[serde(default)]
+    account: Option<String>,
     #[serde(default)]
     login: String,
+    /// The code that a person would type in; empty: any that waits.
+    #[serde(default)]
+    device: Option<String>,
+    #[serde(default)]
+    user: Option<String>,
+    #[serde(default)]
+    deny: bool,
 }
 
 /// Answers a steering request.
@@ -83,10 +123,7 @@ pub(crate) fn handle(stage: &mut Stage, rest: &str, request: &Request) -> Answer
         }
         ("POST", "clock") => clock(stage, request),
         ("GET", "clock") => Ok(json!({"now": stage.clock.now().to_string()})),
-        ("POST", "grant") => read::<Grant>(&request.body).and_then(|grant| {
-            stage.nextcloud.grant(&grant.login, &grant.account)?;
-            Ok(json!({"granted": grant.account}))
-        }),
+        ("POST", "grant") => read::<Grant>(&request.body).and_then(|asked| grant(stage, &asked)),
         ("GET", "requests") => Ok(
             json!({"count": stage.log.entries.len(), "dropped": stage.log.dropped, "requests": stage.log.entries}),
         ),
@@ -95,10 +132,13 @@ pub(crate) fn handle(stage: &mut Stage, rest: &str, request: &Request) -> Answer
             Ok(json!({"count": 0}))
         }
         ("GET", "shares") => Ok(stage.nextcloud.stored_shares()),
-        ("GET", "state") => Ok(stage.nextcloud.summary()),
+        ("GET", "state") => Ok(state(stage)),
+        ("GET", "mails") => tenant(stage).map(|graph| graph.mails()),
+        ("GET", "permissions") => tenant(stage).map(|graph| graph.stored_permissions()),
         _ => Err(format!(
             "no such steering request: {} /__emulator/{rest}; there are POST change, POST|GET|DELETE fault, \
-             POST|GET clock, POST grant, POST occ, GET|DELETE requests, GET shares, GET state",
+             POST|GET clock, POST grant, POST occ, GET|DELETE requests, GET shares, GET permissions, GET mails, \
+             GET state",
             request.method
         )),
     };
@@ -108,15 +148,43 @@ pub(crate) fn handle(stage: &mut Stage, rest: &str, request: &Request) -> Answer
     }
 }
 
+fn tenant(stage: &mut Stage) -> Result<&mut graph::Graph, String> {
+    let missing = "the world has no `microsoft365` section";
+    stage.graph.as_mut().ok_or_else(|| missing.to_owned())
+}
+
+fn state(stage: &Stage) -> Value {
+    let mut told = stage.nextcloud.summary();
+    if let Some(graph) = &stage.graph {
+        told["microsoft365"] = graph.summary();
+    }
+    told
+}
+
+fn grant(stage: &mut Stage, asked: &Grant) -> Result<Value, String> {
+    let now = stage.clock.now();
+    if let Some(device) = &asked.device {
+        let user = asked.user.as_deref().filter(|_| !asked.deny);
+        if user.is_none() && !asked.deny {
+            return Err("name the `user` who signs in, or write `\"deny\": true`".into());
+        }
+        return tenant(stage)?.grant(device, user, now);
+    }
+    let account = asked.account.as_ref().ok_or("name the `account` that signs in")?;
+    stage.nextcloud.grant(&asked.login, account)?;
+    Ok(json!({"granted": account}))
+}
+
 fn change(stage: &mut Stage, request: &Request) -> Result<Value, String> {
     let now = stage.clock.now();
     let mut ids = Vec::new();
     for (index, change) in read_many::<Value>(&request.body)?.into_iter().enumerate() {
-        let id = stage
-            .nextcloud
-            .change(&change, now)
-            .map_err(|message| format!("change {index}: {message}"))?;
-        ids.push(id);
+        let id = if graph::is_ours(&change) {
+            tenant(stage).and_then(|graph| graph.change(&change, now))
+        } else {
+            stage.nextcloud.change(&change, now)
+        };
+        ids.push(id.map_err(|message| format!("change {index}: {message}"))?);
     }
     Ok(json!({"changed": ids.len(), "ids": ids}))
 }

@@ -3,6 +3,7 @@
 //! Only adapters know wire formats. They hand readings to a [`Sink`] in batches and never hold a whole
 //! source; they know nothing of policy and ledger. No link token, password or credential leaves them.
 
+mod checks;
 pub mod microsoft365;
 pub mod nextcloud;
 

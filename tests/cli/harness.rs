@@ -40,6 +40,11 @@ pub(crate) fn small() -> Value {
     serde_json::from_str(include_str!("../../fixtures/worlds/small.json")).unwrap()
 }
 
+/// The world of a tenant of few people.
+pub(crate) fn tenant() -> Value {
+    serde_json::from_str(include_str!("../../fixtures/worlds/m365-small.json")).unwrap()
+}
+
 /// The invented university, standing still.
 pub(crate) fn demo() -> Value {
     let mut world: Value = serde_json::from_str(include_str!("../../fixtures/worlds/demo.json")).unwrap();
@@ -98,6 +103,35 @@ impl Default for Config<'_> {
     }
 }
 
+/// What is particular about the configuration of a stage's tenant.
+pub(crate) struct Tenancy<'a> {
+    /// `[policy]` and its classes.
+    pub(crate) policy: &'a str,
+    /// Further tables.
+    pub(crate) more: &'a str,
+    /// Further lines of the source.
+    pub(crate) source: &'a str,
+    /// Its `auth`; the client secret where there is none.
+    pub(crate) auth: Option<&'a str>,
+    /// Its `tenant`; the world's where there is none.
+    pub(crate) tenant: Option<&'a str>,
+    /// Its `client_id`; the world's where there is none.
+    pub(crate) client_id: Option<&'a str>,
+}
+
+impl Default for Tenancy<'_> {
+    fn default() -> Self {
+        Self {
+            policy: POLICY,
+            more: "",
+            source: "",
+            auth: None,
+            tenant: None,
+            client_id: None,
+        }
+    }
+}
+
 /// A request that the emulated server was asked.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Asked {
@@ -118,6 +152,9 @@ impl Asked {
 pub(crate) struct Stage {
     emulator: Option<Emulator>,
     url: Url,
+    /// Where the emulated tenant's tokens are got, and where its Graph is.
+    tenant: Option<(Url, Url)>,
+    world: Value,
     secret: String,
     folder: TempDir,
     client: reqwest::Client,
@@ -127,21 +164,74 @@ impl Stage {
     /// A server with this world, ready to be scanned.
     pub(crate) fn of(world: &Value) -> Self {
         let app = &world["nextcloud"]["ex_apps"][0]["secret"];
+        let written = world.clone();
         let world = World::from_json(world.to_string().as_bytes()).unwrap();
         let emulator = RUNTIME
             .block_on(Emulator::start(world, Options::default()))
             .unwrap();
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+        let tenant = emulator.login_url().zip(emulator.graph_url());
         let stage = Self {
             url: emulator.nextcloud_url(),
+            tenant,
+            world: written,
             emulator: Some(emulator),
             secret: app.as_str().unwrap_or_default().to_owned(),
             folder: tempfile::tempdir().unwrap(),
             client: client.unwrap(),
         };
         stage.write("secret", &stage.secret);
-        stage.configure(&Config::default());
+        if stage.tenant.is_none() {
+            stage.configure(&Config::default());
+        } else {
+            let secret = stage.world["microsoft365"]["app"]["secret"].as_str();
+            stage.write("client-secret", secret.unwrap_or_default());
+            stage.configure_tenant(&Tenancy::default());
+        }
         stage
+    }
+
+    /// A tenant with the world of few people.
+    pub(crate) fn tenant() -> Self {
+        Self::of(&tenant())
+    }
+
+    /// Where the tenant's tokens are got, and where its Graph is.
+    pub(crate) fn places(&self) -> (&Url, &Url) {
+        let (login, graph) = self.tenant.as_ref().unwrap();
+        (login, graph)
+    }
+
+    /// Writes the configuration of the tenant as the only source.
+    pub(crate) fn configure_tenant(&self, config: &Tenancy<'_>) -> PathBuf {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let file = |name: &str| quoted(&self.path(name).to_string_lossy());
+        let (login, graph) = self.places();
+        let told = |part: &str, key: &str| self.world["microsoft365"][part][key].as_str().unwrap_or_default();
+        let auth = config.auth.map_or_else(
+            || {
+                let secret = file("client-secret");
+                format!("{{ method = \"client-secret\", secret = {{ file = {secret} }} }}")
+            },
+            str::to_owned,
+        );
+        let text = format!(
+            "{}\n[state]\npath = {}\n{}\n[[source]]\nname = \"m365\"\nkind = \"microsoft365\"\ntenant = {}\n\
+             client_id = {}\nauth = {auth}\nlogin_url = {}\ngraph_url = {}\n{}\n",
+            config.policy,
+            file("state.db"),
+            config.more,
+            quoted(config.tenant.unwrap_or(told("tenant", "domain"))),
+            quoted(config.client_id.unwrap_or(told("app", "client_id"))),
+            quoted(login.as_str()),
+            quoted(graph.as_str()),
+            if config.source.contains("limits") || config.source.contains("license_count") {
+                config.source.to_owned()
+            } else {
+                format!("license_count = 100000\n{}", config.source)
+            },
+        );
+        self.write("config.toml", &text)
     }
 
     /// A server with the world of few shares.
@@ -274,6 +364,21 @@ impl Stage {
     /// Every share that the server stores, whoever can see it.
     pub(crate) fn stored(&self) -> Vec<Value> {
         list(&mut self.steer(reqwest::Method::GET, "shares", None)).clone()
+    }
+
+    /// What the emulator tells of itself.
+    pub(crate) fn state(&self) -> Value {
+        self.steer(reqwest::Method::GET, "state", None)
+    }
+
+    /// Every permission that the tenant stores, whoever can see it.
+    pub(crate) fn permissions(&self) -> Vec<Value> {
+        list(&mut self.steer(reqwest::Method::GET, "permissions", None)).clone()
+    }
+
+    /// Steers the emulated sign-in with a device code.
+    pub(crate) fn grant_device(&self, grant: &Value) {
+        self.steer(reqwest::Method::POST, "grant", Some(grant));
     }
 
     /// Grants the login flow that waits, as somebody who signs in with this name.

@@ -32,3 +32,5 @@ mod policy;
 mod requests;
 #[cfg(test)]
 mod state;
+#[cfg(test)]
+mod tenant;

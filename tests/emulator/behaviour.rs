@@ -515,7 +515,7 @@ async fn faults_hit_what_they_name_and_are_used_up() -> Done {
     assert_eq!(log["count"], 6);
     assert_eq!(
         log["requests"][2],
-        json!({"method": "GET", "path": format!("/{SHARES}"), "account": "alice", "status": 429})
+        json!({"method": "GET", "path": format!("/{SHARES}"), "account": "alice", "status": 429, "service": "nextcloud"})
     );
     Ok(())
 }
@@ -613,7 +613,7 @@ fn a_broken_world_says_where_and_what_to_do() {
     };
     assert_eq!(
         told("{\"schema\": \"sharewarden.world/v1\",\n \"nextclud\": {}}"),
-        "world file, line 2, column 11: unknown field `nextclud`, expected one of `schema`, `description`, `now`, `nextcloud`"
+        "world file, line 2, column 11: unknown field `nextclud`, expected one of `schema`, `description`, `now`, `nextcloud`, `microsoft365`"
     );
     assert_eq!(
         told(r#"{"schema": "sharewarden.world/v2"}"#),
@@ -638,10 +638,15 @@ async fn the_examples_of_the_documentation_work() -> Done {
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    let [world, changes, fault] = blocks.as_slice() else {
-        return Err("three examples".into());
+    let [world, changes, fault, tenant, tenant_changes] = blocks.as_slice() else {
+        return Err("five examples".into());
     };
     World::from_json(world.as_bytes())?;
+    World::from_json(tenant.as_bytes())?;
+    let stage = crate::tenant::Tenant::small().await?;
+    for change in serde_json::from_str::<Vec<Value>>(tenant_changes)? {
+        stage.steer("change", change).await?;
+    }
     let stage = Stage::small().await?;
     stage.steer("fault", serde_json::from_str(fault)?).await?;
     // The examples are alternatives, not a story: each has to be understood, and only names may be unknown.

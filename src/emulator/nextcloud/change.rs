@@ -46,7 +46,7 @@ impl Nextcloud {
             .find(known)
             .ok_or_else(|| format!("name one of {}", subjects.join(", ")))?
             .clone();
-        let allowed = ["do", "set", "owner", subject.as_str()];
+        let allowed = ["do", "set", "owner", "service", subject.as_str()];
         if let Some(key) = fields.keys().find(|key| !allowed.contains(&key.as_str())) {
             return Err(format!("unknown key `{key}`"));
         }

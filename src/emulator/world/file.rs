@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::microsoft::MicrosoftFile;
 pub(crate) use super::settings::{PasswordPolicy, Settings};
 use super::when::{Day, Moment};
 
@@ -23,7 +24,9 @@ pub(crate) struct WorldFile {
     #[serde(default)]
     pub(crate) now: Option<jiff::Timestamp>,
     #[serde(default)]
-    pub(crate) nextcloud: NextcloudFile,
+    pub(crate) nextcloud: Option<NextcloudFile>,
+    #[serde(default)]
+    pub(crate) microsoft365: Option<MicrosoftFile>,
 }
 
 /// One Nextcloud server.

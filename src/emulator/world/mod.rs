@@ -4,12 +4,15 @@
 //! that a mistake is told where it was made and not as a strange answer later.
 
 pub(crate) mod file;
+pub(crate) mod microsoft;
 mod settings;
+mod switches;
 pub(crate) mod when;
 
 use file::WorldFile;
 
 use super::clock::Clock;
+use super::graph::Graph;
 use super::nextcloud::Nextcloud;
 
 const SCHEMA: &str = "sharewarden.world/v1";
@@ -30,6 +33,24 @@ pub struct NextcloudAccess {
     pub secret: String,
     /// An administrator to act as.
     pub admin: String,
+}
+
+/// How a scanner may sign in to the emulated Microsoft 365.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MicrosoftAccess {
+    /// The tenant's domain.
+    pub tenant: String,
+    /// The application's id.
+    pub client_id: String,
+    /// Its secret: an invented one, of no use anywhere else.
+    pub secret: String,
+    /// How many licences the tenant has, where the world says it.
+    pub license_count: Option<u64>,
+    /// The budget of a minute, where the world sets one.
+    pub units_per_minute: Option<u64>,
+    /// The budget of a day, where the world sets one.
+    pub units_per_day: Option<u64>,
 }
 
 /// Why a world file cannot be served, told to the person who wrote it.
@@ -90,9 +111,17 @@ impl World {
         if file.schema != SCHEMA {
             return Err(WorldError::Schema { found: file.schema });
         }
-        let mut lean = file.nextcloud.clone();
-        lean.generate = None;
-        Nextcloud::build(&lean, Clock::new(file.now).now())?;
+        let now = Clock::new(file.now).now();
+        if let Some(nextcloud) = &file.nextcloud {
+            let mut lean = nextcloud.clone();
+            lean.generate = None;
+            Nextcloud::build(&lean, now)?;
+        }
+        if let Some(microsoft) = &file.microsoft365 {
+            let mut lean = microsoft.clone();
+            lean.generate = None;
+            Graph::build(&lean, now)?;
+        }
         Ok(Self { file })
     }
 
@@ -107,11 +136,12 @@ impl World {
     /// The first enabled application and administrator of the world's Nextcloud, if it has both.
     #[must_use]
     pub fn nextcloud_access(&self) -> Option<NextcloudAccess> {
-        let app = self.file.nextcloud.ex_apps.iter().find(|app| app.enabled)?;
+        let nextcloud = self.file.nextcloud.as_ref()?;
+        let app = nextcloud.ex_apps.iter().find(|app| app.enabled)?;
         let is_admin = |account: &&file::AccountFile| {
             account.enabled && (account.admin || account.groups.iter().any(|group| group == "admin"))
         };
-        let admin = self.file.nextcloud.accounts.iter().find(is_admin)?;
+        let admin = nextcloud.accounts.iter().find(is_admin)?;
         Some(NextcloudAccess {
             app_id: app.id.clone(),
             secret: app.secret.clone(),
@@ -119,22 +149,46 @@ impl World {
         })
     }
 
+    /// The application of the world's tenant, if it signs in with a secret.
+    #[must_use]
+    pub fn microsoft_access(&self) -> Option<MicrosoftAccess> {
+        let file = self.file.microsoft365.as_ref()?;
+        Some(MicrosoftAccess {
+            tenant: file.tenant.domain.clone(),
+            client_id: file.app.client_id.clone(),
+            secret: file.app.secret.clone()?,
+            license_count: file.limits.licenses,
+            units_per_minute: file.limits.units_per_minute,
+            units_per_day: file.limits.units_per_day,
+        })
+    }
+
+    /// Whether the world has a Nextcloud of its own; without one an empty server is served.
+    #[must_use]
+    pub fn has_nextcloud(&self) -> bool {
+        self.file.nextcloud.is_some()
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         Clock::new(self.file.now)
     }
 
-    pub(crate) fn nextcloud(&self) -> &file::NextcloudFile {
-        &self.file.nextcloud
+    pub(crate) fn nextcloud(&self) -> file::NextcloudFile {
+        self.file.nextcloud.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn microsoft(&self) -> Option<&microsoft::MicrosoftFile> {
+        self.file.microsoft365.as_ref()
     }
 
     fn empty() -> Self {
-        let nextcloud = file::NextcloudFile::default();
         Self {
             file: WorldFile {
                 schema: SCHEMA.into(),
                 description: None,
                 now: None,
-                nextcloud,
+                nextcloud: None,
+                microsoft365: None,
             },
         }
     }

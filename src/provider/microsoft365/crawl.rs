@@ -60,7 +60,7 @@ impl Graph {
         loop {
             let answer = self.get(&url, kind).await?;
             if answer.status != StatusCode::OK || !answer.is_json() {
-                return self.lost(&url, &answer).map(Some);
+                return lost(&url, &answer).map(Some);
             }
             let Some(page) = Page::<tree::Told>::read(&answer.body) else {
                 return Err(errors::refusal(
@@ -98,24 +98,24 @@ impl Graph {
             }
         }
     }
+}
 
-    /// Whether the service lost its place, or refuses.
-    fn lost(&self, url: &Url, answer: &Answer) -> Result<Resync, ReadError> {
-        let told = Refusal::read(&answer.body);
-        let is_lost = answer.status == StatusCode::GONE
-            || told.speaks_of("resync")
-            || told.is("syncstatenotfound")
-            || told.is("syncstateinvalid");
-        if !is_lost {
-            return Err(errors::refusal(
-                &format!("GET {}", shown(url)),
-                answer.status,
-                &answer.body,
-            ));
-        }
-        match answer.header("location") {
-            Some(location) => Ok(Resync::At(Self::link(location)?)),
-            None => Ok(Resync::Afresh),
-        }
+/// Whether the service lost its place, or refuses.
+fn lost(url: &Url, answer: &Answer) -> Result<Resync, ReadError> {
+    let told = Refusal::read(&answer.body);
+    let is_lost = answer.status == StatusCode::GONE
+        || told.speaks_of("resync")
+        || told.is("syncstatenotfound")
+        || told.is("syncstateinvalid");
+    if !is_lost {
+        return Err(errors::refusal(
+            &format!("GET {}", shown(url)),
+            answer.status,
+            &answer.body,
+        ));
+    }
+    match answer.header("location") {
+        Some(location) => Ok(Resync::At(Graph::link(location)?)),
+        None => Ok(Resync::Afresh),
     }
 }

@@ -40,7 +40,7 @@ impl Drive {
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     /// A drive to read.
-    Drive(Drive),
+    Drive(Box<Drive>),
     /// Something that is not read, for the reason given: whether that was anybody's decision tells the problem.
     Closed(Problem),
 }

@@ -17,7 +17,7 @@ const LONGEST: usize = 200;
 /// A refusal as far as its body tells.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// The codes from the outermost to the innermost, in lower case.
+    /// The codes from the outermost to the innermost.
     codes: Vec<String>,
     message: Option<String>,
 }
@@ -32,7 +32,7 @@ impl Refusal {
         let mut level = Some(error);
         while let Some(inner) = level.filter(|_| codes.len() < DEEPEST) {
             match inner.get("code").and_then(Value::as_str) {
-                Some(code) => codes.push(code.to_lowercase()),
+                Some(code) => codes.push(code.to_owned()),
                 None => codes.push(String::new()),
             }
             level = ["innerError", "innererror"]
@@ -46,14 +46,15 @@ impl Refusal {
         }
     }
 
-    /// Whether one of its codes is this, written in lower case.
+    /// Whether one of its codes is this; their case differs by their origin.
     pub(super) fn is(&self, code: &str) -> bool {
-        self.codes.iter().any(|own| own == code)
+        self.codes.iter().any(|own| own.eq_ignore_ascii_case(code))
     }
 
-    /// Whether one of its codes holds this, written in lower case.
+    /// Whether one of its codes, or its message, holds this, written in lower case.
     pub(super) fn speaks_of(&self, part: &str) -> bool {
-        self.codes.iter().any(|own| own.contains(part))
+        let mut words = self.codes.iter().chain(&self.message);
+        words.any(|own| own.to_lowercase().contains(part))
     }
 
     /// What the service says, or nothing.
@@ -97,6 +98,17 @@ pub(super) fn refusal(at: &str, status: StatusCode, body: &[u8]) -> ReadError {
         ),
     };
     ReadError::service(code, format!("{at}: {words}"))
+}
+
+/// The same of a list: that there is none is no vanished thing, but a service that is not as it should be.
+pub(super) fn of_a_list(error: ReadError) -> ReadError {
+    match error {
+        ReadError::Service {
+            code: ProblemCode::AccountGone,
+            message,
+        } => ReadError::service(ProblemCode::ServerError, message),
+        other => other,
+    }
 }
 
 /// Whether what was asked for does not exist.

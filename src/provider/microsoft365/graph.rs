@@ -1,7 +1,8 @@
 //! Asks Graph: signed, counted in resource units, page by page, and never of another origin.
 //!
-//! Costs as Microsoft states them, <https://learn.microsoft.com/en-us/sharepoint/dev/general-development/
-//! how-to-avoid-getting-throttled-or-blocked-in-sharepoint-online>; the directory counts apart from them.
+//! Costs as Microsoft states them in
+//! <https://learn.microsoft.com/sharepoint/dev/general-development/how-to-avoid-getting-throttled-or-blocked-in-sharepoint-online>;
+//! the directory counts apart from them.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -191,7 +192,10 @@ impl Graph {
         let page = (answer.status == StatusCode::OK && answer.is_json())
             .then(|| Page::read(&answer.body))
             .flatten();
-        page.ok_or_else(|| errors::refusal(&format!("GET {}", shown(url)), answer.status, &answer.body))
+        page.ok_or_else(|| {
+            let error = errors::refusal(&format!("GET {}", shown(url)), answer.status, &answer.body);
+            errors::of_a_list(error)
+        })
     }
 
     /// Asks for a collection, page by page. One that goes round in a circle, or has no end but empty pages, fails.

@@ -10,6 +10,7 @@ mod batch;
 mod crawl;
 mod drives;
 mod errors;
+mod examination;
 mod graph;
 mod labels;
 mod people;

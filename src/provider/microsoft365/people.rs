@@ -47,7 +47,7 @@ impl Directory {
     /// The user principal name of the person with an id, in lower case.
     pub(super) fn name_of(&self, id: &str) -> Option<String> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.names.get(&id.to_lowercase()).map(|name| name.to_string())
+        known.names.get(&id.to_lowercase()).map(ToString::to_string)
     }
 
     /// The groups of a person that the configuration names.
@@ -71,6 +71,7 @@ impl Directory {
 /// A person as Graph writes it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_field_names, reason = "the names are Graph's")]
 pub(super) struct User {
     id: Option<String>,
     user_principal_name: Option<String>,

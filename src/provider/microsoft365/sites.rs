@@ -98,10 +98,10 @@ impl Microsoft365 {
         let sites = match self.list_sites(collector).await {
             Ok(sites) => sites,
             Err(ReadError::Service {
-                code: code @ (ProblemCode::Forbidden | ProblemCode::AccountGone),
+                code: ProblemCode::Forbidden,
                 message,
             }) => {
-                let code = if self.setup.include.contains(&Include::Sites) && code == ProblemCode::Forbidden {
+                let code = if self.setup.include.contains(&Include::Sites) {
                     ProblemCode::Forbidden
                 } else {
                     ProblemCode::SitesUnreadable
@@ -327,7 +327,7 @@ impl Microsoft365 {
             id: drive.id.clone(),
             account: Some(drive.owner.clone()),
         };
-        self.register.add(&scope.id, Place::Drive(drive));
+        self.register.add(&scope.id, Place::Drive(Box::new(drive)));
         Ok(collector.push(Reading::Scope(scope)).await?)
     }
 
@@ -384,8 +384,15 @@ impl Microsoft365 {
         collector: &mut Collector<'_>,
     ) -> Result<(), ReadError> {
         let mut without = 0;
+        let (excluded, people): (Vec<&Principal>, Vec<&Principal>) =
+            people.iter().partition(|person| self.is_excluded(person));
+        for person in excluded {
+            let scope = format!("none/{}", person.id);
+            self.excluded(&scope, &person.id, person.clone(), collector)
+                .await?;
+        }
         for (done, some) in people.chunks(MOST).enumerate() {
-            let ask = |person: &Principal| {
+            let ask = |person: &&Principal| {
                 let url = format!("/users/{}/drive?$select={DRIVE_FIELDS}", segment(&person.id));
                 Inner::get(url, Kind::One)
             };
@@ -408,8 +415,13 @@ impl Microsoft365 {
                         if named {
                             let problem =
                                 Problem::new(&person.id, ProblemCode::NoDrive, "this person has no OneDrive");
-                            self.not_read(&format!("none/{}", person.id), person.clone(), problem, collector)
-                                .await?;
+                            self.not_read(
+                                &format!("none/{}", person.id),
+                                (*person).clone(),
+                                problem,
+                                collector,
+                            )
+                            .await?;
                         }
                         continue;
                     }
@@ -421,7 +433,8 @@ impl Microsoft365 {
                 }
                 if let Some(problem) = error.problem(&person.id) {
                     let scope = format!("none/{}", person.id);
-                    self.not_read(&scope, person.clone(), problem, collector).await?;
+                    self.not_read(&scope, (*person).clone(), problem, collector)
+                        .await?;
                 }
             }
             let left = people.len().saturating_sub((done + 1) * MOST);

@@ -13,12 +13,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::words::{NOTHING, counts_check, failed, refused_passwords, settings_checks, time, unreachable};
+use self::words::{counts_check, refused_passwords, settings_checks, unreachable};
 use super::ocs::NO_INTERFACE;
 use super::server::DISABLED_APP;
 use super::{Credential, HomeSearch, Nextcloud, REFUSALS, nodes, people, search};
 use crate::http::{Answer, Request, StatusCode};
 use crate::model::{Check, ProblemCode, Standing};
+use crate::provider::checks::{NOTHING, failed, time};
 use crate::provider::{Access, Clock, Examination, Load, ReadError};
 
 /// Searches that tell of an account what lies beneath its open folders, unless these are very many.

@@ -45,7 +45,7 @@ fn facts(source: &Source) -> Vec<(&'static str, String)> {
                 .map_or_else(|| source.kind.to_string(), words::name),
         ),
         (
-            "Accounts",
+            words::scopes(source.kind),
             format!(
                 "{} found: {} scanned, {} skipped, {} failed, {} gone",
                 accounts.found, accounts.scanned, accounts.skipped, accounts.failed, accounts.gone

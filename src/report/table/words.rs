@@ -8,7 +8,9 @@ use super::super::{
     text,
     view::{Principal, Share},
 };
-use crate::model::{Audience, Level, PrincipalKind, Right, RuleId, ShareKind, Verdict, WaiverNote};
+use crate::model::{
+    Audience, Level, PrincipalKind, Right, RuleId, ShareKind, SourceKind, Verdict, WaiverNote,
+};
 
 /// Separates what stands on one line.
 pub(super) const DOT: &str = " · ";
@@ -171,4 +173,11 @@ pub(super) fn verdict_tint(verdict: Verdict) -> Tint {
         Verdict::Incomplete => AnsiColor::Red,
     };
     color.on_default().bold()
+}
+/// What a kind of source is read by.
+pub(super) fn scopes(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Nextcloud => "Accounts",
+        SourceKind::Microsoft365 => "Drives",
+    }
 }

@@ -161,6 +161,7 @@ fn a_finding_is_as_documented() {
         "owner",
         "shared_by",
         "recipients",
+        "opened_by",
         "unknown",
     ];
     assert_keys(share, text, &keys);

@@ -1,0 +1,109 @@
+//! What a scan spends, and what it does when that is used up.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::shares;
+use crate::harness::{Stage, Tenancy, problems, verdict};
+
+/// A tenant of invented drives.
+fn drives(number: u32, items: u32, limits: Value) -> Value {
+    json!({
+        "schema": "sharewarden.world/v1",
+        "microsoft365": {
+            "tenant": {"domain": "example.org"},
+            "app": {"client_id": "a0d17000-0000-4000-8000-000000000001", "secret": "an-invented-secret"},
+            "limits": limits,
+            "generate": {"drives": number, "items_each": items, "roots_each": 10}
+        }
+    })
+}
+
+fn units(report: &Value) -> u64 {
+    report["sources"][0]["requests"]["units"].as_u64().unwrap()
+}
+
+#[test]
+fn the_report_tells_the_units_that_the_service_counted() {
+    let stage = Stage::of(&drives(5, 300, json!({})));
+    let report = stage.report(&[]);
+    assert_eq!(
+        json!(units(&report)),
+        stage.state()["microsoft365"]["units_spent"]
+    );
+    // Sites 2, drives 2 each, delta 2 and 1 a further page, 5 a root and the drive's top; settings and labels.
+    let roots = 5 * 10 + 5;
+    let least = 2 + 5 * 2 + 5 * 2 + 5 * roots;
+    assert!(
+        units(&report) >= least && units(&report) <= least + 5 * 10 * 3 + 10,
+        "{}",
+        units(&report)
+    );
+}
+
+#[test]
+fn a_throttled_scan_heeds_every_pause() {
+    // A minute of the budget lasts a second; the scan believes that it may spend far more.
+    let limits =
+        json!({"units_per_minute": 200, "units_per_day": 1_000_000, "time_scale": 60.0, "grace_ms": 300});
+    let stage = Stage::of(&drives(8, 200, limits));
+    let report = stage.report(&["--all-shares"]);
+    assert_eq!(verdict(&report), "complete");
+    let state = stage.state();
+    let told = &state["microsoft365"];
+    assert!(told["throttled"].as_u64().unwrap() > 0, "{told}");
+    assert_eq!(told["requests_during_pause"], 0, "{told}");
+    assert!(
+        report["sources"][0]["requests"]["waited_seconds"]
+            .as_f64()
+            .unwrap()
+            > 0.0
+    );
+}
+
+#[test]
+fn a_day_that_is_spent_ends_the_scan_and_is_remembered_by_the_next() {
+    let stage = Stage::of(&drives(6, 100, json!({})));
+    stage.configure_tenant(&Tenancy {
+        source: "limits = { units_per_minute = 100000, units_per_day = 200, in_flight = 2 }",
+        ..Tenancy::default()
+    });
+    let report = stage
+        .run(&["scan", "--format", "json", "--all-shares"])
+        .ended(3)
+        .json();
+    assert!(
+        problems(&report).iter().any(|(_, code)| *code == "budget-spent"),
+        "{:?}",
+        problems(&report)
+    );
+    assert!(
+        units(&report) <= 180,
+        "a tenth is kept for scans of single people: {}",
+        units(&report)
+    );
+    assert!(!shares(&report).is_empty(), "what was read is reported");
+    let files: Vec<_> = fs::read_dir(stage.path("units"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    assert!(
+        files
+            .iter()
+            .any(|file| file.extension().is_some_and(|it| it == "json")),
+        "{files:?}"
+    );
+    let again = stage.run(&["scan", "--format", "json"]).ended(3).json();
+    let both = units(&report) + units(&again);
+    assert!(both <= 180, "what the first spent counts: {both}");
+    let one = stage.run(&["scan", "--format", "json", "--user", "user00001@example.org"]);
+    assert_eq!(one.json()["sources"][0]["accounts"]["found"], 1, "{}", one.err);
+}
+
+#[test]
+fn without_state_no_count_is_kept() {
+    let stage = Stage::of(&drives(1, 20, json!({})));
+    stage.report(&[]);
+    assert!(!stage.path("units").exists());
+}

@@ -4,12 +4,13 @@
 //! any order, each with a status of its own; those that the service throttled, or failed at, are asked again alone.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::errors::{self, Refusal};
 use super::graph::{Graph, Kind};
@@ -29,7 +30,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 const ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One of several things to ask. None changes anything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Inner {
     method: &'static str,
     url: String,
@@ -77,12 +78,24 @@ impl Inner {
     }
 }
 
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
 /// The answer to one of them.
-#[derive(Debug)]
 pub(super) struct InnerAnswer {
     at: String,
     pub(super) status: StatusCode,
     body: Option<Box<RawValue>>,
+}
+
+impl fmt::Debug for InnerAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The body may hold links.
+        write!(f, "{}: {}", self.at, self.status)
+    }
 }
 
 impl InnerAnswer {
@@ -123,18 +136,64 @@ struct Answered<'a> {
 
 #[derive(Deserialize)]
 struct Response {
-    id: String,
+    id: Value,
     status: u16,
     #[serde(default)]
-    headers: Map<String, Value>,
+    headers: Value,
     #[serde(default)]
     body: Option<Box<RawValue>>,
 }
 
+/// What was answered, by the places of the questions; nothing where it was answered more than once.
+struct Responses {
+    by_place: HashMap<usize, Option<Response>>,
+    /// Whether one of them was refused for the token.
+    expired: bool,
+}
+
+impl Responses {
+    /// Reads the answers to all; `None` where it is nothing of the kind.
+    fn read(body: &[u8]) -> Option<Self> {
+        let answered: Answered<'_> = serde_json::from_slice(body).ok()?;
+        let mut responses = Self {
+            by_place: HashMap::new(),
+            expired: false,
+        };
+        for response in answered.responses {
+            let Ok(response) = serde_json::from_str::<Response>(response.get()) else {
+                continue;
+            };
+            responses.expired |= response.status == 401;
+            if let Some(place) = response.place() {
+                // Of two answers neither can be believed more than the other.
+                responses
+                    .by_place
+                    .entry(place)
+                    .and_modify(|twice| *twice = None)
+                    .or_insert(Some(response));
+            }
+        }
+        Some(responses)
+    }
+
+    fn take(&mut self, place: usize) -> Option<Response> {
+        self.by_place.remove(&place).flatten()
+    }
+}
+
 impl Response {
+    fn place(&self) -> Option<usize> {
+        match &self.id {
+            Value::String(id) => id.parse().ok(),
+            Value::Number(id) => id.as_u64().and_then(|id| usize::try_from(id).ok()),
+            _ => None,
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         let told = self
             .headers
+            .as_object()?
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
         let seconds = match told.1 {
@@ -173,7 +232,7 @@ impl Graph {
                 let (Some(inner), Some(slot)) = (asked.get(*place), answers.get_mut(*place)) else {
                     continue;
                 };
-                let Some(response) = told.remove(place) else {
+                let Some(response) = told.take(*place) else {
                     *slot = Some(Err(unanswered(inner)));
                     continue;
                 };
@@ -206,11 +265,7 @@ impl Graph {
             .collect())
     }
 
-    async fn ask_together(
-        &self,
-        asked: &[Inner],
-        pending: &[usize],
-    ) -> Result<HashMap<usize, Response>, ReadError> {
+    async fn ask_together(&self, asked: &[Inner], pending: &[usize]) -> Result<Responses, ReadError> {
         let chosen = || {
             pending
                 .iter()
@@ -233,20 +288,8 @@ impl Graph {
         if answer.status != StatusCode::OK || !answer.is_json() {
             return Err(refused());
         }
-        let answered: Answered<'_> = serde_json::from_slice(&answer.body).map_err(|_quotes| refused())?;
-        let mut told = HashMap::new();
-        let mut expired = false;
-        for response in answered.responses {
-            let Ok(response) = serde_json::from_str::<Response>(response.get()) else {
-                continue;
-            };
-            expired |= response.status == 401;
-            if let Ok(place) = response.id.parse::<usize>() {
-                // Twice the same id: neither can be believed more than the other.
-                told.entry(place).or_insert(response);
-            }
-        }
-        if expired {
+        let told = Responses::read(&answer.body).ok_or_else(refused)?;
+        if told.expired {
             self.tokens.refused(&bearer).await;
         }
         Ok(told)
@@ -256,6 +299,12 @@ impl Graph {
 fn unanswered(inner: &Inner) -> ReadError {
     ReadError::service(
         ProblemCode::Malformed,
-        format!("{}: the service left it out of its answers", inner.shown()),
+        format!(
+            "{}: the service did not answer it, or more than once",
+            inner.shown()
+        ),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,17 +64,6 @@ pub(super) struct Sign {
     pub(super) inherited: Option<Option<String>>,
 }
 
-impl Sign {
-    /// Whether both are the same permission, listed at two items.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        if self.is_link != other.is_link {
-            return false;
-        }
-        let same_address = self.address.is_some() && self.address == other.address;
-        self.key == other.key || (self.is_link && same_address)
-    }
-}
-
 impl Decoder<'_> {
     /// What a listed permission on an item is.
     pub(super) fn decode(&self, told: Told<Permission>, item: &Item) -> Decoded {

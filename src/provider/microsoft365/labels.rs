@@ -209,17 +209,16 @@ mod tests {
 
     const LABEL: &str = "3f6e5c1a-0000-4000-8000-000000000001";
 
-    fn labels(labels: &[&str]) -> Option<Found> {
-        Some(Found::Labels(
-            labels.iter().map(|label| (*label).to_owned()).collect(),
-        ))
+    /// These labels, where the answer can be read at all.
+    macro_rules! labels {
+        ($($label:expr),*) => { Some(Found::Labels(vec![$($label.to_owned()),*])) };
     }
 
     #[test]
     fn a_sensitivity_label_is_none_only_where_the_service_says_so() {
         let names = BTreeMap::from([(LABEL.to_owned(), "Confidential".to_owned())]);
         let upper = LABEL.to_uppercase();
-        let named = |id: &str| labels(&["Confidential", id]);
+        let named = |id: &str| labels!["Confidential", id];
         let error = |code: &str| json!({"error": {"code": code, "message": "no"}});
         for (status, body, found) in [
             (
@@ -235,9 +234,9 @@ mod tests {
             (
                 200,
                 json!({"labels": [{"sensitivityLabelId": "other"}]}),
-                labels(&["other"]),
+                labels!["other"],
             ),
-            (200, json!({"value": {"labels": []}}), labels(&[])),
+            (200, json!({"value": {"labels": []}}), labels![]),
             (200, json!({"value": {"labels": [{}]}}), Some(Found::Untold)),
             (
                 200,
@@ -247,8 +246,8 @@ mod tests {
             (200, json!({"value": {"labels": null}}), Some(Found::Untold)),
             (200, json!({}), Some(Found::Untold)),
             (200, json!([]), Some(Found::Untold)),
-            (400, error("notSupported"), labels(&[])),
-            (415, json!({}), labels(&[])),
+            (400, error("notSupported"), labels![]),
+            (415, json!({}), labels![]),
             (400, error("fileDecryptionNotSupported"), Some(Found::Untold)),
             (400, error("invalidRequest"), Some(Found::Untold)),
             (423, error("fileDoubleKeyEncrypted"), Some(Found::Untold)),
@@ -266,16 +265,16 @@ mod tests {
     #[test]
     fn a_retention_label_is_none_only_where_the_service_says_so() {
         for (status, body, found) in [
-            (200, Some(json!({"name": "Keep"})), labels(&["Keep"])),
-            (200, Some(json!({"value": {"name": "Keep"}})), labels(&["Keep"])),
-            (200, Some(json!({"name": null})), labels(&[])),
-            (200, Some(json!({"name": ""})), labels(&[])),
+            (200, Some(json!({"name": "Keep"})), labels!["Keep"]),
+            (200, Some(json!({"value": {"name": "Keep"}})), labels!["Keep"]),
+            (200, Some(json!({"name": null})), labels![]),
+            (200, Some(json!({"name": ""})), labels![]),
             (200, Some(json!({"name": 7})), Some(Found::Untold)),
             (200, Some(json!([])), Some(Found::Untold)),
             (200, Some(json!("Keep")), Some(Found::Untold)),
             (200, None, None),
-            (204, None, labels(&[])),
-            (404, None, labels(&[])),
+            (204, None, labels![]),
+            (404, None, labels![]),
             (423, None, Some(Found::Untold)),
             (403, None, None),
             (503, None, None),

@@ -228,7 +228,10 @@ impl Stage {
             if config.source.contains("limits") || config.source.contains("license_count") {
                 config.source.to_owned()
             } else {
-                format!("license_count = 100000\n{}", config.source)
+                format!(
+                    "limits = {{ units_per_minute = 1000000, units_per_day = 1000000 }}\n{}",
+                    config.source
+                )
             },
         );
         self.write("config.toml", &text)

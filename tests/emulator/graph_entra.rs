@@ -360,6 +360,34 @@ async fn a_person_signs_in_on_another_device() -> Done {
 }
 
 #[tokio::test]
+async fn a_person_types_the_code_into_a_page() -> Done {
+    let tenant = Tenant::small().await?;
+    let start = [("client_id", CLIENT), ("scope", "User.Read")];
+    let (_, told) = tenant
+        .post_form("example.org/oauth2/v2.0/devicecode", &start)
+        .await?;
+    let page = told["verification_uri"].as_str().unwrap();
+    for (code, said) in [
+        ("WRONG", "No such code"),
+        (told["user_code"].as_str().unwrap(), "Signed in"),
+    ] {
+        let typed = [("code", code), ("user", "bob@example.org")];
+        let body = tenant.client.get(page).query(&typed).send().await?.text().await?;
+        assert!(body.contains(said), "{body}");
+    }
+    let poll = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("client_id", CLIENT),
+        ("device_code", told["device_code"].as_str().unwrap()),
+    ];
+    assert_eq!(
+        tenant.post_form("example.org/oauth2/v2.0/token", &poll).await?.0,
+        200
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_device_sign_in_is_declined_or_runs_out() -> Done {
     let tenant = Tenant::small().await?;
     for (end, error) in [("decline", "authorization_declined"), ("wait", "expired_token")] {

@@ -128,7 +128,7 @@ async fn changes_and_removals_work_within_a_batch() -> Done {
 
 #[tokio::test]
 async fn a_spent_budget_pauses_everything_until_it_is_refilled() -> Done {
-    let mut limits = json!({"units_per_minute": 50, "time_scale": 60.0, "grace_ms": 0});
+    let mut limits = json!({"units_per_minute": 50, "time_scale": 20.0, "grace_ms": 0});
     limits["units_per_day"] = json!(100_000);
     let tenant = Tenant::with(json!({"limits": limits})).await?;
     let drive = tenant.drive(ALICE).await?;
@@ -154,7 +154,10 @@ async fn a_spent_budget_pauses_everything_until_it_is_refilled() -> Done {
         ("50".into(), "0".into())
     );
     let wait: u64 = header("retry-after").parse()?;
-    assert!(wait == 1, "a minute lasts a second here");
+    assert!(
+        (1..=3).contains(&wait),
+        "a minute lasts three seconds here: {wait}"
+    );
     let (_, body) = told(answer).await?;
     assert_eq!(codes(&body), ("activityLimitReached", "throttledRequest"));
     // Asking again during the pause counts, and makes it longer.
@@ -174,7 +177,7 @@ async fn a_spent_budget_pauses_everything_until_it_is_refilled() -> Done {
     let begun = Instant::now();
     while tenant.get(&format!("drives/{drive}")).await?.0 == 429 {
         assert!(begun.elapsed() < Duration::from_secs(15));
-        tokio::time::sleep(Duration::from_millis(1300)).await;
+        tokio::time::sleep(Duration::from_millis(900)).await;
     }
     Ok(())
 }

@@ -444,6 +444,24 @@ async fn links_are_made_once_and_not_where_sharing_is_off() -> Done {
 }
 
 #[tokio::test]
+async fn reading_rights_change_nothing() -> Done {
+    let mut tenant = Tenant::small().await?;
+    let roles = json!(["Files.Read.All", "Sites.Read.All", "User.Read.All"]);
+    tenant
+        .steer("change", json!({"do": "update", "app": {"roles": roles}}))
+        .await?;
+    tenant.renew().await?;
+    let open = address(&tenant, "Projects", OPEN).await?;
+    assert_eq!(tenant.get(&open).await?.0, 200);
+    for method in [Method::PATCH, Method::DELETE] {
+        let body = json!({"expirationDateTime": "2026-11-30T00:00:00Z"});
+        let (status, body) = tenant.send(method, &open, body).await?;
+        assert_eq!((status, codes(&body).0), (403, "accessDenied"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn people_are_invited() -> Done {
     let tenant = Tenant::small().await?;
     let drive = tenant.drive(ALICE).await?;

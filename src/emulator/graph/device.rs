@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::entra::{Failure, Form, issue_delegated, missing, secret};
 use super::{Graph, ids};
-use crate::emulator::http::Request;
+use crate::emulator::http::{Answer, Request};
 
 /// A sign-in on another device.
 #[derive(Debug, Clone)]
@@ -102,6 +102,26 @@ pub(super) fn poll(graph: &mut Graph, form: &Form, now: Timestamp) -> Result<Val
             issue_delegated(graph, user, &scope, now)
         }
     }
+}
+
+/// `/device`, where a person types the code in and says who it is: nobody has a password here.
+pub(super) fn page(graph: &mut Graph, request: &Request, now: Timestamp) -> Answer {
+    let typed = |name: &str| request.query(name).filter(|value| !value.is_empty());
+    let done = match (typed("code"), typed("user")) {
+        (Some(code), Some(user)) => graph.grant(&code, Some(&user), now).map_or(
+            "No such code is waiting, or nobody is called that.",
+            |_| "Signed in. This page can be closed.",
+        ),
+        _ => "Enter the code, and the user principal name of who signs in.",
+    };
+    Answer::html(
+        200,
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Sign in</title></head>\n\
+             <body><p>{done}</p>\n<form><input name=\"code\" placeholder=\"Code\">\n\
+             <input name=\"user\" placeholder=\"User\"> <button>Sign in</button></form></body></html>\n"
+        ),
+    )
 }
 
 impl Graph {

@@ -213,12 +213,21 @@ pub(super) fn invite(graph: &mut Graph, call: &Call<'_>, index: usize, number: u
     let roles: Vec<String> =
         serde_json::from_value(body["roles"].clone()).map_err(|_| Refusal::bad_argument())?;
     let recipients = body["recipients"].as_array().filter(|all| !all.is_empty());
+    let drive = graph.drive(index).ok_or_else(Refusal::not_found)?;
+    let closed = graph
+        .sites
+        .get(drive.site)
+        .is_some_and(|site| site.sharing_disabled);
     let mut whos = Vec::new();
     for recipient in recipients.ok_or_else(Refusal::bad_argument)? {
         let named = ["objectId", "email", "alias"]
             .iter()
             .find_map(|key| recipient[key].as_str());
-        whos.push(graph.recipient(named.ok_or_else(Refusal::bad_argument)?)?);
+        let who = graph.recipient(named.ok_or_else(Refusal::bad_argument)?)?;
+        if closed && matches!(who, Who::Otp(_)) {
+            return Err(disabled());
+        }
+        whos.push(who);
     }
     let expires = body["expirationDateTime"]
         .as_str()

@@ -104,10 +104,7 @@ impl Graph {
             [tenant, "oauth2", "v2.0", what @ ("token" | "devicecode")] => {
                 entra::handle(self, request, tenant, what, now)
             }
-            ["device"] => Answer::html(
-                200,
-                "<!DOCTYPE html><html><body><p>Enter the code by steering.</p></body></html>",
-            ),
+            ["device"] => device::page(self, request, now),
             _ => Answer::html(404, "<!DOCTYPE html><html><body><p>Not found.</p></body></html>"),
         }
     }

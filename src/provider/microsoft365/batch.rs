@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::errors::{self, Refusal};
-use super::graph::{Graph, Kind};
+use super::graph::{Graph, Kind, shortened};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
@@ -66,7 +66,7 @@ impl Inner {
     /// What may be shown of it.
     fn shown(&self) -> String {
         let path = self.url.split('?').next().unwrap_or_default();
-        format!("{} {}", self.method, path.chars().take(160).collect::<String>())
+        format!("{} {}", self.method, shortened(path))
     }
 
     fn written(&self, id: usize) -> Value {

@@ -264,9 +264,20 @@ pub(super) fn segment(part: &str) -> String {
     }
 }
 
-/// What may be shown of an address: its path, shortened.
+/// What may be shown of an address: what its path begins and ends with. What it is about is said elsewhere, in names
+/// that people know.
 pub(super) fn shown(url: &Url) -> String {
-    url.path().chars().take(LONGEST_SHOWN).collect()
+    shortened(url.path())
+}
+
+/// A path, without the ids in its middle.
+pub(super) fn shortened(path: &str) -> String {
+    let path = path.strip_prefix("/v1.0").unwrap_or(path);
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        [first, .., last] if parts.len() > 2 => format!("/{first}/…/{last}"),
+        _ => path.chars().take(LONGEST_SHOWN).collect(),
+    }
 }
 
 const LONGEST_SHOWN: usize = 160;

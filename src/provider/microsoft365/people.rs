@@ -305,7 +305,7 @@ impl Microsoft365 {
     ) -> Result<(), ReadError> {
         let mut collector = sink.of(None);
         if class == PrincipalClass::Group {
-            let groups: Vec<&str> = ids.iter().map(String::as_str).filter(|id| is_id(id)).collect();
+            let groups: Vec<Members> = ids.iter().filter_map(|id| Members::of(id)).collect();
             // Three requests a group.
             for some in groups.chunks(6) {
                 self.tell_groups(some, &mut collector).await?;
@@ -349,26 +349,15 @@ impl Microsoft365 {
         Ok(())
     }
 
-    async fn tell_groups(&self, ids: &[&str], collector: &mut Collector<'_>) -> Result<(), ReadError> {
-        let ask = |id: &&str| {
-            let members = format!("/groups/{id}/transitiveMembers");
-            let counted = "$count=true&$top=1&$select=id";
-            [
-                Inner::get(
-                    format!("/groups/{id}?$select=id,displayName,mail"),
-                    Kind::Directory,
-                ),
-                Inner::get(format!("{members}?{counted}"), Kind::Directory).counting(),
-                Inner::get(
-                    format!("{members}/microsoft.graph.user?{counted}&$filter=userType%20eq%20'Guest'"),
-                    Kind::Directory,
-                )
-                .counting(),
-            ]
-        };
-        let answers = self.graph.batch(ids.iter().flat_map(ask).collect()).await?;
+    async fn tell_groups(
+        &self,
+        groups: &[Members<'_>],
+        collector: &mut Collector<'_>,
+    ) -> Result<(), ReadError> {
+        let asked = groups.iter().flat_map(Members::questions).collect();
+        let answers = self.graph.batch(asked).await?;
         let mut answers = answers.into_iter();
-        for id in ids {
+        for asked in groups {
             let (Some(group), Some(members), Some(guests)) = (answers.next(), answers.next(), answers.next())
             else {
                 break;
@@ -387,7 +376,7 @@ impl Microsoft365 {
                 email: told.mail.filter(|mail| !mail.is_empty()),
                 members: members.count(),
                 outsiders: guests.count(),
-                ..Principal::new(PrincipalClass::Group, *id).named(told.display_name)
+                ..Principal::new(PrincipalClass::Group, asked.called).named(told.display_name)
             };
             collector.push(Reading::Principal(principal)).await?;
         }
@@ -423,6 +412,38 @@ impl Microsoft365 {
             }
         }
         Ok((owners, None))
+    }
+}
+
+/// The members of a group, or its owners.
+struct Members<'a> {
+    /// What shares call it: owners by the group's id and `_o`.
+    called: &'a str,
+    id: &'a str,
+    path: &'static str,
+}
+
+impl<'a> Members<'a> {
+    /// `None` where it is not the directory's.
+    fn of(called: &'a str) -> Option<Self> {
+        let (id, path) = match called.strip_suffix("_o") {
+            Some(id) => (id, "owners"),
+            None => (called, "transitiveMembers"),
+        };
+        is_id(id).then_some(Self { called, id, path })
+    }
+
+    /// Which group it is, how many belong to it, and how many guests are among them.
+    fn questions(&self) -> [Inner; 3] {
+        let Self { id, path, .. } = self;
+        let counted = "$count=true&$top=1&$select=id";
+        let guests = "$filter=userType%20eq%20'Guest'";
+        let ask = |rest: String| Inner::get(format!("/groups/{id}{rest}"), Kind::Directory);
+        [
+            ask("?$select=id,displayName,mail".to_owned()),
+            ask(format!("/{path}?{counted}")).counting(),
+            ask(format!("/{path}/microsoft.graph.user?{counted}&{guests}")).counting(),
+        ]
     }
 }
 

@@ -143,7 +143,8 @@ impl Microsoft365 {
         let mut answered = std::pin::pin!(stream::iter(some).buffered(AHEAD));
         let mut roots = roots.iter();
         while let Some(lists) = answered.try_next().await? {
-            for (root, permissions) in roots.by_ref().zip(lists) {
+            // In this order: the other way round an item would be lost at the end of each list.
+            for (permissions, root) in lists.into_iter().zip(roots.by_ref()) {
                 self.tell(listing, root, permissions, collector).await?;
             }
         }

@@ -125,7 +125,8 @@ impl Microsoft365 {
         let mut answered = std::pin::pin!(stream::iter(asked).buffered(AHEAD));
         let mut asked = sites.iter();
         while let Some(answers) = answered.try_next().await? {
-            for (site, answer) in asked.by_ref().zip(answers) {
+            // In this order: the other way round a site would be lost at the end of each list.
+            for (answer, site) in answers.into_iter().zip(asked.by_ref()) {
                 match answer {
                     Ok(answer) => match self.drives_in(&answer).await {
                         Ok(drives) => {

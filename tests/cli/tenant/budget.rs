@@ -48,6 +48,10 @@ fn a_throttled_scan_heeds_every_pause() {
     let limits =
         json!({"units_per_minute": 200, "units_per_day": 1_000_000, "time_scale": 60.0, "grace_ms": 300});
     let stage = Stage::of(&drives(8, 200, limits));
+    stage.configure_tenant(&Tenancy {
+        source: "limits = { units_per_minute = 1000000, units_per_day = 1000000, in_flight = 4 }",
+        ..Tenancy::default()
+    });
     let report = stage.report(&["--all-shares"]);
     assert_eq!(verdict(&report), "complete");
     let state = stage.state();

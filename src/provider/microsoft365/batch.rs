@@ -99,6 +99,16 @@ impl fmt::Debug for InnerAnswer {
 }
 
 impl InnerAnswer {
+    /// An answer as if it had come.
+    #[cfg(test)]
+    pub(super) fn of(status: u16, body: Option<&Value>) -> Self {
+        Self {
+            at: "GET /x".to_owned(),
+            status: StatusCode::from_u16(status).unwrap(),
+            body: body.map(|body| RawValue::from_string(body.to_string()).unwrap()),
+        }
+    }
+
     /// The body's JSON text; empty where there is none.
     pub(super) fn text(&self) -> &str {
         self.body.as_deref().map_or("", RawValue::get)

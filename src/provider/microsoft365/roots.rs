@@ -13,7 +13,7 @@ use super::batch::{Inner, InnerAnswer, MOST};
 use super::drives::Drive;
 use super::graph::{Graph, Identified, Kind, segment};
 use super::permission::wire::Permission;
-use super::permission::{Decoded, Decoder, Sign};
+use super::permission::{Decoded, Decoder, Origin, Sign};
 use super::tree::{Beneath, Root, Tree};
 use super::wire::{Page, Told};
 use super::{Microsoft365, errors};
@@ -293,7 +293,7 @@ impl Listing<'_> {
                     if self.comes_from_above(root, &sign) {
                         continue;
                     }
-                    share.inherited = sign.inherited.is_some();
+                    share.inherited = sign.origin != Origin::Untold;
                     let folder = root.folder;
                     found.extend(self.hold_back(root, Found { share, folder }, sign));
                 }
@@ -344,7 +344,7 @@ impl Listing<'_> {
     /// Holds a share back where the service names the folder that it comes from, and that will be listed for it; else
     /// gives it back.
     fn hold_back(&mut self, root: &Root, found: Found, sign: Sign) -> Option<Found> {
-        let Some(Some(ancestor)) = &sign.inherited else {
+        let Origin::Item(ancestor) = &sign.origin else {
             return Some(found);
         };
         let is_listed = self

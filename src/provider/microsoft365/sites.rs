@@ -89,7 +89,7 @@ fn is_personal(address: &str) -> bool {
 
 /// Storage of other applications (SharePoint Embedded), which is no site that people share from.
 fn is_embedded(address: &str) -> bool {
-    address.contains("/contentstorage/")
+    Url::parse(address).is_ok_and(|url| url.path().to_ascii_lowercase().starts_with("/contentstorage/"))
 }
 
 impl Microsoft365 {
@@ -500,6 +500,19 @@ fn is_consumer(kind: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_lies_in_the_storage_of_applications_is_theirs() {
+        for (address, embedded) in [
+            ("https://contoso.sharepoint.com/contentstorage/CSP_1", true),
+            ("https://contoso.sharepoint.com/ContentStorage/x", true),
+            ("https://contoso.sharepoint.com/sites/x/contentstorage/y", false),
+            ("https://contoso.sharepoint.com/sites/contentstorage", false),
+            ("contoso.sharepoint.com,1,2", false),
+        ] {
+            assert_eq!(is_embedded(address), embedded, "{address}");
+        }
+    }
 
     #[test]
     fn personal_sites_are_told_by_their_addresses() {

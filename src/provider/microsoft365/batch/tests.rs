@@ -129,7 +129,7 @@ fn a_question_is_written_as_the_service_wants_it_and_printed_without_its_query()
     assert!(
         unanswered(&inner)
             .to_string()
-            .starts_with("POST /drives/…/extractSensitivityLabels")
+            .starts_with("POST /drives/…/extractSensitivityLabels: ")
     );
 }
 

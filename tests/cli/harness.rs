@@ -181,7 +181,7 @@ impl Stage {
             client: client.unwrap(),
         };
         stage.write("secret", &stage.secret);
-        if stage.tenant.is_none() {
+        if stage.world.get("nextcloud").is_some() {
             stage.configure(&Config::default());
         } else {
             let secret = stage.world["microsoft365"]["app"]["secret"].as_str();

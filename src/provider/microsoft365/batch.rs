@@ -294,7 +294,7 @@ impl Graph {
             .max_body(ANSWER_BYTES)
             .units(units);
         let (answer, bearer) = self.send(request).await?;
-        let refused = || errors::refusal("POST $batch", answer.status, &answer.body);
+        let refused = || errors::of_a_list(errors::refusal("POST $batch", answer.status, &answer.body));
         if answer.status != StatusCode::OK || !answer.is_json() {
             return Err(refused());
         }

@@ -13,7 +13,7 @@ use super::batch::{Inner, InnerAnswer, MOST};
 use super::graph::{Kind, segment};
 use super::{Microsoft365, errors};
 use crate::http::StatusCode;
-use crate::model::{Classes, Item, ItemKind, Labels, ProblemCode, Reading, Want};
+use crate::model::{Classes, Item, ItemKind, Labels, Problem, ProblemCode, Reading, Want};
 use crate::provider::{ReadError, Sink};
 
 /// Two questions an item at most.
@@ -34,6 +34,24 @@ struct Sensitivity {
     sensitivity_label_id: Option<String>,
 }
 
+/// What could not be asked.
+#[derive(Default)]
+struct Failed {
+    number: u64,
+    first: Option<ReadError>,
+}
+
+impl Failed {
+    fn problem(self) -> Option<Problem> {
+        let problem = self.first?.problem("*")?;
+        let words = format!(
+            "{} labels could not be asked for, the first because: {}",
+            self.number, problem.message
+        );
+        Some(Problem::new("*", ProblemCode::LabelsUnreadable, words))
+    }
+}
+
 impl Microsoft365 {
     /// Looks for the labels of items; where no label classifies, what the drive told is all there is.
     pub(super) async fn look_for_labels(
@@ -50,33 +68,49 @@ impl Microsoft365 {
         // An item may be shared in several ways.
         items.sort_by(|one, other| (&one.drive, &one.id).cmp(&(&other.drive, &other.id)));
         items.dedup_by(|one, other| (&one.drive, &one.id) == (&other.drive, &other.id));
+        let mut failed = Failed::default();
         for some in items.chunks(AT_ONCE) {
             let asked = some.iter().flat_map(questions).collect();
             let mut answers = self.graph.batch(asked).await?.into_iter();
             for item in some {
                 let mut found = Vec::new();
                 if let Some(answer) = answers.next() {
-                    found.push(self.unless_delegated(retention(&answer?))?);
+                    let told = answer.and_then(|answer| retention(&answer));
+                    found.push(self.or_untold(told, &mut failed)?);
                 }
                 if has_sensitivity(item)
                     && let Some(answer) = answers.next()
                 {
-                    found.push(self.unless_delegated(sensitivity(&self.setup.label_names, &answer?))?);
+                    let told = answer.and_then(|answer| sensitivity(&self.setup.label_names, &answer));
+                    found.push(self.or_untold(told, &mut failed)?);
                 }
                 collector.push(told(item, found, classes)).await?;
             }
         }
+        if let Some(problem) = failed.problem() {
+            collector.push(Reading::Problem(problem)).await?;
+        }
         Ok(collector.flush().await?)
     }
 
-    /// Labels that the person who signed in may not ask for are not known; an application without the right to them is
-    /// not set up as it should be.
-    fn unless_delegated(&self, found: Result<Found, ReadError>) -> Result<Found, ReadError> {
+    /// What could not be asked of one item is not known of it, and hides nothing of the others. Without the right to
+    /// labels none need be asked; the person who signed in is not meant to have it.
+    fn or_untold(&self, found: Result<Found, ReadError>, failed: &mut Failed) -> Result<Found, ReadError> {
         match found {
-            Err(error) if self.delegated && errors::has_code(&error, ProblemCode::Forbidden) => {
+            Ok(found) => Ok(found),
+            Err(error) if errors::has_code(&error, ProblemCode::Forbidden) => {
+                if self.delegated {
+                    Ok(Found::Untold)
+                } else {
+                    Err(error)
+                }
+            }
+            Err(error) if errors::ends_source(&error) => Err(error),
+            Err(error) => {
+                failed.number += 1;
+                failed.first.get_or_insert(error);
                 Ok(Found::Untold)
             }
-            found => found,
         }
     }
 }

@@ -12,7 +12,9 @@ mod drives;
 mod errors;
 mod examination;
 mod graph;
+mod groups;
 mod labels;
+mod onedrives;
 mod people;
 mod permission;
 mod roots;
@@ -37,6 +39,7 @@ use self::drives::Register;
 use self::graph::Graph;
 use self::people::Directory;
 pub use self::settings::Stated;
+use self::sites::Sites;
 use super::{Listed, Pace, ReadError, Reader, Sink};
 use crate::http::{Client, SetupError, USER_AGENT};
 use crate::model::{
@@ -270,7 +273,7 @@ impl Microsoft365 {
         if users.is_empty() {
             let accounts = self.list_people(collector).await?;
             let sites = self.list_drives(collector).await?;
-            if !sites && self.setup.include.contains(&Include::Onedrive) {
+            if sites == Sites::Untold && self.setup.include.contains(&Include::Onedrive) {
                 let people = self.people.insiders();
                 self.list_drives_of(&people, false, collector).await?;
             }
@@ -279,7 +282,7 @@ impl Microsoft365 {
                 .all(|kind| self.setup.include.contains(kind));
             return Ok(Listed {
                 accounts,
-                scopes: sites && whole,
+                scopes: whole && sites == (Sites::Told { all: true }),
             });
         }
         for user in users {

@@ -250,6 +250,9 @@ fn the_demonstration_needs_nothing_and_leaves_nothing() {
         .arguments(&["demo"]);
     let ran = program.run();
     assert!(ran.ended(0).out.contains("classified-item-exposed"));
+    for source in ["COVERAGE OF cloud · limited", "COVERAGE OF m365 · complete"] {
+        assert!(ran.out.contains(source), "one report over both systems: {source}");
+    }
     assert!(
         ran.out
             .trim_end()

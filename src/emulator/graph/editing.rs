@@ -218,7 +218,7 @@ pub(super) fn invite(graph: &mut Graph, call: &Call<'_>, index: usize, number: u
         .sites
         .get(drive.site)
         .is_some_and(|site| site.sharing_disabled);
-    let mut whos = Vec::new();
+    let mut grantees = Vec::new();
     for recipient in recipients.ok_or_else(Refusal::bad_argument)? {
         let named = ["objectId", "email", "alias"]
             .iter()
@@ -227,14 +227,14 @@ pub(super) fn invite(graph: &mut Graph, call: &Call<'_>, index: usize, number: u
         if closed && matches!(who, Who::Otp(_)) {
             return Err(disabled());
         }
-        whos.push(who);
+        grantees.push(who);
     }
     let expires = body["expirationDateTime"]
         .as_str()
         .map(|text| text.to_owned().try_into());
     let expires = expires.transpose().map_err(|_: String| Refusal::bad_argument())?;
     let mut shown = Vec::new();
-    for who in whos {
+    for who in grantees {
         let file = PermissionFile {
             grant: Some(who),
             roles: Some(roles.clone()),

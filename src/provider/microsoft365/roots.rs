@@ -167,8 +167,10 @@ impl Microsoft365 {
                 if !errors::is_missing(&error) {
                     listing.outcome.failures += 1;
                     if listing.outcome.failures <= MAX_TOLD
-                        && let Some(problem) = error.problem(&listing.decoder.drive.address)
+                        && let Some(mut problem) = error.problem(&listing.decoder.drive.address)
                     {
+                        let path = listing.tree.path_of(root).0;
+                        problem.message = format!("who can open {path} is not known: {}", problem.message);
                         collector.push(Reading::Problem(problem)).await?;
                     }
                 }

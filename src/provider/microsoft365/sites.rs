@@ -175,7 +175,21 @@ impl Microsoft365 {
         let mut unread = 0_u64;
         let mut all = true;
         let mut pages = std::pin::pin!(self.graph.pages::<ToldSite>(url, Kind::Many));
-        while let Some(page) = pages.try_next().await? {
+        loop {
+            let page = match pages.try_next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                // Nothing was listed: the right to it may be missing.
+                Err(error) if sites.is_empty() && errors::has_code(&error, ProblemCode::Forbidden) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    let problem = errors::broken_list("sites", &error)?;
+                    collector.push(Reading::Problem(problem)).await?;
+                    all = false;
+                    break;
+                }
+            };
             for told in page.elements {
                 let site = match told {
                     Told::Whole(site) | Told::Partly(site, _) => Site::of(site),

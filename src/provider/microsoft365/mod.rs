@@ -13,6 +13,7 @@ mod errors;
 mod examination;
 mod graph;
 mod groups;
+mod inside;
 mod labels;
 mod onedrives;
 mod people;
@@ -112,6 +113,8 @@ pub struct Microsoft365 {
     delegated: bool,
     people: Directory,
     register: Register,
+    /// How many files of open folders may still be asked for their labels.
+    allowance: inside::Allowance,
     /// Why the tenant's settings could not be read.
     settings_untold: Mutex<Option<String>>,
 }
@@ -152,6 +155,7 @@ impl Microsoft365 {
             delegated,
             people: Directory::default(),
             register: Register::default(),
+            allowance: inside::Allowance::default(),
             settings_untold: Mutex::default(),
         })
     }

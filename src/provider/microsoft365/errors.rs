@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::http::StatusCode;
-use crate::model::ProblemCode;
+use crate::model::{Problem, ProblemCode};
 use crate::provider::ReadError;
 
 /// How deep a code is looked for.
@@ -109,6 +109,17 @@ pub(super) fn of_a_list(error: ReadError) -> ReadError {
         } => ReadError::service(ProblemCode::ServerError, message),
         other => other,
     }
+}
+
+/// A problem of a place that is closed, with what can be done about it.
+pub(super) fn with_remedy(problem: Problem) -> Problem {
+    let remedy = match problem.code {
+        ProblemCode::Forbidden => "grant the application Sites.Read.All, or this site alone",
+        ProblemCode::Locked => "unlock it while it is scanned",
+        _ => return problem,
+    };
+    let message = format!("{}; {remedy}, or accept it as a known [[gap]]", problem.message);
+    Problem { message, ..problem }
 }
 
 /// Whether what was asked for does not exist.

@@ -368,7 +368,10 @@ impl Microsoft365 {
             return Err(error.clone());
         }
         match error.problem(&site.address) {
-            Some(problem) => self.not_read(&site.id, site.owner(), problem, collector).await,
+            Some(problem) => {
+                let problem = errors::with_remedy(problem);
+                self.not_read(&site.id, site.owner(), problem, collector).await
+            }
             None => Err(error.clone()),
         }
     }

@@ -603,3 +603,28 @@ fn an_interrupted_night_resolves_nothing_and_the_next_one_makes_it_good() {
     nights.day = 2;
     all_open_but(&first, &nights.whole(), &[]);
 }
+
+#[test]
+fn however_many_are_asked_at_once_the_report_is_the_same() {
+    let essence = |report: &Value| -> BTreeSet<String> {
+        let told = shares(report).iter().chain(findings(report));
+        let mut told: BTreeSet<String> = told.map(ToString::to_string).collect();
+        told.extend(problems(report).iter().map(|problem| format!("{problem:?}")));
+        told.insert(report["sources"][0]["accounts"].to_string());
+        told.insert(report["totals"].to_string());
+        told
+    };
+    let stage = Stage::tenant();
+    let mut reports = [1, 4, 64].map(|at_once| {
+        stage.configure_tenant(&Tenancy {
+            source: &format!(
+                "limits = {{ units_per_minute = 1000000, units_per_day = 1000000, in_flight = {at_once} }}"
+            ),
+            ..Tenancy::default()
+        });
+        essence(&stage.scan(&["--all-shares"]).ended(3).json())
+    });
+    reports.sort();
+    assert!(reports[0].len() > 20);
+    assert_eq!(reports[0], reports[2]);
+}

@@ -15,7 +15,7 @@ use super::graph::{Graph, Identified, Kind, segment};
 use super::permission::wire::Permission;
 use super::permission::{Decoded, Decoder, Origin, Sign};
 use super::tree::{Beneath, Root, Tree};
-use super::wire::{Page, Told};
+use super::wire::{self, Page, Told};
 use super::{Microsoft365, errors};
 use crate::http::StatusCode;
 use crate::model::{Item, Labels, Problem, ProblemCode, Reading, Share};
@@ -397,11 +397,13 @@ impl Graph {
             return Err(answer.refusal());
         }
         let page = Page::<Permission>::read(answer.text().as_bytes()).ok_or_else(|| answer.refusal())?;
+        let mut held = page.bytes;
         let mut permissions = page.elements;
         if let Some(next) = &page.next {
             let url = Self::link(next)?;
             let mut pages = std::pin::pin!(self.pages::<Permission>(url, Kind::Permissions));
             while let Some(page) = pages.try_next().await? {
+                held = wire::hold(held, page.bytes)?;
                 permissions.extend(page.elements);
                 if permissions.len() > MAX_PERMISSIONS {
                     let words =

@@ -114,7 +114,7 @@ pub(super) fn of_a_list(error: ReadError) -> ReadError {
 /// A problem of a place that is closed, with what can be done about it.
 pub(super) fn with_remedy(problem: Problem) -> Problem {
     let remedy = match problem.code {
-        ProblemCode::Forbidden => "grant the application Sites.Read.All, or this site alone",
+        ProblemCode::Forbidden => "grant the application Sites.Read.All and Files.Read.All",
         ProblemCode::Locked => "unlock it while it is scanned",
         _ => return problem,
     };

@@ -92,6 +92,12 @@ impl Graph {
                     Told::Unread => tree.unread += 1,
                 }
             }
+            if tree.is_overfull() {
+                return Err(ReadError::service(
+                    ProblemCode::TooLarge,
+                    "the drive claims more folders and shared items than any can have",
+                ));
+            }
             match next {
                 Some(next) => (url, kind) = (next, Kind::DeltaNext),
                 None => return Ok(None),

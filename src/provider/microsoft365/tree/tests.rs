@@ -607,3 +607,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_id_longer_than_any_is_none_and_is_not_kept() {
+    let long = "x".repeat(1_000_000);
+    let told = tree(&[
+        top(),
+        shared(file(&long, "top", "a"), json!({"scope": "anonymous"})),
+        shared(file("b", &long, "b"), json!({"scope": "anonymous"})),
+    ]);
+    assert!(told.unread >= 2);
+    assert!(!told.numbers.keys().any(|id| id.len() > LONGEST));
+    assert!(told.roots.keys().all(|id| id.len() <= LONGEST) && told.roots.contains_key("b"));
+    assert!(!told.is_overfull());
+}

@@ -87,8 +87,12 @@ pub(crate) struct Config<'a> {
     pub(crate) source: &'a str,
     /// Its `auth`; the world's auditor where there is none.
     pub(crate) auth: Option<&'a str>,
-    /// Its `url`; the emulated server's where there is none.
+    /// A Nextcloud's `url`; the emulated server's where there is none.
     pub(crate) url: Option<&'a str>,
+    /// A tenant's `tenant`; the world's where there is none.
+    pub(crate) tenant: Option<&'a str>,
+    /// A tenant's `client_id`; the world's where there is none.
+    pub(crate) client_id: Option<&'a str>,
 }
 
 impl Default for Config<'_> {
@@ -99,33 +103,6 @@ impl Default for Config<'_> {
             source: "",
             auth: None,
             url: None,
-        }
-    }
-}
-
-/// What is particular about the configuration of a stage's tenant.
-pub(crate) struct Tenancy<'a> {
-    /// `[policy]` and its classes.
-    pub(crate) policy: &'a str,
-    /// Further tables.
-    pub(crate) more: &'a str,
-    /// Further lines of the source.
-    pub(crate) source: &'a str,
-    /// Its `auth`; the client secret where there is none.
-    pub(crate) auth: Option<&'a str>,
-    /// Its `tenant`; the world's where there is none.
-    pub(crate) tenant: Option<&'a str>,
-    /// Its `client_id`; the world's where there is none.
-    pub(crate) client_id: Option<&'a str>,
-}
-
-impl Default for Tenancy<'_> {
-    fn default() -> Self {
-        Self {
-            policy: POLICY,
-            more: "",
-            source: "",
-            auth: None,
             tenant: None,
             client_id: None,
         }
@@ -186,7 +163,7 @@ impl Stage {
         } else {
             let secret = stage.world["microsoft365"]["app"]["secret"].as_str();
             stage.write("client-secret", secret.unwrap_or_default());
-            stage.configure_tenant(&Tenancy::default());
+            stage.configure_tenant(&Config::default());
         }
         stage
     }
@@ -203,7 +180,7 @@ impl Stage {
     }
 
     /// Writes the configuration of the tenant as the only source.
-    pub(crate) fn configure_tenant(&self, config: &Tenancy<'_>) -> PathBuf {
+    pub(crate) fn configure_tenant(&self, config: &Config<'_>) -> PathBuf {
         let quoted = |text: &str| toml::Value::from(text).to_string();
         let file = |name: &str| quoted(&self.path(name).to_string_lossy());
         let (login, graph) = self.places();

@@ -13,6 +13,8 @@ const LOGIN: Config<'_> = Config {
     source: "",
     auth: Some("{ method = \"login\" }"),
     url: None,
+    tenant: None,
+    client_id: None,
 };
 
 fn login(stage: &Stage) -> Program {

@@ -82,6 +82,11 @@ pub(super) fn refusal(at: &str, status: StatusCode, body: &[u8]) -> ReadError {
             ProblemCode::Forbidden,
             format!("the application has no right to this{said}"),
         ),
+        // A gateway's 404 says nothing of what lies behind it.
+        404 if told.codes.is_empty() => (
+            ProblemCode::ServerError,
+            "the service answers with status 404, and not why".to_owned(),
+        ),
         404 => (ProblemCode::AccountGone, format!("there is no such thing{said}")),
         423 => (ProblemCode::Locked, format!("it is locked or archived{said}")),
         429 => (

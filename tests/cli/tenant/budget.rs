@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::shares;
-use crate::harness::{Stage, Tenancy, problems, verdict};
+use crate::harness::{Config, Stage, problems, verdict};
 
 /// A tenant of invented drives.
 fn drives(number: u32, items: u32, limits: &Value) -> Value {
@@ -27,9 +27,9 @@ fn units(report: &Value) -> u64 {
 #[test]
 fn the_report_tells_the_units_that_the_service_counted() {
     let stage = Stage::of(&drives(5, 300, &json!({"delta_page": 100})));
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         policy: "[policy]\ninternal_domains = [\"example.org\"]\n",
-        ..Tenancy::default()
+        ..Config::default()
     });
     let report = stage.report(&[]);
     assert_eq!(
@@ -50,9 +50,9 @@ fn a_throttled_scan_heeds_every_pause() {
     let limits =
         json!({"units_per_minute": 100, "units_per_day": 1_000_000, "time_scale": 10.0, "grace_ms": 300});
     let stage = Stage::of(&drives(2, 100, &limits));
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         source: "limits = { units_per_minute = 1000000, units_per_day = 1000000, in_flight = 4 }",
-        ..Tenancy::default()
+        ..Config::default()
     });
     let report = stage.report(&["--all-shares"]);
     assert_eq!(verdict(&report), "complete");
@@ -71,9 +71,9 @@ fn a_throttled_scan_heeds_every_pause() {
 #[test]
 fn a_day_that_is_spent_ends_the_scan_and_is_remembered_by_the_next() {
     let stage = Stage::of(&drives(6, 100, &json!({})));
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         source: "limits = { units_per_minute = 100000, units_per_day = 200, in_flight = 2 }",
-        ..Tenancy::default()
+        ..Config::default()
     });
     let report = stage
         .run(&["scan", "--format", "json", "--all-shares"])

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{shares, shares_on, switched};
-use crate::harness::{Ran, Stage, Tenancy, findings, list, problems, tenant, verdict};
+use crate::harness::{Config, Ran, Stage, findings, list, problems, tenant, verdict};
 
 const PROJECTS: &str = "11111111-0000-4000-8000-000000000001";
 const EXAMS_TIMETABLE: &str = "/Timetable.pdf";
@@ -70,9 +70,9 @@ impl Nights {
     }
 
     fn configure(&self, source: &str) {
-        self.stage.configure_tenant(&Tenancy {
+        self.stage.configure_tenant(&Config {
             source,
-            ..Tenancy::default()
+            ..Config::default()
         });
     }
 }
@@ -616,11 +616,11 @@ fn however_many_are_asked_at_once_the_report_is_the_same() {
     };
     let stage = Stage::tenant();
     let mut reports = [1, 4, 64].map(|at_once| {
-        stage.configure_tenant(&Tenancy {
+        stage.configure_tenant(&Config {
             source: &format!(
                 "limits = {{ units_per_minute = 1000000, units_per_day = 1000000, in_flight = {at_once} }}"
             ),
-            ..Tenancy::default()
+            ..Config::default()
         });
         essence(&stage.scan(&["--all-shares"]).ended(3).json())
     });

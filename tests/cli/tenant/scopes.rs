@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{shares, shares_on};
-use crate::harness::{NOW, Stage, Tenancy, list, problems, tenant, verdict};
+use crate::harness::{Config, NOW, Stage, list, problems, tenant, verdict};
 
 fn without_closed_places() -> Value {
     let mut world = tenant();
@@ -61,14 +61,14 @@ fn closed_places_are_named_and_a_gap_accepts_them() {
              until = 2027-03-31\n"
         )
     };
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         more: &[
             gap("*/sites/vault", "locked"),
             gap("*/personal/harald*", "locked"),
             gap("*/sites/board", "forbidden"),
         ]
         .concat(),
-        ..Tenancy::default()
+        ..Config::default()
     });
     assert_eq!(verdict(&stage.report(&[])), "limited");
 }
@@ -80,9 +80,9 @@ fn include_chooses_and_what_is_left_out_is_no_gap() {
         ("[\"sites\"]", "/Winter", "/Projects"),
     ] {
         let stage = Stage::of(&without_closed_places());
-        stage.configure_tenant(&Tenancy {
+        stage.configure_tenant(&Config {
             source: &format!("include = {include}"),
-            ..Tenancy::default()
+            ..Config::default()
         });
         let report = stage.report(&["--all-shares"]);
         assert_eq!(verdict(&report), "complete", "{include}");
@@ -96,9 +96,9 @@ fn include_chooses_and_what_is_left_out_is_no_gap() {
 #[test]
 fn exclusions_are_counted() {
     let stage = Stage::of(&without_closed_places());
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         source: "exclude = { users = [\"BOB@*\"], groups = [\"exams office\"], sites = [\"*/sites/exams*\"] }",
-        ..Tenancy::default()
+        ..Config::default()
     });
     let report = stage.report(&["--all-shares"]);
     assert_eq!(verdict(&report), "limited");
@@ -253,9 +253,9 @@ fn who_answers_for_a_library_is_its_groups_owners_or_as_configured() {
         )
     );
     assert!(!owner["answered_by"].as_array().unwrap().is_empty(), "{owner}");
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         more: "[mail]\nallowed_domains = [\"example.org\"]\n[[mail.owner]]\nsource = \"m365\"\nsite = \"*/sites/exams\"\naddress = \"exams-office@example.org\"\n",
-        ..Tenancy::default()
+        ..Config::default()
     });
     let owner = answered(&stage.report(&["--all-shares"]));
     assert_eq!(owner["answered_by"], json!(["exams-office@example.org"]));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{essence, fired, share_of, shares, shares_on, switched};
-use crate::harness::{Stage, Tenancy, list, problems, tenant, verdict};
+use crate::harness::{Config, Stage, list, problems, tenant, verdict};
 
 /// The number of a link in the small world.
 fn link(number: &str) -> String {
@@ -360,9 +360,9 @@ fn labels_classify_and_what_was_not_looked_at_is_not_determined() {
         "[policy]\ninternal_domains = [\"example.org\"]\nlabel_names = {{ \"{label}\" = \"Secret\" }}\n\
          [[policy.classify]]\nlabel = \"secret\"\ntags = [\"secret\", \"confidential\"]\n"
     );
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         policy: &policy,
-        ..Tenancy::default()
+        ..Config::default()
     });
     let report = all(&stage);
     for (path, classified) in [
@@ -404,9 +404,9 @@ fn what_lies_beneath_a_shared_folder_is_told_by_the_delta_alone() {
         }));
     }
     let stage = Stage::of(&world);
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         policy: "[policy]\ninternal_domains = [\"example.org\"]\n[[policy.classify]]\nlabel = \"hr\"\npaths = [\"**/HR/**\"]\n",
-        ..Tenancy::default()
+        ..Config::default()
     });
     let report = all(&stage);
     let folder = |path: &str| &shares_on(&report, path)[0]["item"];
@@ -421,9 +421,9 @@ fn what_lies_beneath_a_shared_folder_is_told_by_the_delta_alone() {
 #[test]
 fn what_the_operator_states_is_judged_and_shown_as_stated() {
     let stage = Stage::tenant();
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         source: "license_count = 100000\n[source.stated]\nanonymous_link_expiry_days = 30\nanonymous_link_types = [\"view\"]",
-        ..Tenancy::default()
+        ..Config::default()
     });
     let report = all(&stage);
     let source = &report["sources"][0];
@@ -438,9 +438,9 @@ fn what_the_operator_states_is_judged_and_shown_as_stated() {
 #[test]
 fn groups_are_as_wide_as_they_are_and_lists_as_open() {
     let stage = Stage::tenant();
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         policy: "[policy]\ninternal_domains = [\"example.org\"]\nwide_group_size = 2\n",
-        ..Tenancy::default()
+        ..Config::default()
     });
     let report = all(&stage);
     let not_judged = list(&mut report["sources"][0]["rules_not_judged"].clone()).clone();

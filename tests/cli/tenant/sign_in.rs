@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::shares;
-use crate::harness::{Program, Stage, Tenancy, problems, tenant, verdict};
+use crate::harness::{Config, Program, Stage, problems, tenant, verdict};
 
 /// A tenant in which everything can be read.
 fn open() -> Value {
@@ -39,9 +39,9 @@ fn a_certificate_signs_in() {
         "{{ method = \"certificate\", file = {:?} }}",
         file.to_string_lossy()
     );
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         auth: Some(&auth),
-        ..Tenancy::default()
+        ..Config::default()
     });
     assert_eq!(verdict(&stage.report(&[])), "complete");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
@@ -65,9 +65,9 @@ fn machines_and_workloads_sign_in() {
     let stage = Stage::of(&world);
     let (login, _) = stage.places();
     let run = |auth: &str, variables: &[(&str, &str)]| {
-        stage.configure_tenant(&Tenancy {
+        stage.configure_tenant(&Config {
             auth: Some(auth),
-            ..Tenancy::default()
+            ..Config::default()
         });
         let mut program = stage.program();
         program.arguments(&["--no-state", "scan", "--format", "json"]);
@@ -114,9 +114,9 @@ fn machines_and_workloads_sign_in() {
 #[test]
 fn one_person_signs_in_with_a_code_and_reads_the_own_drive() {
     let stage = Stage::of(&open());
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         auth: Some("{ method = \"device-code\" }"),
-        ..Tenancy::default()
+        ..Config::default()
     });
     let before = stage.scan(&[]);
     before.ended(2);
@@ -139,10 +139,10 @@ fn one_person_signs_in_with_a_code_and_reads_the_own_drive() {
             .all(|share| share["owner"]["id"] == "alice@example.org")
     );
     // What was obtained for one tenant is not sent to another.
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         auth: Some("{ method = \"device-code\" }"),
         tenant: Some("other.example.org"),
-        ..Tenancy::default()
+        ..Config::default()
     });
     stage.forget_requests();
     stage.scan(&[]).ended(2);
@@ -154,9 +154,9 @@ fn a_person_who_declines_or_takes_too_long_is_told_so() {
     let mut world = open();
     world["microsoft365"]["limits"]["device_seconds"] = json!(2);
     let stage = Stage::of(&world);
-    stage.configure_tenant(&Tenancy {
+    stage.configure_tenant(&Config {
         auth: Some("{ method = \"device-code\" }"),
-        ..Tenancy::default()
+        ..Config::default()
     });
     let login = |deny: bool| {
         let mut program: Program = stage.program();
@@ -212,10 +212,10 @@ fn a_refused_sign_in_is_told_in_words_with_the_remedy() {
         if change != json!({}) {
             stage.change(&json!({"service": "graph", "do": "update", "app": change}));
         }
-        stage.configure_tenant(&Tenancy {
+        stage.configure_tenant(&Config {
             tenant: tenancy.0,
             client_id: tenancy.1,
-            ..Tenancy::default()
+            ..Config::default()
         });
         stage.forget_requests();
         let report = stage.scan(&[]).ended(3).json();

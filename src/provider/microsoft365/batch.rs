@@ -121,8 +121,9 @@ struct Answered<'a> {
     responses: Vec<&'a RawValue>,
 }
 
+/// One of the answers, as Graph writes it.
 #[derive(Deserialize)]
-struct Response {
+pub(super) struct Response {
     id: String,
     status: u16,
     #[serde(default)]
@@ -131,7 +132,23 @@ struct Response {
     body: Option<Box<RawValue>>,
 }
 
+/// Reads the answers in an answer; `None` where it holds none. Those of another form are left out.
+pub(super) fn read(body: &[u8]) -> Option<Vec<Response>> {
+    let answered: Answered<'_> = serde_json::from_slice(body).ok()?;
+    let responses = answered.responses.into_iter();
+    Some(
+        responses
+            .filter_map(|response| serde_json::from_str(response.get()).ok())
+            .collect(),
+    )
+}
+
 impl Response {
+    /// The body's JSON text; empty where there is none.
+    pub(super) fn text(&self) -> &str {
+        self.body.as_deref().map_or("", RawValue::get)
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         let told = self
             .headers
@@ -233,13 +250,9 @@ impl Graph {
         if answer.status != StatusCode::OK || !answer.is_json() {
             return Err(refused());
         }
-        let answered: Answered<'_> = serde_json::from_slice(&answer.body).map_err(|_quotes| refused())?;
         let mut told = HashMap::new();
         let mut expired = false;
-        for response in answered.responses {
-            let Ok(response) = serde_json::from_str::<Response>(response.get()) else {
-                continue;
-            };
+        for response in read(&answer.body).ok_or_else(refused)? {
             expired |= response.status == 401;
             if let Ok(place) = response.id.parse::<usize>() {
                 // Twice the same id: neither can be believed more than the other.

@@ -13,6 +13,8 @@ mod errors;
 mod examination;
 mod graph;
 mod labels;
+#[doc(hidden)]
+pub mod measured;
 mod people;
 mod permission;
 mod roots;

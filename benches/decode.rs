@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ const CHUNK: usize = 16 * 1024;
 /// The items of a page of a delta, and the lists of permissions of a batch.
 const PAGE: usize = 500;
 const BATCH: usize = 20;
-const USAGE: &str = "usage: cargo bench --bench decode -- [--shares N] [--items N] [--runs N]";
+const USAGE: &str = "usage: cargo bench --bench decode -- [--shares N] [--items N] [--permissions N] [--runs N]; 0 leaves out";
 
 /// The recorded answer, its entries as they are written.
 #[derive(Deserialize)]
@@ -41,7 +42,7 @@ struct Ocs<'a> {
 }
 
 fn main() -> Outcome<()> {
-    let (mut shares, mut items, mut runs) = (10_000, 10_000, 30);
+    let (mut shares, mut items, mut permissions, mut runs) = (10_000, 10_000, 10_000, 30);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or(USAGE);
@@ -49,17 +50,26 @@ fn main() -> Outcome<()> {
             "--bench" => {}
             "--shares" => shares = value()?.parse()?,
             "--items" => items = value()?.parse()?,
+            "--permissions" => permissions = value()?.parse()?,
             "--runs" => runs = value()?.parse::<usize>()?.max(1),
             _ => return Err(USAGE.into()),
         }
     }
-    listing(shares, runs)?;
-    delta(items, runs)?;
-    permissions(shares, runs)
+    let all: [(usize, fn(usize, usize) -> Outcome<()>); 3] = [
+        (shares, of_listing),
+        (items, of_delta),
+        (permissions, of_permissions),
+    ];
+    for (count, measure) in all {
+        if count > 0 {
+            measure(count, runs)?;
+        }
+    }
+    Ok(())
 }
 
 /// An account's listing: cut while it arrives, each entry decoded and normalised.
-fn listing(shares: usize, runs: usize) -> Outcome<()> {
+fn of_listing(shares: usize, runs: usize) -> Outcome<()> {
     use nextcloud::measured;
     let recorded: Recorded<'_> = serde_json::from_slice(SHARES)?;
     let entries: Vec<&str> = recorded.ocs.data.iter().map(|entry| entry.get()).collect();
@@ -85,7 +95,7 @@ fn listing(shares: usize, runs: usize) -> Outcome<()> {
 }
 
 /// A drive's delta: its items taken in, page by page.
-fn delta(items: usize, runs: usize) -> Outcome<()> {
+fn of_delta(items: usize, runs: usize) -> Outcome<()> {
     use microsoft365::measured;
     let pages = pages(items)?;
     let whole = || measured::items(pages.iter().map(Vec::as_slice));
@@ -106,7 +116,7 @@ fn delta(items: usize, runs: usize) -> Outcome<()> {
 }
 
 /// Permissions of items: batches of answers, each a list.
-fn permissions(shares: usize, runs: usize) -> Outcome<()> {
+fn of_permissions(shares: usize, runs: usize) -> Outcome<()> {
     use microsoft365::measured;
     let (batches, shares) = batches(shares)?;
     let whole = || {
@@ -127,7 +137,7 @@ fn permissions(shares: usize, runs: usize) -> Outcome<()> {
         Ok(shares)
     };
     let rows = compare((shares, runs), typed, whole)?;
-    let bytes = batches.iter().map(Vec::len).sum();
+    let bytes = batches.iter().map(Bytes::len).sum();
     let name = format!(
         "Microsoft 365, permissions: {shares} in batches of {BATCH} lists, {:.1} MB",
         megabytes(bytes)
@@ -202,7 +212,7 @@ fn pages(items: usize) -> Outcome<Vec<Vec<u8>>> {
 }
 
 /// Answers to batches with about so many permissions, and with how many.
-fn batches(shares: usize) -> Outcome<(Vec<Vec<u8>>, usize)> {
+fn batches(shares: usize) -> Outcome<(Vec<Bytes>, usize)> {
     let list: &RawValue = serde_json::from_slice(PERMISSIONS)?;
     let recorded: Value = serde_json::from_slice(PERMISSIONS)?;
     let each = BATCH * recorded["value"].as_array().map_or(0, Vec::len);
@@ -212,7 +222,7 @@ fn batches(shares: usize) -> Outcome<(Vec<Vec<u8>>, usize)> {
             format!(r#"{{"id":"{id}","status":200,"headers":{headers},"body":{list}}}"#)
         })
         .collect();
-    let batch = format!(r#"{{"responses":[{}]}}"#, responses.join(",")).into_bytes();
+    let batch: Bytes = format!(r#"{{"responses":[{}]}}"#, responses.join(",")).into();
     let count = (shares / each).max(1);
     Ok((vec![batch; count], count * each))
 }

@@ -3,9 +3,11 @@
 //! <https://learn.microsoft.com/en-us/graph/json-batching>. It saves round trips, no resource units. The answers come in
 //! any order, each with a status of its own; those that the service throttled, or failed at, are asked again alone.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -78,22 +80,22 @@ impl Inner {
 }
 
 /// The answer to one of them.
-#[derive(Debug)]
 pub(super) struct InnerAnswer {
     at: String,
     pub(super) status: StatusCode,
-    body: Option<Box<RawValue>>,
+    /// Its body, JSON; empty where there is none.
+    pub(super) body: Bytes,
 }
 
 impl InnerAnswer {
-    /// The body's JSON text; empty where there is none.
+    /// The body's text; empty where there is none.
     pub(super) fn text(&self) -> &str {
-        self.body.as_deref().map_or("", RawValue::get)
+        std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
     /// The body, read as it should be.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ReadError> {
-        serde_json::from_str(self.text()).map_err(|_quotes| self.refusal())
+        serde_json::from_slice(&self.body).map_err(|_quotes| self.refusal())
     }
 
     /// How many objects a collection has.
@@ -106,52 +108,74 @@ impl InnerAnswer {
 
     /// What the refusal says.
     pub(super) fn told(&self) -> Refusal {
-        Refusal::read(self.text().as_bytes())
+        Refusal::read(&self.body)
     }
 
     /// What it means that the status is not the one hoped for.
     pub(super) fn refusal(&self) -> ReadError {
-        errors::refusal(&self.at, self.status, self.text().as_bytes())
+        errors::refusal(&self.at, self.status, &self.body)
     }
 }
 
-#[derive(Deserialize)]
-struct Answered<'a> {
-    #[serde(borrow)]
-    responses: Vec<&'a RawValue>,
+/// One of the answers.
+pub(super) struct Response {
+    /// Which question it answers.
+    place: usize,
+    status: u16,
+    retry_after: Option<Duration>,
+    /// The part of the whole that is its body; empty where there is none.
+    pub(super) body: Bytes,
 }
 
-/// One of the answers, as Graph writes it.
+/// An answer as Graph writes it. What it holds is looked at only where it matters.
 #[derive(Deserialize)]
-pub(super) struct Response {
-    id: String,
+struct Written<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
     status: u16,
-    #[serde(default)]
-    headers: Map<String, Value>,
-    #[serde(default)]
-    body: Option<Box<RawValue>>,
+    #[serde(borrow, default)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Answered<T> {
+    responses: Vec<T>,
 }
 
 /// Reads the answers in an answer; `None` where it holds none. Those of another form are left out.
-pub(super) fn read(body: &[u8]) -> Option<Vec<Response>> {
-    let answered: Answered<'_> = serde_json::from_slice(body).ok()?;
-    let responses = answered.responses.into_iter();
-    Some(
-        responses
-            .filter_map(|response| serde_json::from_str(response.get()).ok())
-            .collect(),
-    )
+pub(super) fn read(whole: &Bytes) -> Option<Vec<Response>> {
+    let written: Vec<Written<'_>> = match serde_json::from_slice::<Answered<_>>(whole) {
+        Ok(answered) => answered.responses,
+        Err(_quotes) => {
+            let answered: Answered<&RawValue> = serde_json::from_slice(whole).ok()?;
+            let responses = answered.responses.into_iter();
+            responses
+                .filter_map(|response| serde_json::from_str(response.get()).ok())
+                .collect()
+        }
+    };
+    let answers = written.into_iter().filter_map(|written| {
+        Some(Response {
+            place: written.id.parse().ok()?,
+            status: written.status,
+            retry_after: written.retry_after(),
+            body: written
+                .body
+                .map_or_else(Bytes::new, |body| whole.slice_ref(body.get().as_bytes())),
+        })
+    });
+    Some(answers.collect())
 }
 
-impl Response {
-    /// The body's JSON text; empty where there is none.
-    pub(super) fn text(&self) -> &str {
-        self.body.as_deref().map_or("", RawValue::get)
-    }
-
+impl Written<'_> {
     fn retry_after(&self) -> Option<Duration> {
-        let told = self
-            .headers
+        if !is_passing(self.status) {
+            return None;
+        }
+        let headers: Map<String, Value> = serde_json::from_str(self.headers?.get()).ok()?;
+        let told = headers
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
         let seconds = match told.1 {
@@ -161,11 +185,11 @@ impl Response {
         };
         Some(Duration::from_secs(seconds).min(LONGEST))
     }
+}
 
-    /// Whether it makes sense to ask again.
-    fn is_passing(&self) -> bool {
-        matches!(self.status, 429 | 500 | 502 | 503 | 504)
-    }
+/// Whether it makes sense to ask again.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
 impl Graph {
@@ -196,10 +220,10 @@ impl Graph {
                 };
                 // The token ended on the way: the outer request will get another.
                 let renewed = response.status == 401 && round == 0;
-                if renewed || (response.is_passing() && round < AGAIN) {
+                if renewed || (is_passing(response.status) && round < AGAIN) {
                     if matches!(response.status, 429 | 503) {
                         let untold = UNTOLD.saturating_mul(1 << round.min(5));
-                        wait = wait.max(Some(response.retry_after().unwrap_or(untold)));
+                        wait = wait.max(Some(response.retry_after.unwrap_or(untold)));
                     }
                     again.push(*place);
                     continue;
@@ -254,10 +278,8 @@ impl Graph {
         let mut expired = false;
         for response in read(&answer.body).ok_or_else(refused)? {
             expired |= response.status == 401;
-            if let Ok(place) = response.id.parse::<usize>() {
-                // Twice the same id: neither can be believed more than the other.
-                told.entry(place).or_insert(response);
-            }
+            // Twice the same id: neither can be believed more than the other.
+            told.entry(response.place).or_insert(response);
         }
         if expired {
             self.tokens.refused(&bearer).await;

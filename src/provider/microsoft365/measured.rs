@@ -4,6 +4,7 @@ use std::error::Error;
 use std::hash::RandomState;
 use std::hint::black_box;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::batch;
@@ -68,7 +69,7 @@ pub fn typed_items(page: &[u8]) -> serde_json::Result<usize> {
 ///
 /// # Errors
 /// The answer is none.
-pub fn permissions(answer: &[u8], mut take: impl FnMut(Share)) -> Result<(), Box<dyn Error>> {
+pub fn permissions(answer: &Bytes, mut take: impl FnMut(Share)) -> Result<(), Box<dyn Error>> {
     let source = SourceName::new("measured");
     let drive = Drive {
         id: "drive".to_owned(),
@@ -94,7 +95,7 @@ pub fn permissions(answer: &[u8], mut take: impl FnMut(Share)) -> Result<(), Box
         hasher: &RandomState::new(),
     };
     for response in batch::read(answer).ok_or("this is no answer to a batch")? {
-        let page = Page::<Permission>::read(response.text().as_bytes()).ok_or("this is no page")?;
+        let page = Page::<Permission>::read(&response.body).ok_or("this is no page")?;
         for told in page.elements {
             if let Decoded::Share(share, sign) = decoder.decode(told, &item) {
                 black_box(sign);

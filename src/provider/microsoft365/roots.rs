@@ -313,7 +313,7 @@ impl Graph {
         if answer.status != StatusCode::OK {
             return Err(answer.refusal());
         }
-        let page = Page::<Permission>::read(answer.text().as_bytes()).ok_or_else(|| answer.refusal())?;
+        let page = Page::<Permission>::read(&answer.body).ok_or_else(|| answer.refusal())?;
         let mut permissions = page.elements;
         if let Some(next) = &page.next {
             let url = Self::link(next)?;

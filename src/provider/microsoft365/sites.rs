@@ -201,7 +201,7 @@ impl Microsoft365 {
         if answer.status != StatusCode::OK {
             return Err(answer.refusal());
         }
-        let page = Page::<drives::Told>::read(answer.text().as_bytes()).ok_or_else(|| answer.refusal())?;
+        let page = Page::<drives::Told>::read(&answer.body).ok_or_else(|| answer.refusal())?;
         let mut told = page.elements;
         if let Some(next) = &page.next {
             let url = super::graph::Graph::link(next)?;

@@ -59,16 +59,20 @@ struct Picture {
     unread: u64,
 }
 
-fn picture(mut tree: Tree) -> Picture {
+fn picture(mut tree: Tree, items: &[Value]) -> Picture {
     let roots = tree.take_roots();
     let beneath = tree.beneath(&classes());
     let roots = roots.iter().map(|root| {
         let (path, whole) = tree.path_of(root);
         (root.id.clone(), root.width, path, whole, root.kind, root.size)
     });
-    let folders = tree.numbers.iter().map(|(id, number)| {
-        let of = (beneath.files(*number), beneath.labels(*number));
-        (id.to_string(), of)
+    let ids = items
+        .iter()
+        .flat_map(|item| [&item["id"], &item["parentReference"]["id"]])
+        .filter_map(Value::as_str);
+    let folders = ids.filter_map(|id| {
+        let number = tree.folder(id)?;
+        Some((id.to_owned(), (beneath.files(number), beneath.labels(number))))
     });
     Picture {
         roots: roots.collect(),
@@ -98,7 +102,7 @@ impl Picture {
 }
 
 fn seen(items: &[Value]) -> Picture {
-    picture(tree(items))
+    picture(tree(items), items)
 }
 
 #[test]
@@ -441,7 +445,7 @@ fn more_than_can_be_kept_is_said_to_be_unknown() {
     let with = |most| {
         let mut tree = Tree::new(&classes());
         tree.most = most;
-        picture(settled(tree, &items))
+        picture(settled(tree, &items), &items)
     };
     let enough = with((3, 3));
     assert_eq!((enough.files("top"), enough.complete), (Some(3), true));

@@ -101,7 +101,7 @@ enum Command {
     /// Validate, print or describe the configuration
     #[command(subcommand)]
     Config(config::Command),
-    /// Serve the built-in Nextcloud emulator on loopback
+    /// Serve the built-in emulators of Nextcloud and Microsoft 365 on loopback
     Emulate(emulate::Arguments),
     /// Scan an invented organisation and print the report; needs no configuration
     Demo,

@@ -10,8 +10,9 @@ use crate::emulator::{Emulator, MicrosoftAccess, NextcloudAccess};
 /// What the configuration says of an organisation that is invented: the same for every world.
 const POLICY: &str = include_str!("../../fixtures/worlds/policy.toml");
 
-/// What a tenant without throttling is said to have: the budget of the largest does not slow a trial.
-const MANY_LICENCES: u64 = 100_000;
+/// What may be spent on a tenant that does not throttle: no budget slows a trial.
+const UNLIMITED: &str =
+    "limits = { units_per_minute = 1_000_000, units_per_day = 100_000_000, in_flight = 4 }";
 
 /// A configuration file and the secrets that it refers to.
 #[derive(Debug)]
@@ -65,11 +66,14 @@ fn microsoft_source(folder: &Path, emulator: &Emulator, access: &MicrosoftAccess
     let mut source = format!(
         "\n[[source]]\nname = \"m365\"\nkind = \"microsoft365\"\ntenant = {}\nclient_id = {}\n\
          auth = {{ method = \"client-secret\", secret = {{ file = {} }} }}\n\
-         include = [\"onedrive\", \"sites\"]\nlicense_count = {}\n",
+         include = [\"onedrive\", \"sites\"]\n{}\n",
         text(&access.tenant),
         text(&access.client_id),
         text(&secret.to_string_lossy()),
-        access.license_count.unwrap_or(MANY_LICENCES),
+        access.license_count.map_or_else(
+            || UNLIMITED.to_owned(),
+            |count| format!("license_count = {count}")
+        ),
     );
     for (key, url) in [
         ("login_url", emulator.login_url()),

@@ -59,7 +59,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Marks every scope that the service's complete list no longer held as gone.
+    /// Marks every scope that the service's complete list no longer held as gone; but not those of an owner of whom
+    /// another scope could not be read: a site that is locked lists no drives, and has them still.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -69,7 +70,10 @@ impl Ledger {
         };
         self.connection.execute(
             "INSERT INTO coverage (scope, run, outcome)
-             SELECT id, ?2, ?3 FROM scope WHERE source = ?1 AND listed_run < ?2
+             SELECT id, ?2, ?3 FROM scope WHERE source = ?1 AND listed_run < ?2 AND (account IS NULL OR account NOT IN (
+                 SELECT s.account FROM scope s LEFT JOIN coverage c ON c.scope = s.id
+                 WHERE s.source = ?1 AND s.listed_run >= ?2 AND s.account IS NOT NULL
+                   AND (c.run IS NULL OR c.run < ?2 OR c.outcome IN ('failed', 'skipped'))))
              ON CONFLICT (scope) DO UPDATE SET run = excluded.run, outcome = excluded.outcome",
             params![source, run.id, ScopeOutcome::Gone.as_str()],
         )?;

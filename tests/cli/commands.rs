@@ -210,6 +210,36 @@ fn an_emulator_serves_a_world_with_a_ready_configuration_until_it_is_stopped() {
 }
 
 #[test]
+fn an_emulated_tenant_has_addresses_and_a_configuration_without_a_nextcloud() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/worlds/m365-small.json");
+    let mut child = Program::new(folder.path())
+        .arguments(&["emulate", "--world", world])
+        .command()
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    assert!(told["nextcloud"].is_null(), "{told}");
+    let login = told["login"].as_str().unwrap();
+    assert_eq!(told["graph"].as_str(), Some(format!("{login}v1.0/").as_str()));
+    let config = told["config"].as_str().unwrap();
+    let ran = Program::new(folder.path())
+        .arguments(&["-c", config, "config", "check"])
+        .run();
+    assert!(ran.ended(0).out.contains("1 source,"), "{}", ran.out);
+    let stopped = std::process::Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(stopped.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn the_demonstration_needs_nothing_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let scratch = folder.path().join("tmp");
@@ -220,6 +250,9 @@ fn the_demonstration_needs_nothing_and_leaves_nothing() {
         .arguments(&["demo"]);
     let ran = program.run();
     assert!(ran.ended(0).out.contains("classified-item-exposed"));
+    for source in ["COVERAGE OF cloud · limited", "COVERAGE OF m365 · complete"] {
+        assert!(ran.out.contains(source), "one report over both systems: {source}");
+    }
     assert!(
         ran.out
             .trim_end()

@@ -181,7 +181,7 @@ impl Stage {
             client: client.unwrap(),
         };
         stage.write("secret", &stage.secret);
-        if stage.tenant.is_none() {
+        if stage.world.get("nextcloud").is_some() {
             stage.configure(&Config::default());
         } else {
             let secret = stage.world["microsoft365"]["app"]["secret"].as_str();
@@ -228,7 +228,10 @@ impl Stage {
             if config.source.contains("limits") || config.source.contains("license_count") {
                 config.source.to_owned()
             } else {
-                format!("license_count = 100000\n{}", config.source)
+                format!(
+                    "limits = {{ units_per_minute = 1000000, units_per_day = 1000000 }}\n{}",
+                    config.source
+                )
             },
         );
         self.write("config.toml", &text)

@@ -638,10 +638,15 @@ async fn the_examples_of_the_documentation_work() -> Done {
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    let [world, changes, fault] = blocks.as_slice() else {
-        return Err("three examples".into());
+    let [world, changes, fault, tenant, tenant_changes] = blocks.as_slice() else {
+        return Err("five examples".into());
     };
     World::from_json(world.as_bytes())?;
+    World::from_json(tenant.as_bytes())?;
+    let stage = crate::tenant::Tenant::small().await?;
+    for change in serde_json::from_str::<Vec<Value>>(tenant_changes)? {
+        stage.steer("change", change).await?;
+    }
     let stage = Stage::small().await?;
     stage.steer("fault", serde_json::from_str(fault)?).await?;
     // The examples are alternatives, not a story: each has to be understood, and only names may be unknown.

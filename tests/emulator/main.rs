@@ -1,5 +1,10 @@
-//! The emulator against recorded answers of a real server, and against what its documentation says.
+//! The emulators against recorded answers of real services, and against what their documentation says.
 
 mod behaviour;
 mod graph;
+mod graph_delta;
+mod graph_entra;
+mod graph_limits;
+mod graph_permissions;
 mod recordings;
+mod tenant;

@@ -291,7 +291,8 @@ impl Page<'_> {
         let told = PREFERENCES.iter().skip(1).all(|name| self.has(name));
         let kind = !item.folder || self.graph.switches.shared_changed_on_folders;
         if sharing && told && kind {
-            shown["@microsoft.graph.sharedChanged"] = true.into();
+            let text = self.graph.switches.shared_changed_as_text;
+            shown["@microsoft.graph.sharedChanged"] = if text { "True".into() } else { true.into() };
         }
         Some(shown)
     }

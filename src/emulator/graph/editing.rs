@@ -213,19 +213,28 @@ pub(super) fn invite(graph: &mut Graph, call: &Call<'_>, index: usize, number: u
     let roles: Vec<String> =
         serde_json::from_value(body["roles"].clone()).map_err(|_| Refusal::bad_argument())?;
     let recipients = body["recipients"].as_array().filter(|all| !all.is_empty());
-    let mut whos = Vec::new();
+    let drive = graph.drive(index).ok_or_else(Refusal::not_found)?;
+    let closed = graph
+        .sites
+        .get(drive.site)
+        .is_some_and(|site| site.sharing_disabled);
+    let mut grantees = Vec::new();
     for recipient in recipients.ok_or_else(Refusal::bad_argument)? {
         let named = ["objectId", "email", "alias"]
             .iter()
             .find_map(|key| recipient[key].as_str());
-        whos.push(graph.recipient(named.ok_or_else(Refusal::bad_argument)?)?);
+        let who = graph.recipient(named.ok_or_else(Refusal::bad_argument)?)?;
+        if closed && matches!(who, Who::Otp(_)) {
+            return Err(disabled());
+        }
+        grantees.push(who);
     }
     let expires = body["expirationDateTime"]
         .as_str()
         .map(|text| text.to_owned().try_into());
     let expires = expires.transpose().map_err(|_: String| Refusal::bad_argument())?;
     let mut shown = Vec::new();
-    for who in whos {
+    for who in grantees {
         let file = PermissionFile {
             grant: Some(who),
             roles: Some(roles.clone()),

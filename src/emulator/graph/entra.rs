@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::device::{self, Device};
 use super::{Graph, assertion, ids};
 use crate::emulator::http::{Answer, Request};
 
@@ -35,26 +36,8 @@ pub(super) struct Entra {
     tokens: HashMap<String, Token>,
     /// Users by refresh token, with the scopes.
     refresh: HashMap<String, (usize, String)>,
-    devices: Vec<Device>,
-    issued: u64,
-}
-
-/// A sign-in on another device.
-#[derive(Debug, Clone)]
-struct Device {
-    code: String,
-    user_code: String,
-    scope: String,
-    expires: i64,
-    state: Waiting,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waiting {
-    Pending,
-    Declined,
-    Granted(usize),
-    Used,
+    pub(super) devices: Vec<Device>,
+    pub(super) issued: u64,
 }
 
 /// An error of the token endpoint.
@@ -107,7 +90,7 @@ fn sealed(answer: Answer) -> Answer {
         .with("Pragma", "no-cache")
 }
 
-type Form = BTreeMap<String, String>;
+pub(super) type Form = BTreeMap<String, String>;
 
 /// Answers `/{tenant}/oauth2/v2.0/…`.
 pub(super) fn handle(
@@ -130,7 +113,7 @@ pub(super) fn handle(
             ));
         }
         match what {
-            "devicecode" => start_device(graph, request, tenant, &form, now),
+            "devicecode" => device::start(graph, request, tenant, &form, now),
             _ => token(graph, request, tenant, &form, now),
         }
     });
@@ -153,7 +136,7 @@ fn read_form(request: &Request) -> Result<Form, Failure> {
     Ok(pairs.filter(|(_, value)| !value.is_empty()).collect())
 }
 
-fn missing(name: &str) -> Failure {
+pub(super) fn missing(name: &str) -> Failure {
     let text = format!("The request body must contain the following parameter: '{name}'.");
     Failure::new(400, "invalid_request", 900_144, text)
 }
@@ -205,7 +188,7 @@ fn token(
             let scope = form.get("scope").cloned().unwrap_or(scope);
             issue_delegated(graph, user, &scope, now)
         }
-        DEVICE => poll_device(graph, form, now),
+        DEVICE => device::poll(graph, form, now),
         other => {
             let text = format!("The app requested an unsupported grant type '{other}'.");
             Err(Failure::new(400, "unsupported_grant_type", 70_003, text))
@@ -267,86 +250,13 @@ fn prove(
     Ok(())
 }
 
-fn start_device(
+/// Tokens for a person. Only what is consented to is given; nothing of it is an error.
+pub(super) fn issue_delegated(
     graph: &mut Graph,
-    request: &Request,
-    tenant: &str,
-    form: &Form,
+    user: usize,
+    scope: &str,
     now: Timestamp,
 ) -> Result<Value, Failure> {
-    let client = form.get("client_id").ok_or_else(|| missing("client_id"))?;
-    graph.known_client(client)?;
-    if !graph.is_tenant(tenant) && !["common", "organizations"].contains(&tenant) {
-        let text = format!("Tenant '{tenant}' not found.");
-        return Err(Failure::new(400, "invalid_request", 90_002, text));
-    }
-    let scope = form.get("scope").ok_or_else(|| missing("scope"))?.clone();
-    let number = graph.entra.issued;
-    let code = secret(&format!("device {number}"), now);
-    let user_code: String = ids::guid(&format!("user code {number}"))
-        .to_ascii_uppercase()
-        .chars()
-        .filter(|letter| *letter != '-')
-        .take(9)
-        .collect();
-    let lasts = graph.limits.device_seconds;
-    let verification = format!("{}/device", request.base());
-    let message = format!(
-        "To sign in, use a web browser to open the page {verification} and enter the code {user_code} to authenticate."
-    );
-    graph.entra.devices.push(Device {
-        code: code.clone(),
-        user_code: user_code.clone(),
-        scope,
-        expires: now.as_second() + i64::from(lasts),
-        state: Waiting::Pending,
-    });
-    Ok(json!({
-        "user_code": user_code,
-        "device_code": code,
-        "verification_uri": verification,
-        "expires_in": lasts,
-        "interval": 5,
-        "message": message,
-    }))
-}
-
-fn poll_device(graph: &mut Graph, form: &Form, now: Timestamp) -> Result<Value, Failure> {
-    let code = form.get("device_code").ok_or_else(|| missing("device_code"))?;
-    let bad = || {
-        let text = "The verification code was not recognized. Verify that the client is sending the correct device code.";
-        Failure::new(400, "bad_verification_code", 70_019, text)
-    };
-    let device = graph.entra.devices.iter_mut().find(|device| device.code == *code);
-    let device = device.ok_or_else(bad)?;
-    if now.as_second() >= device.expires {
-        return Err(Failure::new(
-            400,
-            "expired_token",
-            70_020,
-            "The provided device code has expired.",
-        ));
-    }
-    match device.state {
-        Waiting::Pending => {
-            let text = "OAuth 2.0 device flow error. Authorization is pending. Continue polling.";
-            Err(Failure::new(400, "authorization_pending", 70_016, text))
-        }
-        Waiting::Declined => {
-            let text = "The user denied the authorization request.";
-            Err(Failure::new(400, "authorization_declined", 70_018, text))
-        }
-        Waiting::Used => Err(bad()),
-        Waiting::Granted(user) => {
-            device.state = Waiting::Used;
-            let scope = device.scope.clone();
-            issue_delegated(graph, user, &scope, now)
-        }
-    }
-}
-
-/// Tokens for a person. Only what is consented to is given; nothing of it is an error.
-fn issue_delegated(graph: &mut Graph, user: usize, scope: &str, now: Timestamp) -> Result<Value, Failure> {
     let short = |scope: &str| scope.rsplit('/').next().unwrap_or_default().to_owned();
     let asked: Vec<String> = scope.split_whitespace().map(short).collect();
     let all = asked.iter().any(|scope| scope == ".default");
@@ -387,7 +297,7 @@ fn issue_delegated(graph: &mut Graph, user: usize, scope: &str, now: Timestamp) 
 }
 
 /// A text that cannot be guessed from outside of the emulator's process, and need not be.
-fn secret(seed: &str, now: Timestamp) -> String {
+pub(super) fn secret(seed: &str, now: Timestamp) -> String {
     let first = ids::hash(&format!("{seed} {}", now.as_nanosecond()));
     let bytes: Vec<u8> = (0..6)
         .flat_map(|step| ids::mix(first ^ step).to_be_bytes())
@@ -405,7 +315,7 @@ impl Graph {
                 .any(|domain| domain.eq_ignore_ascii_case(named))
     }
 
-    fn known_client(&self, client: &str) -> Result<(), Failure> {
+    pub(super) fn known_client(&self, client: &str) -> Result<(), Failure> {
         let app = &self.app;
         if !client.eq_ignore_ascii_case(&app.client_id) {
             let text = format!(
@@ -478,26 +388,5 @@ impl Graph {
     /// Makes all access tokens worthless.
     pub(crate) fn expire_tokens(&mut self) {
         self.entra.tokens.clear();
-    }
-
-    /// Lets a waiting sign-in go on, or ends it.
-    pub(crate) fn grant(&mut self, code: &str, upn: Option<&str>, now: Timestamp) -> Result<Value, String> {
-        let user = match upn {
-            Some(upn) => Some(self.people.find(upn).ok_or_else(|| format!("no user {upn}"))?),
-            None => None,
-        };
-        let waits = |device: &&mut Device| {
-            device.state == Waiting::Pending
-                && now < Timestamp::from_second(device.expires).unwrap_or(now + 1.second())
-                && (code.is_empty() || device.user_code.eq_ignore_ascii_case(code))
-        };
-        let device = self
-            .entra
-            .devices
-            .iter_mut()
-            .find(waits)
-            .ok_or("no such sign-in is waiting")?;
-        device.state = user.map_or(Waiting::Declined, Waiting::Granted);
-        Ok(json!({"device": device.user_code, "granted": upn}))
     }
 }

@@ -1,5 +1,7 @@
 //! `sendMail`: mail is taken, kept and never sent.
 
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -10,6 +12,8 @@ use super::users;
 
 /// Custom headers that are taken.
 const HEADERS: usize = 5;
+/// Mail that is taken at the same time.
+const AT_ONCE: usize = 4;
 
 /// `POST /users/{sender}/sendMail`.
 pub(super) fn send(graph: &mut Graph, call: &Call<'_>, sender: &str) -> Outcome {
@@ -54,6 +58,15 @@ pub(super) fn send(graph: &mut Graph, call: &Call<'_>, sender: &str) -> Outcome 
         check(&body["message"])?;
         json!({"sender": upn, "message": body["message"], "saveToSentItems": body["saveToSentItems"]})
     };
+    let now = Instant::now();
+    graph.mailing.retain(|until| *until > now);
+    if graph.mailing.len() >= AT_ONCE {
+        let text = "Application is over its MailboxConcurrency limit.";
+        return Err(Refusal::new(429, "ApplicationThrottled", text).with("Retry-After", "1"));
+    }
+    graph
+        .mailing
+        .push(now + Duration::from_millis(graph.limits.answer_delay_ms));
     graph.mails.push(kept);
     Ok(Reply::of(202, Payload::Empty))
 }

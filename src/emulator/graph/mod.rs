@@ -8,9 +8,11 @@ mod batch;
 mod build;
 mod change;
 mod delta;
+mod device;
 mod drives;
 mod editing;
 mod entra;
+mod filling;
 mod generate;
 mod groups;
 mod ids;
@@ -69,6 +71,8 @@ pub(crate) struct Graph {
     entra: Entra,
     throttle: Throttle,
     mails: Vec<Value>,
+    /// Until when mail that was taken is being answered.
+    mailing: Vec<Instant>,
     /// How many permissions were made so far.
     orders: u64,
     /// How many requests were answered so far.
@@ -100,10 +104,7 @@ impl Graph {
             [tenant, "oauth2", "v2.0", what @ ("token" | "devicecode")] => {
                 entra::handle(self, request, tenant, what, now)
             }
-            ["device"] => Answer::html(
-                200,
-                "<!DOCTYPE html><html><body><p>Enter the code by steering.</p></body></html>",
-            ),
+            ["device"] => device::page(self, request, now),
             _ => Answer::html(404, "<!DOCTYPE html><html><body><p>Not found.</p></body></html>"),
         }
     }

@@ -60,33 +60,25 @@ fn user(graph: &Graph, drive: &Drive, upn: &str) -> Principal {
     let name = known.map_or(upn, |user| user.name.as_str());
     let mail = known.and_then(|user| user.file.mail.clone());
     let mail = mail.unwrap_or_else(|| upn.to_owned());
-    let mut user = json!({"displayName": name, "email": mail});
-    if let Some(known) = known {
-        user["id"] = known.id.clone().into();
-    }
-    let twin = json!({"user": user});
-    user["@odata.type"] = "#microsoft.graph.sharePointIdentity".into();
-    let site_user = json!({
-        "displayName": name,
-        "email": mail,
-        "id": number(drive, &claim),
-        "loginName": claim,
-    });
-    Principal {
-        claim,
-        set: json!({"user": user, "siteUser": site_user}),
-        twin,
-    }
+    shown(drive, claim, name, &mail, known.map(|user| user.id.as_str()))
 }
 
 /// A guest without an account: no id in any directory.
 fn otp(drive: &Drive, mail: &str) -> Principal {
     let claim = format!("i:0#.f|membership|urn%3aspo%3aguest#{}", mail.to_lowercase());
-    let mut user = json!({"displayName": mail, "email": mail});
+    shown(drive, claim, mail, mail, None)
+}
+
+/// Somebody as a permission shows a person: to the directory, to the site, and to who knows the older fields only.
+fn shown(drive: &Drive, claim: String, name: &str, mail: &str, id: Option<&str>) -> Principal {
+    let mut user = json!({"displayName": name, "email": mail});
+    if let Some(id) = id {
+        user["id"] = id.into();
+    }
     let twin = json!({"user": user});
     user["@odata.type"] = "#microsoft.graph.sharePointIdentity".into();
     let site_user = json!({
-        "displayName": mail,
+        "displayName": name,
         "email": mail,
         "id": number(drive, &claim),
         "loginName": claim,

@@ -15,6 +15,8 @@ const DAY: f64 = 86_400.0;
 /// Each request during a pause makes it so many seconds longer, up to so many in all.
 const PENALTY: f64 = 5.0;
 const MOST_PENALTIES: u32 = 60;
+/// No budget lasts longer, however slowly its time passes.
+const LONGEST: Duration = Duration::from_hours(24 * 366);
 
 /// Microsoft's table: up to so many licences, units a minute and a day.
 const TABLE: [(u64, u64, u64); 5] = [
@@ -164,13 +166,14 @@ fn budget(limits: &Limits) -> Option<(u64, u64)> {
     ))
 }
 
+/// So many seconds of the budget's time, as they pass here.
 fn scaled(seconds: f64, limits: &Limits) -> Duration {
     let scale = if limits.time_scale > 0.0 {
         limits.time_scale
     } else {
         1.0
     };
-    Duration::try_from_secs_f64(seconds / scale).unwrap_or(Duration::MAX / 4)
+    Duration::try_from_secs_f64(seconds / scale).map_or(LONGEST, |length| length.min(LONGEST))
 }
 
 /// Whole seconds, never none.
@@ -290,7 +293,11 @@ impl Throttle {
         let Some((limit, _)) = budget(limits).filter(|(limit, _)| *limit < u64::MAX) else {
             return Vec::new();
         };
-        let Some(from) = self.minute.from.filter(|_| self.minute.spent * 5 >= limit * 4) else {
+        let Some(from) = self
+            .minute
+            .from
+            .filter(|_| self.minute.spent.saturating_mul(5) >= limit.saturating_mul(4))
+        else {
             return Vec::new();
         };
         let left = (from + scaled(MINUTE, limits)).saturating_duration_since(now);

@@ -263,18 +263,30 @@ impl Drive {
         let mut item = old.clone();
         change(&mut item);
         item.version += 1;
-        self.names.remove(&(old.parent, old.name.clone()));
-        if let Some(count) = self.children.get_mut(&old.parent).filter(|_| !old.deleted) {
-            *count = count.saturating_sub(1);
-        }
-        if !item.deleted && number != 0 {
-            self.names.insert((item.parent, item.name.clone()), number);
-            *self.children.entry(item.parent).or_default() += 1;
+        if number != 0 {
+            self.names.remove(&(old.parent, old.name.clone()));
+            if !item.deleted {
+                self.names.insert((item.parent, item.name.clone()), number);
+            }
+            self.recount(&old, &item);
         }
         if let Some(id) = &item.own_id {
             self.own_ids.insert(id.clone(), number);
         }
         self.items.insert(number, item);
+    }
+
+    /// Counts an item where it is now, and no longer where it was.
+    fn recount(&mut self, old: &Item, new: &Item) {
+        if (old.parent, old.deleted) == (new.parent, new.deleted) {
+            return;
+        }
+        if let Some(count) = self.children.get_mut(&old.parent).filter(|_| !old.deleted) {
+            *count = count.saturating_sub(1);
+        }
+        if !new.deleted {
+            *self.children.entry(new.parent).or_default() += 1;
+        }
     }
 
     /// What an item holds, at first level.

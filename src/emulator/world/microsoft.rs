@@ -86,6 +86,7 @@ impl Default for AppFile {
             roles: texts(&[
                 "User.Read.All",
                 "GroupMember.Read.All",
+                "Files.Read.All",
                 "Sites.FullControl.All",
                 "SharePointTenantSettings.Read.All",
             ]),

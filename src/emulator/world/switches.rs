@@ -30,6 +30,8 @@ pub(crate) struct Switches {
     pub(crate) empty_pages: bool,
     /// `sharedChanged` is set on folders, too.
     pub(crate) shared_changed_on_folders: bool,
+    /// `sharedChanged` is the text `True`.
+    pub(crate) shared_changed_as_text: bool,
     /// Changes of existing links are not told by delta, and removals only as a plain entry.
     pub(crate) silent_changes: bool,
     /// Removals are not told at all.
@@ -63,6 +65,7 @@ impl Default for Switches {
             duplicates: true,
             empty_pages: false,
             shared_changed_on_folders: false,
+            shared_changed_as_text: false,
             silent_changes: true,
             silent_removals: false,
             settings_wrapped: true,

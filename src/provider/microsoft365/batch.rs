@@ -3,8 +3,8 @@
 //! <https://learn.microsoft.com/en-us/graph/json-batching>. It saves round trips, no resource units. The answers come in
 //! any order, each with a status of its own; those that the service throttled, or failed at, are asked again alone.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::errors::{self, Refusal};
-use super::graph::{Graph, Kind};
+use super::graph::{Graph, Kind, shortened};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 const ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One of several things to ask. None changes anything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Inner {
     method: &'static str,
     url: String,
@@ -67,7 +67,7 @@ impl Inner {
     /// What may be shown of it.
     fn shown(&self) -> String {
         let path = self.url.split('?').next().unwrap_or_default();
-        format!("{} {}", self.method, path.chars().take(160).collect::<String>())
+        format!("{} {}", self.method, shortened(path))
     }
 
     fn written(&self, id: usize) -> Value {
@@ -79,6 +79,12 @@ impl Inner {
     }
 }
 
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
 /// The answer to one of them.
 pub(super) struct InnerAnswer {
     at: String,
@@ -87,7 +93,24 @@ pub(super) struct InnerAnswer {
     pub(super) body: Bytes,
 }
 
+impl fmt::Debug for InnerAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The body may hold links.
+        write!(f, "{}: {}", self.at, self.status)
+    }
+}
+
 impl InnerAnswer {
+    /// An answer as if it had come.
+    #[cfg(test)]
+    pub(super) fn of(status: u16, body: Option<&Value>) -> Self {
+        Self {
+            at: "GET /x".to_owned(),
+            status: StatusCode::from_u16(status).unwrap(),
+            body: body.map_or_else(Bytes::new, |body| body.to_string().into()),
+        }
+    }
+
     /// The body's text; empty where there is none.
     pub(super) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
@@ -117,21 +140,15 @@ impl InnerAnswer {
     }
 }
 
-/// One of the answers.
-pub(super) struct Response {
-    /// Which question it answers.
-    place: usize,
-    status: u16,
-    retry_after: Option<Duration>,
-    /// The part of the whole that is its body; empty where there is none.
-    pub(super) body: Bytes,
+#[derive(Deserialize)]
+struct Answered<T> {
+    responses: Vec<T>,
 }
 
-/// An answer as Graph writes it. What it holds is looked at only where it matters.
+/// One of the answers, as Graph writes it. What it holds is looked at only where it matters.
 #[derive(Deserialize)]
 struct Written<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
+    id: Value,
     status: u16,
     #[serde(borrow, default)]
     headers: Option<&'a RawValue>,
@@ -139,41 +156,78 @@ struct Written<'a> {
     body: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct Answered<T> {
-    responses: Vec<T>,
+/// One of the answers.
+pub(super) struct Response {
+    status: u16,
+    retry_after: Option<Duration>,
+    /// The part of the whole that is its body; empty where there is none.
+    pub(super) body: Bytes,
 }
 
-/// Reads the answers in an answer; `None` where it holds none. Those of another form are left out.
-pub(super) fn read(whole: &Bytes) -> Option<Vec<Response>> {
-    let written: Vec<Written<'_>> = match serde_json::from_slice::<Answered<_>>(whole) {
-        Ok(answered) => answered.responses,
-        Err(_quotes) => {
-            let answered: Answered<&RawValue> = serde_json::from_slice(whole).ok()?;
-            let responses = answered.responses.into_iter();
-            responses
-                .filter_map(|response| serde_json::from_str(response.get()).ok())
-                .collect()
+/// What was answered, by the places of the questions; nothing where it was answered more than once.
+pub(super) struct Responses {
+    by_place: HashMap<usize, Option<Response>>,
+    /// Whether one of them was refused for the token.
+    expired: bool,
+}
+
+impl Responses {
+    /// Reads the answers to all; `None` where it is nothing of the kind.
+    pub(super) fn read(whole: &Bytes) -> Option<Self> {
+        let written: Vec<Written<'_>> = match serde_json::from_slice::<Answered<_>>(whole) {
+            Ok(answered) => answered.responses,
+            // One of another form hides none of the others.
+            Err(_quotes) => {
+                let answered: Answered<&RawValue> = serde_json::from_slice(whole).ok()?;
+                let each = answered.responses.into_iter();
+                each.filter_map(|written| serde_json::from_str(written.get()).ok())
+                    .collect()
+            }
+        };
+        let mut responses = Self {
+            by_place: HashMap::new(),
+            expired: false,
+        };
+        for written in written {
+            responses.expired |= written.status == 401;
+            if let Some(place) = written.place() {
+                // Of two answers neither can be believed more than the other.
+                responses
+                    .by_place
+                    .entry(place)
+                    .and_modify(|twice| *twice = None)
+                    .or_insert_with(|| Some(written.within(whole)));
+            }
         }
-    };
-    let answers = written.into_iter().filter_map(|written| {
-        Some(Response {
-            place: written.id.parse().ok()?,
-            status: written.status,
-            retry_after: written.retry_after(),
-            body: written
-                .body
-                .map_or_else(Bytes::new, |body| whole.slice_ref(body.get().as_bytes())),
-        })
-    });
-    Some(answers.collect())
+        Some(responses)
+    }
+
+    pub(super) fn take(&mut self, place: usize) -> Option<Response> {
+        self.by_place.remove(&place).flatten()
+    }
 }
 
 impl Written<'_> {
-    fn retry_after(&self) -> Option<Duration> {
-        if !is_passing(self.status) {
-            return None;
+    fn place(&self) -> Option<usize> {
+        match &self.id {
+            Value::String(id) => id.parse().ok(),
+            Value::Number(id) => id.as_u64().and_then(|id| usize::try_from(id).ok()),
+            _ => None,
         }
+    }
+
+    /// It by itself, its body a part of the whole.
+    fn within(&self, whole: &Bytes) -> Response {
+        Response {
+            status: self.status,
+            retry_after: is_passing(self.status).then(|| self.retry_after()).flatten(),
+            body: self
+                .body
+                .map_or_else(Bytes::new, |body| whole.slice_ref(body.get().as_bytes())),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
         let headers: Map<String, Value> = serde_json::from_str(self.headers?.get()).ok()?;
         let told = headers
             .iter()
@@ -214,7 +268,7 @@ impl Graph {
                 let (Some(inner), Some(slot)) = (asked.get(*place), answers.get_mut(*place)) else {
                     continue;
                 };
-                let Some(response) = told.remove(place) else {
+                let Some(response) = told.take(*place) else {
                     *slot = Some(Err(unanswered(inner)));
                     continue;
                 };
@@ -247,11 +301,7 @@ impl Graph {
             .collect())
     }
 
-    async fn ask_together(
-        &self,
-        asked: &[Inner],
-        pending: &[usize],
-    ) -> Result<HashMap<usize, Response>, ReadError> {
+    async fn ask_together(&self, asked: &[Inner], pending: &[usize]) -> Result<Responses, ReadError> {
         let chosen = || {
             pending
                 .iter()
@@ -270,18 +320,12 @@ impl Graph {
             .max_body(ANSWER_BYTES)
             .units(units);
         let (answer, bearer) = self.send(request).await?;
-        let refused = || errors::refusal("POST $batch", answer.status, &answer.body);
+        let refused = || errors::of_a_list(errors::refusal("POST $batch", answer.status, &answer.body));
         if answer.status != StatusCode::OK || !answer.is_json() {
             return Err(refused());
         }
-        let mut told = HashMap::new();
-        let mut expired = false;
-        for response in read(&answer.body).ok_or_else(refused)? {
-            expired |= response.status == 401;
-            // Twice the same id: neither can be believed more than the other.
-            told.entry(response.place).or_insert(response);
-        }
-        if expired {
+        let told = Responses::read(&answer.body).ok_or_else(refused)?;
+        if told.expired {
             self.tokens.refused(&bearer).await;
         }
         Ok(told)
@@ -291,6 +335,12 @@ impl Graph {
 fn unanswered(inner: &Inner) -> ReadError {
     ReadError::service(
         ProblemCode::Malformed,
-        format!("{}: the service left it out of its answers", inner.shown()),
+        format!(
+            "{}: the service did not answer it, or more than once",
+            inner.shown()
+        ),
     )
 }
+
+#[cfg(test)]
+mod tests;

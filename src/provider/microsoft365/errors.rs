@@ -128,7 +128,13 @@ pub(super) fn ends_source(error: &ReadError) -> bool {
         || has_code(error, ProblemCode::TimeLimit)
 }
 
+/// Remote words as they may be shown: addresses may open something, and are left out.
 fn clean(text: &str) -> String {
+    let words = text.split_inclusive(char::is_whitespace);
+    let words: String = words
+        .map(|word| if word.contains("://") { "… " } else { word })
+        .collect();
+    let text = words.trim_end();
     let mut clean: String = text
         .chars()
         .take(LONGEST)
@@ -153,6 +159,41 @@ mod tests {
         let error = refusal("/sites/x", StatusCode::LOCKED, body);
         assert!(has_code(&error, ProblemCode::Locked));
         assert!(error.to_string().contains("has been blocked"), "{error}");
+    }
+
+    #[test]
+    fn an_address_in_a_message_is_not_shown() {
+        let body = br#"{"error":{"code":"itemNotFound","message":"No https://x.example/:w:/s/SeCrEt?e=1 here\n('HTTP://x/SeCrEt')"}}"#;
+        let error = refusal("/x", StatusCode::BAD_REQUEST, body).to_string();
+        assert!(
+            error.contains("(itemNotFound: No … here") && !error.contains("SeCrEt"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_follows_from_a_status() {
+        for (status, code) in [
+            (400, ProblemCode::ServerError),
+            (401, ProblemCode::Unauthorized),
+            (403, ProblemCode::Forbidden),
+            (404, ProblemCode::AccountGone),
+            (410, ProblemCode::ServerError),
+            (423, ProblemCode::Locked),
+            (429, ProblemCode::Throttled),
+            (503, ProblemCode::ServerError),
+            (200, ProblemCode::Malformed),
+            (204, ProblemCode::Malformed),
+        ] {
+            let error = refusal("GET /x", StatusCode::from_u16(status).unwrap(), b"");
+            assert!(
+                has_code(&error, code) && error.to_string().starts_with("GET /x: "),
+                "{error}"
+            );
+            assert_eq!(is_missing(&error), status == 404);
+            assert_eq!(ends_source(&error), status == 401);
+            assert!(!is_missing(&of_a_list(error)));
+        }
     }
 
     #[test]

@@ -264,16 +264,111 @@ pub(super) fn segment(part: &str) -> String {
     }
 }
 
-/// What may be shown of an address: its path, shortened.
+/// What may be shown of an address: what its path begins and ends with. What it is about is said elsewhere, in names
+/// that people know.
 pub(super) fn shown(url: &Url) -> String {
-    url.path().chars().take(LONGEST_SHOWN).collect()
+    shortened(url.path())
 }
 
-const LONGEST_SHOWN: usize = 160;
+/// A path, without the ids in its middle, and without what a function is given: that may be a token.
+pub(super) fn shortened(path: &str) -> String {
+    let path = path.split(['(', ';']).next().unwrap_or_default();
+    let path = path.strip_prefix("/v1.0").unwrap_or(path);
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        [first, .., last] if parts.len() > 2 => {
+            let brief = |part: &str| part.chars().take(LONGEST_SHOWN).collect::<String>();
+            format!("/{}/…/{}", brief(first), brief(last))
+        }
+        _ => path.chars().take(LONGEST_SHOWN).collect(),
+    }
+}
+
+const LONGEST_SHOWN: usize = 80;
 
 /// When a scan that begins now has to end.
 pub(super) fn deadline_of(stop_after: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(stop_after)
         .unwrap_or(now + Duration::from_hours(24 * 365))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing(&'static str);
+
+    impl Identified for Thing {
+        fn id(&self) -> Option<&str> {
+            Some(self.0)
+        }
+    }
+
+    fn page(ids: &[&'static str]) -> Page<Thing> {
+        Page {
+            elements: ids.iter().map(|id| Told::Whole(Thing(id))).collect(),
+            next: None,
+            delta: None,
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_an_address_holds_no_token() {
+        for (address, expected) in [
+            (
+                "https://graph.example/v1.0/drives/b!SeCrEt/root/delta?token=SeCrEt",
+                "/drives/…/delta",
+            ),
+            (
+                "https://graph.example/v1.0/drives/b!SeCrEt/root/delta(token='SeCrEt')",
+                "/drives/…/delta",
+            ),
+            (
+                "https://graph.example/v1.0/drives/x/root/delta(token='a/SeCrEt')",
+                "/drives/…/delta",
+            ),
+            ("https://graph.example/v1.0/users?$skiptoken=SeCrEt", "/users"),
+            ("https://graph.example", "/"),
+        ] {
+            assert_eq!(shown(&Url::parse(address).unwrap()), expected);
+        }
+        let long = format!("https://graph.example/{0}/{0}/{0}", "x".repeat(9000));
+        assert!(shown(&Url::parse(&long).unwrap()).len() < 200);
+    }
+
+    #[test]
+    fn a_part_of_a_path_stays_one() {
+        for (part, escaped) in [
+            ("b!a-_.~", "b!a-_.~"),
+            ("..", "%2E%2E"),
+            (".", "%2E"),
+            ("a/../b", "a%2F..%2Fb"),
+            ("a?b#c", "a%3Fb%23c"),
+            ("%2e%2e", "%252e%252e"),
+            ("a\\b", "a%5Cb"),
+            ("ä\n", "%C3%A4%0A"),
+        ] {
+            assert_eq!(segment(part), escaped, "{part}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_comes_to_no_end_fails() {
+        let mut long = Progress::default();
+        let names: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+        for name in names {
+            let name: &'static str = name.leak();
+            assert!(long.note(name, &page(&[name])).is_ok());
+        }
+        let mut circle = Progress::default();
+        assert!(circle.note("a", &page(&["1"])).is_ok() && circle.note("b", &page(&["2"])).is_ok());
+        assert!(circle.note("a", &page(&["3"])).is_err(), "the same address again");
+        for ids in [&[][..], &["1", "2"]] {
+            let mut idle = Progress::default();
+            let links: Vec<String> = (0..=IDLE_PAGES).map(|number| number.to_string()).collect();
+            let ended = links.iter().any(|link| idle.note(link, &page(ids)).is_err());
+            assert!(ended, "{ids:?} again and again");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::batch;
+use super::batch::{MOST, Responses};
 use super::crawl;
 use super::drives::Drive;
 use super::graph::Progress;
@@ -94,7 +94,8 @@ pub fn permissions(answer: &Bytes, mut take: impl FnMut(Share)) -> Result<(), Bo
         people: &Directory::default(),
         hasher: &RandomState::new(),
     };
-    for response in batch::read(answer).ok_or("this is no answer to a batch")? {
+    let mut responses = Responses::read(answer).ok_or("this is no answer to a batch")?;
+    for response in (0..MOST).filter_map(|place| responses.take(place)) {
         let page = Page::<Permission>::read(&response.body).ok_or("this is no page")?;
         for told in page.elements {
             if let Decoded::Share(share, sign) = decoder.decode(told, &item) {

@@ -12,9 +12,11 @@ mod drives;
 mod errors;
 mod examination;
 mod graph;
+mod groups;
 mod labels;
 #[doc(hidden)]
 pub mod measured;
+mod onedrives;
 mod people;
 mod permission;
 mod roots;
@@ -39,6 +41,7 @@ use self::drives::Register;
 use self::graph::Graph;
 use self::people::Directory;
 pub use self::settings::Stated;
+use self::sites::Sites;
 use super::{Listed, Pace, ReadError, Reader, Sink};
 use crate::http::{Client, SetupError, USER_AGENT};
 use crate::model::{
@@ -272,7 +275,7 @@ impl Microsoft365 {
         if users.is_empty() {
             let accounts = self.list_people(collector).await?;
             let sites = self.list_drives(collector).await?;
-            if !sites && self.setup.include.contains(&Include::Onedrive) {
+            if sites == Sites::Untold && self.setup.include.contains(&Include::Onedrive) {
                 let people = self.people.insiders();
                 self.list_drives_of(&people, false, collector).await?;
             }
@@ -281,7 +284,7 @@ impl Microsoft365 {
                 .all(|kind| self.setup.include.contains(kind));
             return Ok(Listed {
                 accounts,
-                scopes: sites && whole,
+                scopes: whole && sites == (Sites::Told { all: true }),
             });
         }
         for user in users {

@@ -4,16 +4,15 @@
 //! `User.Read.All`; groups with `GroupMember.Read.All`. A person is called by the user principal name, in lower case, as
 //! SharePoint's claims do; Graph's own ids are translated.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use futures::TryStreamExt as _;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::batch::Inner;
 use super::graph::{Identified, Kind, segment};
-use super::permission::claim::{is_guest_name, is_id};
+use super::permission::claim::is_guest_name;
 use super::wire::{self, Told};
 use super::{Microsoft365, errors};
 use crate::http::StatusCode;
@@ -73,7 +72,7 @@ impl Directory {
 #[serde(rename_all = "camelCase", default)]
 #[expect(clippy::struct_field_names, reason = "the names are Graph's")]
 pub(super) struct User {
-    id: Option<String>,
+    pub(super) id: Option<String>,
     user_principal_name: Option<String>,
     display_name: Option<String>,
     mail: Option<String>,
@@ -110,22 +109,7 @@ impl User {
     }
 }
 
-/// A group as Graph writes it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Group {
-    id: Option<String>,
-    display_name: Option<String>,
-    mail: Option<String>,
-}
-
 impl Identified for User {
-    fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-}
-
-impl Identified for Group {
     fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -179,83 +163,6 @@ impl Microsoft365 {
         Ok(nameless == 0)
     }
 
-    /// Which people are in the groups that the configuration speaks of, by the people's ids.
-    async fn groups_of_people(
-        &self,
-        collector: &mut Collector<'_>,
-    ) -> Result<HashMap<String, Vec<String>>, ReadError> {
-        let mut groups_of: HashMap<String, Vec<String>> = HashMap::new();
-        if self.setup.groups_named.iter().all(globset::GlobSet::is_empty) {
-            return Ok(groups_of);
-        }
-        let read = async {
-            let url = self.graph.url(
-                &["groups"],
-                &[("$select", "id,displayName,mail"), ("$top", "999")],
-            )?;
-            let mut wanted = Vec::new();
-            let mut pages = std::pin::pin!(self.graph.pages::<Group>(url, Kind::Directory));
-            while let Some(page) = pages.try_next().await? {
-                wanted.extend(
-                    page.elements
-                        .into_iter()
-                        .filter_map(|told| self.named_group(told)),
-                );
-            }
-            for (id, name) in wanted {
-                let path = ["groups", &id, "transitiveMembers"];
-                let url = self.graph.url(&path, &[("$select", "id"), ("$top", "999")])?;
-                let mut pages = std::pin::pin!(self.graph.pages::<User>(url, Kind::Directory));
-                while let Some(page) = pages.try_next().await? {
-                    for told in page.elements {
-                        if let Told::Whole(User { id: Some(member), .. })
-                        | Told::Partly(User { id: Some(member), .. }, _) = told
-                        {
-                            groups_of
-                                .entry(member.to_lowercase())
-                                .or_default()
-                                .push(name.clone());
-                        }
-                    }
-                }
-            }
-            Ok(())
-        };
-        match read.await {
-            Ok(()) => Ok(groups_of),
-            Err(
-                error @ (ReadError::Closed(_)
-                | ReadError::Service {
-                    code: ProblemCode::Interrupted,
-                    ..
-                }),
-            ) => Err(error),
-            Err(error) if error.concerns_source() => Err(error),
-            Err(error) => {
-                let words = format!(
-                    "who is in the groups that the configuration names is not told: {error}; grant the application \
-                     GroupMember.Read.All"
-                );
-                let problem = Problem::new("*", ProblemCode::PeopleUnreadable, words);
-                collector.push(Reading::Problem(problem)).await?;
-                Ok(HashMap::new())
-            }
-        }
-    }
-
-    /// A group that the configuration names, by id and name.
-    fn named_group(&self, told: Told<Group>) -> Option<(String, String)> {
-        let (Told::Whole(group) | Told::Partly(group, _)) = told else {
-            return None;
-        };
-        let id = group.id?;
-        let name = group.display_name.unwrap_or_else(|| id.clone());
-        let is_named = |globs: &globset::GlobSet| {
-            globs.is_match(&name) || globs.is_match(name.to_lowercase()) || globs.is_match(&id)
-        };
-        self.setup.groups_named.iter().any(is_named).then_some((id, name))
-    }
-
     /// The people whom a name or mail address means.
     pub(super) async fn find_people(&self, user: &str) -> Result<Vec<Principal>, ReadError> {
         let none = HashMap::new();
@@ -305,11 +212,7 @@ impl Microsoft365 {
     ) -> Result<(), ReadError> {
         let mut collector = sink.of(None);
         if class == PrincipalClass::Group {
-            let groups: Vec<&str> = ids.iter().map(String::as_str).filter(|id| is_id(id)).collect();
-            // Three requests a group.
-            for some in groups.chunks(6) {
-                self.tell_groups(some, &mut collector).await?;
-            }
+            self.tell_groups(ids, &mut collector).await?;
         } else {
             for some in ids.chunks(20) {
                 self.tell_people(some, &mut collector).await?;
@@ -348,95 +251,4 @@ impl Microsoft365 {
         }
         Ok(())
     }
-
-    async fn tell_groups(&self, ids: &[&str], collector: &mut Collector<'_>) -> Result<(), ReadError> {
-        let ask = |id: &&str| {
-            let members = format!("/groups/{id}/transitiveMembers");
-            let counted = "$count=true&$top=1&$select=id";
-            [
-                Inner::get(
-                    format!("/groups/{id}?$select=id,displayName,mail"),
-                    Kind::Directory,
-                ),
-                Inner::get(format!("{members}?{counted}"), Kind::Directory).counting(),
-                Inner::get(
-                    format!("{members}/microsoft.graph.user?{counted}&$filter=userType%20eq%20'Guest'"),
-                    Kind::Directory,
-                )
-                .counting(),
-            ]
-        };
-        let answers = self.graph.batch(ids.iter().flat_map(ask).collect()).await?;
-        let mut answers = answers.into_iter();
-        for id in ids {
-            let (Some(group), Some(members), Some(guests)) = (answers.next(), answers.next(), answers.next())
-            else {
-                break;
-            };
-            let (group, members, guests) = (group?, members?, guests?);
-            if group.status == StatusCode::FORBIDDEN {
-                return Err(group.refusal());
-            }
-            if group.status != StatusCode::OK {
-                continue;
-            }
-            let (Told::Whole(told) | Told::Partly(told, _)) = wire::salvage::<Group>(group.text()) else {
-                continue;
-            };
-            let principal = Principal {
-                email: told.mail.filter(|mail| !mail.is_empty()),
-                members: members.count(),
-                outsiders: guests.count(),
-                ..Principal::new(PrincipalClass::Group, *id).named(told.display_name)
-            };
-            collector.push(Reading::Principal(principal)).await?;
-        }
-        Ok(())
-    }
-
-    /// Who owns groups: their mail addresses, or names where they have none; and why that could not be asked.
-    pub(super) async fn owners_of(
-        &self,
-        groups: &BTreeSet<String>,
-    ) -> Result<(HashMap<String, Vec<String>>, Option<ReadError>), ReadError> {
-        let mut owners = HashMap::new();
-        let groups: Vec<&String> = groups.iter().collect();
-        for some in groups.chunks(20) {
-            let ask = |id: &&String| {
-                let fields = "$select=id,userPrincipalName,mail";
-                Inner::get(
-                    format!("/groups/{}/owners?{fields}", segment(id)),
-                    Kind::Directory,
-                )
-            };
-            let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
-            for (id, answer) in some.iter().zip(answers) {
-                let answer = answer?;
-                match answer.status {
-                    StatusCode::OK => {
-                        let people = answer.json::<Value>().ok();
-                        owners.insert((*id).clone(), people.iter().flat_map(addresses).collect());
-                    }
-                    StatusCode::NOT_FOUND => {}
-                    _ => return Ok((owners, Some(answer.refusal()))),
-                }
-            }
-        }
-        Ok((owners, None))
-    }
-}
-
-/// The mail addresses of people, or their names.
-fn addresses(page: &Value) -> Vec<String> {
-    let people = page.get("value").and_then(Value::as_array);
-    people
-        .into_iter()
-        .flatten()
-        .filter_map(|person| {
-            let text = |key: &str| person.get(key)?.as_str().filter(|text| !text.is_empty());
-            text("mail")
-                .or_else(|| text("userPrincipalName"))
-                .map(str::to_lowercase)
-        })
-        .collect()
 }

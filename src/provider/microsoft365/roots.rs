@@ -4,7 +4,7 @@
 //! grants is listed again on everything beneath it, with or without a word that it is inherited: links come from all
 //! folders above, grants from the nearest that has permissions of its own. So each is compared with those above it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::RandomState;
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
@@ -13,12 +13,12 @@ use super::batch::{Inner, InnerAnswer, MOST};
 use super::drives::Drive;
 use super::graph::{Graph, Identified, Kind, segment};
 use super::permission::wire::Permission;
-use super::permission::{Decoded, Decoder, Sign};
+use super::permission::{Decoded, Decoder, Origin, Sign};
 use super::tree::{Beneath, Root, Tree};
 use super::wire::{Page, Told};
 use super::{Microsoft365, errors};
 use crate::http::StatusCode;
-use crate::model::{Item, Labels, Problem, ProblemCode, Reading};
+use crate::model::{Item, Labels, Problem, ProblemCode, Reading, Share};
 use crate::provider::{Collector, ReadError};
 
 /// How many batches of a drive are asked ahead.
@@ -27,6 +27,10 @@ const AHEAD: usize = 4;
 const MAX_TOLD: usize = 20;
 /// How many groups of a site are named.
 const MAX_GROUPS: usize = 12;
+/// How many shares are held back because the service says that they come from a folder not listed yet.
+const HELD: usize = 10_000;
+/// How many permissions of one item are read.
+const MAX_PERMISSIONS: usize = 100_000;
 
 /// What listing a drive's permissions came to.
 #[derive(Debug, Default)]
@@ -42,11 +46,44 @@ struct Listing<'a> {
     beneath: &'a Beneath,
     decoder: Decoder<'a>,
     /// What was listed at each folder.
-    listed: HashMap<usize, Vec<Sign>>,
+    listed: HashMap<usize, Signs>,
+    /// The items that are to be listed, or were.
     asked: HashSet<String>,
+    /// Those of them whose permissions could not be read.
+    failed: HashSet<String>,
     /// Folders that grants come from, and that were not to be listed themselves.
     further: Vec<Root>,
+    /// What is told when the folder that it comes from, by its id, turns out not to tell it.
+    held: BTreeMap<String, Vec<(Found, Sign)>>,
+    holding: usize,
     outcome: Outcome,
+}
+
+/// What tells the permissions of a folder from others.
+#[derive(Default)]
+struct Signs {
+    keys: HashSet<(bool, u64)>,
+    addresses: HashSet<u64>,
+}
+
+impl Signs {
+    fn add(&mut self, sign: &Sign) {
+        self.keys.insert((sign.is_link, sign.key));
+        self.addresses.extend(sign.address.filter(|_| sign.is_link));
+    }
+
+    /// Whether one of them is this one, listed at another item.
+    fn hold(&self, sign: &Sign) -> bool {
+        let address = sign.address.filter(|_| sign.is_link);
+        self.keys.contains(&(sign.is_link, sign.key))
+            || address.is_some_and(|address| self.addresses.contains(&address))
+    }
+}
+
+/// A share to tell, and the number of its item where that is a folder.
+struct Found {
+    share: Box<Share>,
+    folder: Option<usize>,
 }
 
 /// The permissions of one item, or why they are not known.
@@ -74,7 +111,10 @@ impl Microsoft365 {
             },
             listed: HashMap::new(),
             asked: roots.iter().map(|root| root.id.clone()).collect(),
+            failed: HashSet::new(),
             further: Vec::new(),
+            held: BTreeMap::new(),
+            holding: 0,
             outcome: Outcome::default(),
         };
         let mut waiting = roots;
@@ -82,6 +122,8 @@ impl Microsoft365 {
             self.list_some(drive, &waiting, &mut listing, collector).await?;
             waiting = std::mem::take(&mut listing.further);
         }
+        let rest = listing.release_all();
+        self.tell_found(&listing, rest, collector).await?;
         self.tell_outcome(drive, listing.outcome, tree.unread, collector)
             .await
     }
@@ -101,7 +143,8 @@ impl Microsoft365 {
         let mut answered = std::pin::pin!(stream::iter(some).buffered(AHEAD));
         let mut roots = roots.iter();
         while let Some(lists) = answered.try_next().await? {
-            for (root, permissions) in roots.by_ref().zip(lists) {
+            // In this order: the other way round an item would be lost at the end of each list.
+            for (permissions, root) in lists.into_iter().zip(roots.by_ref()) {
                 self.tell(listing, root, permissions, collector).await?;
             }
         }
@@ -118,34 +161,51 @@ impl Microsoft365 {
     ) -> Result<(), ReadError> {
         let permissions = match permissions {
             Ok(permissions) => permissions,
-            // It was deleted since it was listed.
-            Err(error) if errors::is_missing(&error) => return Ok(()),
             Err(error) if errors::ends_source(&error) => return Err(error),
             Err(error) => {
-                listing.outcome.failures += 1;
-                if listing.outcome.failures <= MAX_TOLD
-                    && let Some(problem) = error.problem(&listing.decoder.drive.address)
-                {
-                    collector.push(Reading::Problem(problem)).await?;
+                // One that is missing was deleted since it was listed.
+                if !errors::is_missing(&error) {
+                    listing.outcome.failures += 1;
+                    if listing.outcome.failures <= MAX_TOLD
+                        && let Some(mut problem) = error.problem(&listing.decoder.drive.address)
+                    {
+                        let path = listing.tree.path_of(root).0;
+                        problem.message = format!("who can open {path} is not known: {}", problem.message);
+                        collector.push(Reading::Problem(problem)).await?;
+                    }
                 }
-                return Ok(());
+                let held = listing.fail(root);
+                return self.tell_found(listing, held, collector).await;
             }
         };
         let item = listing.item(root);
-        let mut shares = 0;
-        for share in listing.shares(root, &item, permissions) {
-            shares += 1;
-            collector.push(share).await?;
+        let found = listing.shares(root, &item, permissions);
+        self.tell_found(listing, found, collector).await
+    }
+
+    /// Tells shares, and what is known of what lies beneath their items.
+    async fn tell_found(
+        &self,
+        listing: &Listing<'_>,
+        found: Vec<Found>,
+        collector: &mut Collector<'_>,
+    ) -> Result<(), ReadError> {
+        let mut folders = BTreeMap::new();
+        for Found { share, folder } in found {
+            if let Some(folder) = folder {
+                folders.insert(folder, (share.item.id.clone(), share.item.drive.clone()));
+            }
+            collector.push(Reading::Share(share)).await?;
         }
-        if let Some(folder) = root.folder.filter(|_| shares > 0) {
+        for (folder, (item, drive)) in folders {
             let labels = Labels {
                 found: listing.beneath.labels(folder),
                 complete: listing.beneath.complete && !self.setup.classes.has_tags(),
             };
             collector
                 .push(Reading::Labels {
-                    item: root.id.clone(),
-                    drive: item.drive,
+                    item,
+                    drive,
                     classes: self.setup.classes.digest().to_owned(),
                     labels,
                     files_beneath: listing.beneath.files(folder),
@@ -218,10 +278,11 @@ impl Listing<'_> {
         }
     }
 
-    /// The shares of an item that come from nowhere above it.
-    fn shares(&mut self, root: &Root, item: &Item, permissions: Vec<Told<Permission>>) -> Vec<Reading> {
-        let mut signs = Vec::new();
-        let mut shares = Vec::new();
+    /// The shares of an item that come from nowhere above it, and those that were held back until now and that it does
+    /// not tell.
+    fn shares(&mut self, root: &Root, item: &Item, permissions: Vec<Told<Permission>>) -> Vec<Found> {
+        let mut signs = Signs::default();
+        let mut found = Vec::new();
         for told in permissions {
             match self.decoder.decode(told, item) {
                 Decoded::Nothing => {}
@@ -230,26 +291,48 @@ impl Listing<'_> {
                     self.outcome.site_groups.insert(name);
                 }
                 Decoded::Share(mut share, sign) => {
-                    if !self.comes_from_above(root, &sign) && !self.will_be_told(root, &sign) {
-                        share.inherited = sign.inherited.is_some();
-                        shares.push(Reading::Share(share));
+                    signs.add(&sign);
+                    if self.comes_from_above(root, &sign) {
+                        continue;
                     }
-                    signs.push(sign);
+                    share.inherited = sign.origin != Origin::Untold;
+                    let folder = root.folder;
+                    found.extend(self.hold_back(root, Found { share, folder }, sign));
                 }
             }
         }
+        let held = self.release(&root.id).into_iter();
+        found.extend(held.filter_map(|(held, sign)| (!signs.hold(&sign)).then_some(held)));
         if let Some(folder) = root.folder {
             self.listed.insert(folder, signs);
         }
-        shares
+        found
+    }
+
+    /// Takes note that an item could not be listed; what was to be told there is told where it was seen.
+    fn fail(&mut self, root: &Root) -> Vec<Found> {
+        self.failed.insert(root.id.clone());
+        let held = self.release(&root.id).into_iter();
+        held.map(|(found, _)| found).collect()
+    }
+
+    fn release(&mut self, ancestor: &str) -> Vec<(Found, Sign)> {
+        let held = self.held.remove(ancestor).unwrap_or_default();
+        self.holding -= held.len();
+        held
+    }
+
+    /// What is still held back when everything was listed.
+    fn release_all(&mut self) -> Vec<Found> {
+        let held = std::mem::take(&mut self.held);
+        held.into_values().flatten().map(|(found, _)| found).collect()
     }
 
     /// Whether a permission is one of those of a folder above, which tells it.
     fn comes_from_above(&self, root: &Root, sign: &Sign) -> bool {
         for folder in self.tree.folders_above(root) {
             let listed = self.listed.get(&folder);
-            let found = listed.is_some_and(|signs| signs.iter().any(|above| above.is_same(sign)));
-            if found {
+            if listed.is_some_and(|signs| signs.hold(sign)) {
                 return true;
             }
             // No grant comes through a folder that has grants of its own.
@@ -260,27 +343,29 @@ impl Listing<'_> {
         false
     }
 
-    /// Whether the service names the folder that a permission comes from, and that will be listed for it.
-    fn will_be_told(&mut self, root: &Root, sign: &Sign) -> bool {
-        let Some(Some(ancestor)) = &sign.inherited else {
-            return false;
+    /// Holds a share back where the service names the folder that it comes from, and that will be listed for it; else
+    /// gives it back.
+    fn hold_back(&mut self, root: &Root, found: Found, sign: Sign) -> Option<Found> {
+        let Origin::Item(ancestor) = &sign.origin else {
+            return Some(found);
         };
         let is_listed = self
             .tree
             .folder(ancestor)
             .is_some_and(|folder| self.listed.contains_key(&folder));
-        if *ancestor == root.id || is_listed {
-            return false;
+        if *ancestor == root.id || is_listed || self.failed.contains(ancestor) || self.holding >= HELD {
+            return Some(found);
         }
-        if self.asked.contains(ancestor) {
-            return true;
+        if !self.asked.contains(ancestor) {
+            let Some(above) = self.tree.as_root(ancestor) else {
+                return Some(found);
+            };
+            self.asked.insert(ancestor.clone());
+            self.further.push(above);
         }
-        let Some(above) = self.tree.as_root(ancestor) else {
-            return false;
-        };
-        self.asked.insert(ancestor.clone());
-        self.further.push(above);
-        true
+        self.holding += 1;
+        self.held.entry(ancestor.clone()).or_default().push((found, sign));
+        None
     }
 }
 
@@ -320,6 +405,11 @@ impl Graph {
             let mut pages = std::pin::pin!(self.pages::<Permission>(url, Kind::Permissions));
             while let Some(page) = pages.try_next().await? {
                 permissions.extend(page.elements);
+                if permissions.len() > MAX_PERMISSIONS {
+                    let words =
+                        format!("an item has more than {MAX_PERMISSIONS} permissions, which are not read");
+                    return Err(ReadError::service(ProblemCode::Truncated, words));
+                }
             }
         }
         Ok(permissions)
@@ -330,3 +420,6 @@ impl Graph {
 fn is_system_group(name: &str) -> bool {
     name.starts_with("SharingLinks.") || name.starts_with("Limited Access System Group")
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use super::batch::{Inner, InnerAnswer, MOST};
 use super::drives::{self, Drive, Place};
 use super::graph::{Identified, Kind, segment};
 use super::permission::claim::is_id;
-use super::wire::{Page, Told, salvage};
+use super::wire::{Page, Told};
 use super::{Include, Microsoft365, errors};
 use crate::http::StatusCode;
 use crate::model::{Principal, PrincipalClass, Problem, ProblemCode, Reading, Scope};
@@ -22,11 +22,9 @@ use crate::provider::{Collector, ReadError};
 /// What is asked of a site: the fields that are known to work on this list.
 const SITE_FIELDS: &str = "sharepointIds,id,webUrl,displayName,root";
 /// What is asked of a drive.
-const DRIVE_FIELDS: &str = "id,driveType,name,webUrl,owner";
+pub(super) const DRIVE_FIELDS: &str = "id,driveType,name,webUrl,owner";
 /// How many batches are asked ahead.
 const AHEAD: usize = 4;
-/// How many people without a drive are asked for at most: the service blocks whoever asks for many.
-const WITHOUT: usize = 200;
 
 /// A site as Graph writes it.
 ///
@@ -89,14 +87,23 @@ fn is_personal(address: &str) -> bool {
 
 /// Storage of other applications (SharePoint Embedded), which is no site that people share from.
 fn is_embedded(address: &str) -> bool {
-    address.contains("/contentstorage/")
+    Url::parse(address).is_ok_and(|url| url.path().to_ascii_lowercase().starts_with("/contentstorage/"))
+}
+
+/// What listing the sites came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sites {
+    /// They were listed; `all` where whatever the list does not hold does not exist.
+    Told { all: bool },
+    /// They cannot be listed.
+    Untold,
 }
 
 impl Microsoft365 {
-    /// Lists the drives of all sites; whether the list is complete.
-    pub(super) async fn list_drives(&self, collector: &mut Collector<'_>) -> Result<bool, ReadError> {
-        let sites = match self.list_sites(collector).await {
-            Ok(sites) => sites,
+    /// Lists the drives of all sites.
+    pub(super) async fn list_drives(&self, collector: &mut Collector<'_>) -> Result<Sites, ReadError> {
+        let (sites, mut all) = match self.list_sites(collector).await {
+            Ok(listed) => listed,
             Err(ReadError::Service {
                 code: ProblemCode::Forbidden,
                 message,
@@ -112,7 +119,7 @@ impl Microsoft365 {
                 );
                 let problem = Problem::new("*", code, words);
                 collector.push(Reading::Problem(problem)).await?;
-                return Ok(false);
+                return Ok(Sites::Untold);
             }
             Err(error) => return Err(error),
         };
@@ -125,24 +132,30 @@ impl Microsoft365 {
         let mut answered = std::pin::pin!(stream::iter(asked).buffered(AHEAD));
         let mut asked = sites.iter();
         while let Some(answers) = answered.try_next().await? {
-            for (site, answer) in asked.by_ref().zip(answers) {
-                match answer {
-                    Ok(answer) => match self.drives_in(&answer).await {
-                        Ok(drives) => {
-                            for drive in drives {
-                                let drive = self.drive_of(site, drive);
-                                groups.extend(drive.group.clone().filter(|group| is_id(group)));
-                                waiting.push(drive);
-                            }
+            // In this order: the other way round a site would be lost at the end of each list.
+            for (answer, site) in answers.into_iter().zip(asked.by_ref()) {
+                let told = match answer {
+                    Ok(answer) => self.drives_in(&answer).await,
+                    Err(error) => Err(error),
+                };
+                match told {
+                    Ok(drives) => {
+                        for drive in drives {
+                            let drive = self.drive_of(site, drive);
+                            groups.extend(drive.group.clone().filter(|group| is_id(group)));
+                            waiting.push(drive);
                         }
-                        Err(error) => self.closed(site, &error, collector).await?,
-                    },
-                    Err(error) => self.closed(site, &error, collector).await?,
+                    }
+                    Err(error) => {
+                        // Whose drives it has cannot be told: none that is known may be called gone.
+                        all &= !site.personal;
+                        self.closed(site, &error, collector).await?;
+                    }
                 }
             }
         }
         self.tell_drives(waiting, &groups, collector).await?;
-        Ok(true)
+        Ok(Sites::Told { all })
     }
 
     async fn ask_for_drives(&self, sites: &[Site]) -> Result<Vec<Result<InnerAnswer, ReadError>>, ReadError> {
@@ -153,14 +166,14 @@ impl Microsoft365 {
         self.graph.batch(sites.iter().map(ask).collect()).await
     }
 
-    /// The sites that are to be read; those that are not are told.
-    async fn list_sites(&self, collector: &mut Collector<'_>) -> Result<Vec<Site>, ReadError> {
-        let url = self.graph.url(
-            &["sites", "getAllSites"],
-            &[("$select", SITE_FIELDS), ("$top", "500")],
-        )?;
+    /// The sites that are to be read, those that are not being told; and whether they are all there are.
+    async fn list_sites(&self, collector: &mut Collector<'_>) -> Result<(Vec<Site>, bool), ReadError> {
+        let url = self
+            .graph
+            .url(&["sites", "getAllSites"], &[("$select", SITE_FIELDS)])?;
         let mut sites = Vec::new();
         let mut unread = 0_u64;
+        let mut all = true;
         let mut pages = std::pin::pin!(self.graph.pages::<ToldSite>(url, Kind::Many));
         while let Some(page) = pages.try_next().await? {
             for told in page.elements {
@@ -181,6 +194,7 @@ impl Microsoft365 {
                     continue;
                 }
                 if self.setup.excluded.sites.is_match(&site.address) {
+                    all &= !site.personal;
                     self.excluded(&site.id, &site.address, site.owner(), collector)
                         .await?;
                     continue;
@@ -193,7 +207,7 @@ impl Microsoft365 {
             let problem = Problem::new("*", ProblemCode::Malformed, words);
             collector.push(Reading::Problem(problem)).await?;
         }
-        Ok(sites)
+        Ok((sites, all && unread == 0))
     }
 
     /// The drives that an answer tells, on all its pages.
@@ -238,7 +252,7 @@ impl Microsoft365 {
         }
     }
 
-    fn is_excluded(&self, person: &Principal) -> bool {
+    pub(super) fn is_excluded(&self, person: &Principal) -> bool {
         let excluded = &self.setup.excluded;
         let hits = |globs: &globset::GlobSet, name: &str| {
             globs.is_match(name) || globs.is_match(name.to_lowercase())
@@ -316,7 +330,7 @@ impl Microsoft365 {
     }
 
     /// Tells a drive as a scope to read.
-    async fn found(&self, drive: Drive, collector: &mut Collector<'_>) -> Result<(), ReadError> {
+    pub(super) async fn found(&self, drive: Drive, collector: &mut Collector<'_>) -> Result<(), ReadError> {
         if drive.consumer {
             let words =
                 "this is a OneDrive of the consumer service, which shares in other ways; it is not read";
@@ -331,7 +345,7 @@ impl Microsoft365 {
         Ok(collector.push(Reading::Scope(scope)).await?)
     }
 
-    async fn excluded(
+    pub(super) async fn excluded(
         &self,
         id: &str,
         address: &str,
@@ -360,7 +374,7 @@ impl Microsoft365 {
     }
 
     /// Tells a scope that is counted, and not read for a reason.
-    async fn not_read(
+    pub(super) async fn not_read(
         &self,
         id: &str,
         owner: Principal,
@@ -374,98 +388,6 @@ impl Microsoft365 {
         };
         Ok(collector.push(Reading::Scope(scope)).await?)
     }
-
-    /// The drives of people, asked of each: where sites cannot be listed, or only some people are meant. Stops after many
-    /// that have none, since the service takes too many such questions amiss.
-    pub(super) async fn list_drives_of(
-        &self,
-        people: &[Principal],
-        named: bool,
-        collector: &mut Collector<'_>,
-    ) -> Result<(), ReadError> {
-        let mut without = 0;
-        for (done, some) in people.chunks(MOST).enumerate() {
-            let ask = |person: &Principal| {
-                let url = format!("/users/{}/drive?$select={DRIVE_FIELDS}", segment(&person.id));
-                Inner::get(url, Kind::One)
-            };
-            let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
-            for (person, answer) in some.iter().zip(answers) {
-                if self.is_excluded(person) {
-                    let scope = format!("none/{}", person.id);
-                    self.excluded(&scope, &person.id, person.clone(), collector)
-                        .await?;
-                    continue;
-                }
-                let error = match answer {
-                    Ok(answer) if answer.status == StatusCode::OK => {
-                        let told = salvage::<drives::Told>(answer.text());
-                        match told {
-                            Told::Whole(told) | Told::Partly(told, _) if told.id.is_some() => {
-                                self.found(personal(person, told), collector).await?;
-                                continue;
-                            }
-                            _ => answer.refusal(),
-                        }
-                    }
-                    // No OneDrive was ever made, or the person has no licence for one.
-                    Ok(answer) if matches!(answer.status.as_u16(), 400 | 404) => {
-                        without += 1;
-                        if named {
-                            let problem =
-                                Problem::new(&person.id, ProblemCode::NoDrive, "this person has no OneDrive");
-                            self.not_read(&format!("none/{}", person.id), person.clone(), problem, collector)
-                                .await?;
-                        }
-                        continue;
-                    }
-                    Ok(answer) => answer.refusal(),
-                    Err(error) => error,
-                };
-                if errors::ends_source(&error) {
-                    return Err(error);
-                }
-                if let Some(problem) = error.problem(&person.id) {
-                    let scope = format!("none/{}", person.id);
-                    self.not_read(&scope, person.clone(), problem, collector).await?;
-                }
-            }
-            let left = people.len().saturating_sub((done + 1) * MOST);
-            if without >= WITHOUT && left > 0 {
-                let words = format!(
-                    "{without} people have no OneDrive, and the service blocks whoever asks for many such: {left} \
-                     people were not asked; grant the application Sites.Read.All, with which none need be asked"
-                );
-                let problem = Problem::new("*", ProblemCode::GivenUp, words);
-                collector.push(Reading::Problem(problem)).await?;
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The drive of the person who signed in.
-    pub(super) async fn list_own_drive(&self, collector: &mut Collector<'_>) -> Result<(), ReadError> {
-        let person = self.own_person().await?;
-        collector.push(Reading::Principal(person.clone())).await?;
-        let url = self.graph.url(&["me", "drive"], &[("$select", DRIVE_FIELDS)])?;
-        match self.graph.object::<drives::Told>(url, Kind::One).await {
-            Ok(told) if told.id.is_some() => self.found(personal(&person, told), collector).await?,
-            Ok(_) => {
-                return Err(ReadError::service(
-                    ProblemCode::Malformed,
-                    "the person's own drive is told without an id",
-                ));
-            }
-            Err(error) if errors::is_missing(&error) => {
-                let problem = Problem::new(&person.id, ProblemCode::NoDrive, "this person has no OneDrive");
-                let scope = format!("none/{}", person.id);
-                self.not_read(&scope, person, problem, collector).await?;
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
 }
 
 impl Identified for drives::Told {
@@ -474,24 +396,26 @@ impl Identified for drives::Told {
     }
 }
 
-/// A person's own drive.
-fn personal(person: &Principal, told: drives::Told) -> Drive {
-    Drive {
-        id: told.id.unwrap_or_default(),
-        address: told.web_url.unwrap_or_else(|| person.id.clone()),
-        owner: person.clone(),
-        group: None,
-        consumer: is_consumer(told.drive_type.as_deref()),
-    }
-}
-
-fn is_consumer(kind: Option<&str>) -> bool {
+pub(super) fn is_consumer(kind: Option<&str>) -> bool {
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("personal"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_lies_in_the_storage_of_applications_is_theirs() {
+        for (address, embedded) in [
+            ("https://contoso.sharepoint.com/contentstorage/CSP_1", true),
+            ("https://contoso.sharepoint.com/ContentStorage/x", true),
+            ("https://contoso.sharepoint.com/sites/x/contentstorage/y", false),
+            ("https://contoso.sharepoint.com/sites/contentstorage", false),
+            ("contoso.sharepoint.com,1,2", false),
+        ] {
+            assert_eq!(is_embedded(address), embedded, "{address}");
+        }
+    }
 
     #[test]
     fn personal_sites_are_told_by_their_addresses() {

@@ -484,12 +484,12 @@ impl Tree {
                 && self.may_classify(&folder.name)
                 && let Some(path) = self.path(folder.parent(), &folder.name)
             {
-                beneath.label(classes.of_path(&path), &above);
+                beneath.label(&classes.of_path(&path), &above);
             }
         }
         for (parent, name) in self.candidates.values() {
             match (self.path(Some(*parent), name), self.above(Some(*parent))) {
-                (Some(path), Some(above)) => beneath.label(classes.of_path(&path), &above),
+                (Some(path), Some(above)) => beneath.label(&classes.of_path(&path), &above),
                 _ => astray |= !self.is_gone(Some(*parent)),
             }
         }
@@ -518,7 +518,7 @@ pub(super) struct Beneath {
 }
 
 impl Beneath {
-    fn label(&mut self, labels: BTreeSet<String>, above: &[usize]) {
+    fn label(&mut self, labels: &BTreeSet<String>, above: &[usize]) {
         if labels.is_empty() {
             return;
         }

@@ -120,7 +120,8 @@ fn seen(source: &Source) -> String {
 }
 
 fn waited(seconds: f64) -> String {
-    if seconds > 0.0 {
+    // What rounds to nothing is nothing to a reader.
+    if seconds >= 0.5 {
         format!(", waited {seconds:.0} s")
     } else {
         String::new()

@@ -8,7 +8,7 @@ use super::shares;
 use crate::harness::{Stage, Tenancy, problems, verdict};
 
 /// A tenant of invented drives.
-fn drives(number: u32, items: u32, limits: Value) -> Value {
+fn drives(number: u32, items: u32, limits: &Value) -> Value {
     json!({
         "schema": "sharewarden.world/v1",
         "microsoft365": {
@@ -26,7 +26,7 @@ fn units(report: &Value) -> u64 {
 
 #[test]
 fn the_report_tells_the_units_that_the_service_counted() {
-    let stage = Stage::of(&drives(5, 300, json!({})));
+    let stage = Stage::of(&drives(5, 300, &json!({})));
     let report = stage.report(&[]);
     assert_eq!(
         json!(units(&report)),
@@ -44,10 +44,14 @@ fn the_report_tells_the_units_that_the_service_counted() {
 
 #[test]
 fn a_throttled_scan_heeds_every_pause() {
-    // A minute of the budget lasts a second; the scan believes that it may spend far more.
+    // A minute of the budget lasts six seconds; the scan needs more than one, and believes that it may spend far more.
     let limits =
-        json!({"units_per_minute": 200, "units_per_day": 1_000_000, "time_scale": 60.0, "grace_ms": 300});
-    let stage = Stage::of(&drives(8, 200, limits));
+        json!({"units_per_minute": 100, "units_per_day": 1_000_000, "time_scale": 10.0, "grace_ms": 300});
+    let stage = Stage::of(&drives(2, 100, &limits));
+    stage.configure_tenant(&Tenancy {
+        source: "limits = { units_per_minute = 1000000, units_per_day = 1000000, in_flight = 4 }",
+        ..Tenancy::default()
+    });
     let report = stage.report(&["--all-shares"]);
     assert_eq!(verdict(&report), "complete");
     let state = stage.state();
@@ -64,7 +68,7 @@ fn a_throttled_scan_heeds_every_pause() {
 
 #[test]
 fn a_day_that_is_spent_ends_the_scan_and_is_remembered_by_the_next() {
-    let stage = Stage::of(&drives(6, 100, json!({})));
+    let stage = Stage::of(&drives(6, 100, &json!({})));
     stage.configure_tenant(&Tenancy {
         source: "limits = { units_per_minute = 100000, units_per_day = 200, in_flight = 2 }",
         ..Tenancy::default()
@@ -103,7 +107,7 @@ fn a_day_that_is_spent_ends_the_scan_and_is_remembered_by_the_next() {
 
 #[test]
 fn without_state_no_count_is_kept() {
-    let stage = Stage::of(&drives(1, 20, json!({})));
+    let stage = Stage::of(&drives(1, 20, &json!({})));
     stage.report(&[]);
     assert!(!stage.path("units").exists());
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use oauth2::basic::BasicTokenResponse;
 use oauth2::{
     DeviceCodeErrorResponse, DeviceCodeErrorResponseType, HttpRequest, HttpResponse, RequestTokenError,
-    Scope, StandardDeviceAuthorizationResponse,
+    StandardDeviceAuthorizationResponse,
 };
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -24,8 +24,6 @@ use crate::http::{Client, Effect, StatusCode};
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
 
-/// What a person may read of their own, and what keeps them signed in.
-const RIGHTS: [&str; 2] = ["Files.Read", "User.Read"];
 /// No code can be entered for longer.
 const LONGEST: Duration = Duration::from_hours(1);
 /// The shortest and the longest time between two questions.
@@ -67,8 +65,7 @@ impl Flow {
         let asked = endpoint
             .oauth
             .exchange_device_code()
-            .add_scopes(RIGHTS.map(|right| endpoint.scope(right)))
-            .add_scope(Scope::new("offline_access".to_owned()));
+            .add_scopes(endpoint.personal());
         let told: StandardDeviceAuthorizationResponse =
             asked.request_async(&send).await.map_err(read_error)?;
         let page = page(told.verification_uri().as_str(), &registration.login_url)?;

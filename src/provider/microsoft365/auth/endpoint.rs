@@ -97,6 +97,16 @@ impl Endpoint {
         Scope::new(format!("{}/{right}", self.audience))
     }
 
+    /// What a person is asked to consent to, and no more whenever a token is renewed: what they may read of their own,
+    /// and what keeps them signed in.
+    pub(super) fn personal(&self) -> [Scope; 3] {
+        [
+            self.scope("Files.Read"),
+            self.scope("User.Read"),
+            Scope::new("offline_access".to_owned()),
+        ]
+    }
+
     /// Lets the application prove itself by a secret.
     pub(super) fn with_secret(mut self, secret: &SecretString) -> Self {
         let secret = oauth2::ClientSecret::new(secret.expose_secret().to_owned());
@@ -128,8 +138,7 @@ impl Endpoint {
         let answered = self
             .oauth
             .exchange_refresh_token(&refresh_token)
-            .add_scope(self.scope(".default"))
-            .add_scope(Scope::new("offline_access".to_owned()))
+            .add_scopes(self.personal())
             .request_async(&send)
             .await;
         issued(&answered.map_err(read_error)?)

@@ -60,19 +60,18 @@ pub(super) struct Sign {
     /// Digest of the link's address.
     pub(super) address: Option<u64>,
     pub(super) is_link: bool,
-    /// Whether the service says that it comes from above, and from which item if it says that.
-    pub(super) inherited: Option<Option<String>>,
+    pub(super) origin: Origin,
 }
 
-impl Sign {
-    /// Whether both are the same permission, listed at two items.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        if self.is_link != other.is_link {
-            return false;
-        }
-        let same_address = self.address.is_some() && self.address == other.address;
-        self.key == other.key || (self.is_link && same_address)
-    }
+/// Where the service says that a permission comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It says nothing.
+    Untold,
+    /// From a folder above.
+    Above,
+    /// From this item.
+    Item(String),
 }
 
 impl Decoder<'_> {
@@ -113,7 +112,11 @@ impl Decoder<'_> {
             key: self.hasher.hash_one((id, &roles)),
             address: address.map(|address| self.hasher.hash_one(address)),
             is_link: permission.link.is_some(),
-            inherited: ancestor.map(|ancestor| ancestor.id.clone()),
+            origin: match ancestor.map(|ancestor| &ancestor.id) {
+                None => Origin::Untold,
+                Some(None) => Origin::Above,
+                Some(Some(id)) => Origin::Item(id.clone()),
+            },
         }
     }
 }

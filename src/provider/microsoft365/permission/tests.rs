@@ -133,22 +133,25 @@ fn what_cannot_be_told_apart_is_unread() {
 
 #[test]
 fn where_it_comes_from_is_kept_apart_from_that_it_comes_from_above() {
-    for (told, inherited) in [
-        (json!({"inheritedFrom": {}}), Some(None)),
+    for (told, origin) in [
+        (json!({"inheritedFrom": {}}), Origin::Above),
         (
             json!({"inheritedFrom": {"driveId": "d", "id": "01A"}}),
-            Some(Some("01A".to_owned())),
+            Origin::Item("01A".to_owned()),
         ),
-        (json!({"inheritedFrom": {"id": 7}}), Some(Some("7".to_owned()))),
-        (json!({"inheritedFrom": {"id": null, "path": "/x"}}), Some(None)),
-        (json!({"inheritedFrom": null}), None),
-        (json!({"inheritedFrom": "x"}), None),
-        (json!({}), None),
+        (json!({"inheritedFrom": {"id": 7}}), Origin::Item("7".to_owned())),
+        (
+            json!({"inheritedFrom": {"id": null, "path": "/x"}}),
+            Origin::Above,
+        ),
+        (json!({"inheritedFrom": null}), Origin::Untold),
+        (json!({"inheritedFrom": "x"}), Origin::Untold),
+        (json!({}), Origin::Untold),
     ] {
         let Decoded::Share(_, sign) = decode(&with(link("users"), told.clone())) else {
             panic!("{told} is no share")
         };
-        assert_eq!(sign.inherited, inherited, "{told}");
+        assert_eq!(sign.origin, origin, "{told}");
     }
 }
 

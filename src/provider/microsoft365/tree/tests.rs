@@ -553,7 +553,12 @@ fn orders(drive: &[Invented], keys: &[u32]) -> (Vec<Value>, Vec<Value>) {
         .enumerate()
         .flat_map(|(place, life)| life.iter().map(move |_| place))
         .enumerate()
-        .map(|(turn, place)| (keys[turn % keys.len()].wrapping_mul(turn as u32 + 1), place))
+        .map(|(turn, place)| {
+            (
+                keys[turn % keys.len()].wrapping_mul(u32::try_from(turn).unwrap() + 1),
+                place,
+            )
+        })
         .collect();
     turns.sort_unstable();
     let mut lives: Vec<_> = lives.into_iter().map(Vec::into_iter).collect();

@@ -52,7 +52,7 @@ async fn a_replaced_refresh_token_is_kept_and_used_from_then_on() {
             assert_eq!(seen.form["client_id"], CLIENT);
             assert_eq!(
                 seen.form["scope"],
-                "https://graph.example/.default offline_access"
+                "https://graph.example/Files.Read https://graph.example/User.Read offline_access"
             );
             seen.form["refresh_token"].clone()
         })

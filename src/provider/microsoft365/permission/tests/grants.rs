@@ -123,7 +123,7 @@ fn a_claim_is_not_hidden_by_the_name_of_a_site_group() {
 
 #[test]
 fn without_a_claim_in_the_id_ids_addresses_and_login_names_tell() {
-    use PrincipalClass::{Account, Address, Everyone, Group, Unknown};
+    use PrincipalClass::{Account, Address, Everyone, Group};
     let stranger = "225f4ed7-0000-4000-8000-0000000000ff";
     for (told, kind, class, id) in [
         (
@@ -186,6 +186,19 @@ fn without_a_claim_in_the_id_ids_addresses_and_login_names_tell() {
             Group,
             GROUP,
         ),
+    ] {
+        for field in ["grantedToV2", "grantedTo"] {
+            let share = share(&json!({"id": "NDQ", "roles": ["read"], field: told}));
+            assert_eq!(share.kind, kind, "{told}");
+            assert_eq!(ids(&share.recipients), [(class, id)], "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_party_of_another_form_is_of_an_unknown_kind() {
+    use PrincipalClass::Unknown;
+    for (told, kind, class, id) in [
         (
             json!({"group": {"displayName": "Staff"}}),
             ShareKind::Other,
@@ -219,12 +232,14 @@ fn without_a_claim_in_the_id_ids_addresses_and_login_names_tell() {
             "unknown",
         ),
     ] {
-        for field in ["grantedToV2", "grantedTo"] {
-            let share = share(&json!({"id": "NDQ", "roles": ["read"], field: told}));
-            assert_eq!(share.kind, kind, "{told}");
-            assert_eq!(ids(&share.recipients), [(class, id)], "{told}");
-        }
+        let share = share(&json!({"id": "NDQ", "roles": ["read"], "grantedToV2": told}));
+        assert_eq!(share.kind, kind, "{told}");
+        assert_eq!(ids(&share.recipients), [(class, id)], "{told}");
     }
+}
+
+#[test]
+fn a_guest_is_told_by_name_and_an_application_by_its_id() {
     let guest = share(&json!({"id": "NDQ", "grantedToV2": {"user": {"id": GUEST}}}));
     assert_eq!(guest.recipients[0].guest, Some(true));
     let named =

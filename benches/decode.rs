@@ -17,6 +17,8 @@ use sharewarden::provider::{microsoft365, nextcloud};
 use url::Url;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
+/// Measures so many, in so many runs.
+type Measure = fn(usize, usize) -> Outcome<()>;
 
 const SHARES: &[u8] = include_bytes!("../fixtures/wire/nextcloud/g01_appapi_shares_alice_json.json");
 const DELTA: &[u8] = include_bytes!("../fixtures/wire/graph/delta.json");
@@ -55,7 +57,7 @@ fn main() -> Outcome<()> {
             _ => return Err(USAGE.into()),
         }
     }
-    let all: [(usize, fn(usize, usize) -> Outcome<()>); 3] = [
+    let all: [(usize, Measure); 3] = [
         (shares, of_listing),
         (items, of_delta),
         (permissions, of_permissions),

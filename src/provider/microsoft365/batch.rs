@@ -8,13 +8,15 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::errors::{self, Refusal};
-use super::graph::{Graph, Kind, shortened};
+use super::graph::{Graph, Identified, Kind, shortened};
+use super::wire::{Page, Told};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
@@ -299,6 +301,31 @@ impl Graph {
         Ok(answers
             .map(|(inner, answer)| answer.unwrap_or_else(|| Err(unanswered(inner))))
             .collect())
+    }
+
+    /// All of a collection whose first page is an answer; one with more than `most` elements is not read.
+    pub(super) async fn collection<T: DeserializeOwned + Identified>(
+        &self,
+        answer: &InnerAnswer,
+        kind: Kind,
+        most: usize,
+    ) -> Result<Vec<Told<T>>, ReadError> {
+        if answer.status != StatusCode::OK {
+            return Err(answer.refusal());
+        }
+        let page = Page::read(&answer.body).ok_or_else(|| answer.refusal())?;
+        let mut elements = page.elements;
+        if let Some(next) = &page.next {
+            let mut pages = std::pin::pin!(self.pages::<T>(Self::link(next)?, kind));
+            while let Some(page) = pages.try_next().await? {
+                elements.extend(page.elements);
+                if elements.len() > most {
+                    let words = format!("{}: there are more than {most}, which are not read", answer.at);
+                    return Err(ReadError::service(ProblemCode::TooLarge, words));
+                }
+            }
+        }
+        Ok(elements)
     }
 
     async fn ask_together(&self, asked: &[Inner], pending: &[usize]) -> Result<Responses, ReadError> {

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::http::StatusCode;
-use crate::model::ProblemCode;
+use crate::model::{Problem, ProblemCode};
 use crate::provider::ReadError;
 
 /// How deep a code is looked for.
@@ -108,6 +108,21 @@ pub(super) fn of_a_list(error: ReadError) -> ReadError {
             message,
         } => ReadError::service(ProblemCode::ServerError, message),
         other => other,
+    }
+}
+
+/// The problem of a list that broke off, where the source can still be asked for other things: what was listed before is
+/// read, and what the list lacks is not known.
+pub(super) fn broken_list(of: &str, error: &ReadError) -> Result<Problem, ReadError> {
+    match error.problem("*") {
+        Some(problem) if !ends_source(error) => {
+            let words = format!(
+                "the list of {of} could not be read to its end: {}",
+                problem.message
+            );
+            Ok(Problem::new("*", problem.code, words))
+        }
+        _ => Err(error.clone()),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Asks for the sensitivity and retention labels of items whose confidentiality matters.
 //!
 //! <https://learn.microsoft.com/en-us/graph/api/driveitem-extractsensitivitylabels?view=graph-rest-1.0> (files only, and
-//! it may have to open them) and <https://learn.microsoft.com/en-us/graph/api/driveitem-getretentionlabel>. Labels of
-//! what lies beneath a folder would take a request a file: they are not asked for, and the folder stays undetermined.
+//! it may have to open them) and <https://learn.microsoft.com/en-us/graph/api/driveitem-getretentionlabel>. What lies
+//! beneath a folder takes as much a file, so that only small folders are looked into (`inside.rs`); the others stay
+//! undetermined.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +18,11 @@ use crate::model::{Classes, Item, ItemKind, Labels, Problem, ProblemCode, Readin
 use crate::provider::{ReadError, Sink};
 
 /// Two questions an item at most.
-const AT_ONCE: usize = MOST / 2;
+pub(super) const AT_ONCE: usize = MOST / 2;
 
 /// What was found of one label.
 #[derive(Debug, PartialEq)]
-enum Found {
+pub(super) enum Found {
     /// These labels, or none.
     Labels(Vec<String>),
     /// It cannot be told of this item.
@@ -36,7 +37,7 @@ struct Sensitivity {
 
 /// What could not be asked.
 #[derive(Default)]
-struct Failed {
+pub(super) struct Failed {
     number: u64,
     first: Option<ReadError>,
 }
@@ -70,21 +71,14 @@ impl Microsoft365 {
         items.dedup_by(|one, other| (&one.drive, &one.id) == (&other.drive, &other.id));
         let mut failed = Failed::default();
         for some in items.chunks(AT_ONCE) {
-            let asked = some.iter().flat_map(questions).collect();
-            let mut answers = self.graph.batch(asked).await?.into_iter();
-            for item in some {
-                let mut found = Vec::new();
-                if let Some(answer) = answers.next() {
-                    let told = answer.and_then(|answer| retention(&answer));
-                    found.push(self.or_untold(told, &mut failed)?);
-                }
-                if has_sensitivity(item)
-                    && let Some(answer) = answers.next()
-                {
-                    let told = answer.and_then(|answer| sensitivity(&self.setup.label_names, &answer));
-                    found.push(self.or_untold(told, &mut failed)?);
-                }
-                collector.push(told(item, found, classes)).await?;
+            let targets: Vec<Target> = some.iter().map(Target::of).collect();
+            let found = self.ask_labels(&targets, &mut failed).await?;
+            for (item, found) in some.iter().zip(found) {
+                let inside = match item.kind {
+                    ItemKind::Folder => self.look_inside(item, classes, &mut failed).await?,
+                    ItemKind::File | ItemKind::Other => None,
+                };
+                collector.push(told(item, found, inside, classes)).await?;
             }
         }
         if let Some(problem) = failed.problem() {
@@ -93,14 +87,48 @@ impl Microsoft365 {
         Ok(collector.flush().await?)
     }
 
+    /// The labels of up to [`AT_ONCE`] things, in their order.
+    pub(super) async fn ask_labels(
+        &self,
+        targets: &[Target],
+        failed: &mut Failed,
+    ) -> Result<Vec<Vec<Found>>, ReadError> {
+        let asked = targets.iter().flat_map(Target::questions).collect();
+        let mut answers = self.graph.batch(asked).await?.into_iter();
+        let mut all = Vec::new();
+        for target in targets {
+            let mut found = Vec::new();
+            for read in target.readings() {
+                let told = answers
+                    .next()
+                    .map(|answer| answer.and_then(|answer| read(self, &answer)));
+                found.push(match told {
+                    Some(told) => self.or_untold(told, failed)?,
+                    None => Found::Untold,
+                });
+            }
+            all.push(found);
+        }
+        Ok(all)
+    }
+
     /// What could not be asked of one item is not known of it, and hides nothing of the others. Without the right to
     /// labels none need be asked; the person who signed in is not meant to have it.
     fn or_untold(&self, found: Result<Found, ReadError>, failed: &mut Failed) -> Result<Found, ReadError> {
-        match found {
-            Ok(found) => Ok(found),
+        Ok(self.unless_hopeless(found, failed)?.unwrap_or(Found::Untold))
+    }
+
+    /// `None` where one thing could not be asked, and others may.
+    pub(super) fn unless_hopeless<T>(
+        &self,
+        told: Result<T, ReadError>,
+        failed: &mut Failed,
+    ) -> Result<Option<T>, ReadError> {
+        match told {
+            Ok(told) => Ok(Some(told)),
             Err(error) if errors::has_code(&error, ProblemCode::Forbidden) => {
                 if self.delegated {
-                    Ok(Found::Untold)
+                    Ok(None)
                 } else {
                     Err(error)
                 }
@@ -109,7 +137,7 @@ impl Microsoft365 {
             Err(error) => {
                 failed.number += 1;
                 failed.first.get_or_insert(error);
-                Ok(Found::Untold)
+                Ok(None)
             }
         }
     }
@@ -172,20 +200,18 @@ fn retention(answer: &InnerAnswer) -> Result<Found, ReadError> {
     }
 }
 
-/// What is known of an item's labels now, beside what its drive told.
-fn told(item: &Item, found: Vec<Found>, classes: &Classes) -> Reading {
-    let before = item.labels.clone().unwrap_or_default();
-    let mut labels = Labels {
-        found: before.found,
-        complete: item.kind == ItemKind::File && found.len() == 2,
-    };
-    for found in found {
-        match found {
-            Found::Labels(tags) => labels
-                .found
-                .extend(tags.iter().flat_map(|tag| classes.of_tag(tag))),
-            Found::Untold => labels.complete = false,
+/// What is known of an item's labels now: what its drive told of paths, its own, and those of what is inside.
+fn told(item: &Item, found: Vec<Found>, inside: Option<Labels>, classes: &Classes) -> Reading {
+    let mut labels = item.labels.clone().unwrap_or_default();
+    labels.complete = true;
+    take_in(&mut labels, found, classes);
+    match (item.kind, inside) {
+        (ItemKind::File, _) => {}
+        (_, Some(inside)) => {
+            labels.found.extend(inside.found);
+            labels.complete &= inside.complete;
         }
+        (_, None) => labels.complete = false,
     }
     Reading::Labels {
         item: item.id.clone(),
@@ -193,6 +219,18 @@ fn told(item: &Item, found: Vec<Found>, classes: &Classes) -> Reading {
         classes: classes.digest().to_owned(),
         labels,
         files_beneath: item.files_beneath,
+    }
+}
+
+/// Adds what was found of one thing.
+pub(super) fn take_in(labels: &mut Labels, found: Vec<Found>, classes: &Classes) {
+    for found in found {
+        match found {
+            Found::Labels(tags) => labels
+                .found
+                .extend(tags.iter().flat_map(|tag| classes.of_tag(tag))),
+            Found::Untold => labels.complete = false,
+        }
     }
 }
 
@@ -205,23 +243,56 @@ fn is_unsupported(answer: &InnerAnswer) -> bool {
             .any(|words| told.speaks_of(words))
 }
 
-/// Whether an item can have a sensitivity label: folders cannot.
-fn has_sensitivity(item: &Item) -> bool {
-    item.kind != ItemKind::Folder
+/// How an answer is read.
+type Read = fn(&Microsoft365, &InnerAnswer) -> Result<Found, ReadError>;
+
+/// Something whose labels are asked for.
+pub(super) struct Target {
+    drive: String,
+    id: String,
+    /// Folders have no sensitivity label.
+    folder: bool,
 }
 
-/// What is asked of an item.
-fn questions(item: &Item) -> Vec<Inner> {
-    let at = format!(
-        "/drives/{}/items/{}",
-        segment(item.drive.as_deref().unwrap_or_default()),
-        segment(&item.id)
-    );
-    let mut questions = vec![Inner::get(format!("{at}/retentionLabel"), Kind::One)];
-    if has_sensitivity(item) {
-        questions.push(Inner::post(format!("{at}/extractSensitivityLabels"), Kind::Many));
+impl Target {
+    fn of(item: &Item) -> Self {
+        Self {
+            drive: item.drive.clone().unwrap_or_default(),
+            id: item.id.clone(),
+            folder: item.kind == ItemKind::Folder,
+        }
     }
-    questions
+
+    /// A file of a drive.
+    pub(super) fn file(drive: &str, id: String) -> Self {
+        Self {
+            drive: drive.to_owned(),
+            id,
+            folder: false,
+        }
+    }
+
+    /// What is asked: one question of a folder, two of a file.
+    fn questions(&self) -> Vec<Inner> {
+        let at = format!("/drives/{}/items/{}", segment(&self.drive), segment(&self.id));
+        let mut questions = vec![Inner::get(format!("{at}/retentionLabel"), Kind::One)];
+        if !self.folder {
+            questions.push(Inner::post(format!("{at}/extractSensitivityLabels"), Kind::Many));
+        }
+        questions
+    }
+
+    /// How the answers are read, in the order of the questions.
+    fn readings(&self) -> &'static [Read] {
+        if self.folder {
+            &[|_, answer| retention(answer)]
+        } else {
+            &[
+                |_, answer| retention(answer),
+                |adapter, answer| sensitivity(&adapter.setup.label_names, answer),
+            ]
+        }
+    }
 }
 
 fn refused(answer: &InnerAnswer) -> ReadError {
@@ -319,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_complete_only_for_a_file_of_which_everything_was_told() {
+    fn labels_are_complete_only_where_everything_was_told() {
         let classes = [("secret".to_owned(), Vec::new(), vec!["Confidential".to_owned()])];
         let classes = Classes::compile(&classes).unwrap();
         let item = |kind| Item {
@@ -334,16 +405,47 @@ mod tests {
         };
         let hit = || Found::Labels(vec!["CONFIDENTIAL".to_owned()]);
         let none = || Found::Labels(Vec::new());
-        for (kind, found, labelled, complete) in [
-            (ItemKind::File, vec![none(), none()], false, true),
-            (ItemKind::File, vec![none(), hit()], true, true),
-            (ItemKind::File, vec![hit(), Found::Untold], true, false),
-            (ItemKind::File, vec![none(), Found::Untold], false, false),
-            (ItemKind::File, vec![none()], false, false),
-            (ItemKind::Folder, vec![none()], false, false),
-            (ItemKind::Other, vec![none(), none()], false, false),
+        let looked_into = |labelled: bool, complete| {
+            let found = labelled.then(|| "secret".to_owned()).into_iter().collect();
+            Some(Labels { found, complete })
+        };
+        for (kind, found, inside, labelled, complete) in [
+            (ItemKind::File, vec![none(), none()], None, false, true),
+            (ItemKind::File, vec![none(), hit()], None, true, true),
+            (ItemKind::File, vec![hit(), Found::Untold], None, true, false),
+            (ItemKind::File, vec![none(), Found::Untold], None, false, false),
+            (ItemKind::Folder, vec![none()], None, false, false),
+            (
+                ItemKind::Folder,
+                vec![none()],
+                looked_into(false, true),
+                false,
+                true,
+            ),
+            (
+                ItemKind::Folder,
+                vec![none()],
+                looked_into(true, false),
+                true,
+                false,
+            ),
+            (
+                ItemKind::Folder,
+                vec![Found::Untold],
+                looked_into(false, true),
+                false,
+                false,
+            ),
+            (
+                ItemKind::Folder,
+                vec![hit()],
+                looked_into(false, true),
+                true,
+                true,
+            ),
+            (ItemKind::Other, vec![none(), none()], None, false, false),
         ] {
-            let Reading::Labels { labels, .. } = told(&item(kind), found, &classes) else {
+            let Reading::Labels { labels, .. } = told(&item(kind), found, inside, &classes) else {
                 panic!("no labels are told")
             };
             assert_eq!(
@@ -352,7 +454,10 @@ mod tests {
                 "{kind}"
             );
         }
-        assert_eq!(questions(&item(ItemKind::Folder)).len(), 1);
-        assert_eq!(questions(&item(ItemKind::File)).len(), 2);
+        for (kind, questions) in [(ItemKind::Folder, 1), (ItemKind::File, 2)] {
+            let target = Target::of(&item(kind));
+            assert_eq!(target.questions().len(), questions, "{kind}");
+            assert_eq!(target.readings().len(), questions, "{kind}");
+        }
     }
 }

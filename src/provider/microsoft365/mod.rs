@@ -13,6 +13,7 @@ mod errors;
 mod examination;
 mod graph;
 mod groups;
+mod inside;
 mod labels;
 #[doc(hidden)]
 pub mod measured;
@@ -114,6 +115,8 @@ pub struct Microsoft365 {
     delegated: bool,
     people: Directory,
     register: Register,
+    /// How many files of open folders may still be asked for their labels.
+    allowance: inside::Allowance,
     /// Why the tenant's settings could not be read.
     settings_untold: Mutex<Option<String>>,
 }
@@ -154,6 +157,7 @@ impl Microsoft365 {
             delegated,
             people: Directory::default(),
             register: Register::default(),
+            allowance: inside::Allowance::default(),
             settings_untold: Mutex::default(),
         })
     }

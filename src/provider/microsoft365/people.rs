@@ -141,18 +141,24 @@ impl Microsoft365 {
                     }
                 }
                 Ok(None) => break,
-                Err(ReadError::Service {
-                    code: ProblemCode::Forbidden,
-                    message,
-                }) => {
-                    let words = format!(
-                        "who is a guest, disabled or gone is not told: {message}; grant the application User.Read.All"
-                    );
-                    let problem = Problem::new("*", ProblemCode::PeopleUnreadable, words);
+                Err(error) => {
+                    let problem = match &error {
+                        ReadError::Service {
+                            code: ProblemCode::Forbidden,
+                            message,
+                        } => Problem::new(
+                            "*",
+                            ProblemCode::PeopleUnreadable,
+                            format!(
+                                "who is a guest, disabled or gone is not told: {message}; grant the application \
+                                 User.Read.All"
+                            ),
+                        ),
+                        _ => errors::broken_list("people", &error)?,
+                    };
                     collector.push(Reading::Problem(problem)).await?;
                     return Ok(false);
                 }
-                Err(error) => return Err(error),
             }
         }
         if nameless > 0 {

@@ -9,15 +9,14 @@ use std::hash::RandomState;
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
-use super::batch::{Inner, InnerAnswer, MOST};
+use super::batch::{Inner, MOST};
 use super::drives::Drive;
 use super::graph::{Graph, Identified, Kind, segment};
 use super::permission::wire::Permission;
 use super::permission::{Decoded, Decoder, Origin, Sign};
 use super::tree::{Beneath, Root, Tree};
-use super::wire::{Page, Told};
+use super::wire::Told;
 use super::{Microsoft365, errors};
-use crate::http::StatusCode;
 use crate::model::{Item, Labels, Problem, ProblemCode, Reading, Share};
 use crate::provider::{Collector, ReadError};
 
@@ -387,32 +386,11 @@ impl Graph {
         let mut lists = Vec::new();
         for answer in answers {
             lists.push(match answer {
-                Ok(answer) => self.permissions_in(&answer).await,
+                Ok(answer) => self.collection(&answer, Kind::Permissions, MAX_PERMISSIONS).await,
                 Err(error) => Err(error),
             });
         }
         Ok(lists)
-    }
-
-    async fn permissions_in(&self, answer: &InnerAnswer) -> Permissions {
-        if answer.status != StatusCode::OK {
-            return Err(answer.refusal());
-        }
-        let page = Page::<Permission>::read(&answer.body).ok_or_else(|| answer.refusal())?;
-        let mut permissions = page.elements;
-        if let Some(next) = &page.next {
-            let url = Self::link(next)?;
-            let mut pages = std::pin::pin!(self.pages::<Permission>(url, Kind::Permissions));
-            while let Some(page) = pages.try_next().await? {
-                permissions.extend(page.elements);
-                if permissions.len() > MAX_PERMISSIONS {
-                    let words =
-                        format!("an item has more than {MAX_PERMISSIONS} permissions, which are not read");
-                    return Err(ReadError::service(ProblemCode::Truncated, words));
-                }
-            }
-        }
-        Ok(permissions)
     }
 }
 

@@ -13,9 +13,8 @@ use super::batch::{Inner, InnerAnswer, MOST};
 use super::drives::{self, Drive, Place};
 use super::graph::{Identified, Kind, segment};
 use super::permission::claim::is_id;
-use super::wire::{Page, Told};
+use super::wire::Told;
 use super::{Include, Microsoft365, errors};
-use crate::http::StatusCode;
 use crate::model::{Principal, PrincipalClass, Problem, ProblemCode, Reading, Scope};
 use crate::provider::{Collector, ReadError};
 
@@ -23,6 +22,8 @@ use crate::provider::{Collector, ReadError};
 const SITE_FIELDS: &str = "sharepointIds,id,webUrl,displayName,root";
 /// What is asked of a drive.
 pub(super) const DRIVE_FIELDS: &str = "id,driveType,name,webUrl,owner";
+/// How many drives of one site are read.
+const MAX_DRIVES: usize = 10_000;
 /// How many batches are asked ahead.
 const AHEAD: usize = 4;
 
@@ -175,7 +176,21 @@ impl Microsoft365 {
         let mut unread = 0_u64;
         let mut all = true;
         let mut pages = std::pin::pin!(self.graph.pages::<ToldSite>(url, Kind::Many));
-        while let Some(page) = pages.try_next().await? {
+        loop {
+            let page = match pages.try_next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                // Nothing was listed: the right to it may be missing.
+                Err(error) if sites.is_empty() && errors::has_code(&error, ProblemCode::Forbidden) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    let problem = errors::broken_list("sites", &error)?;
+                    collector.push(Reading::Problem(problem)).await?;
+                    all = false;
+                    break;
+                }
+            };
             for told in page.elements {
                 let site = match told {
                     Told::Whole(site) | Told::Partly(site, _) => Site::of(site),
@@ -212,18 +227,7 @@ impl Microsoft365 {
 
     /// The drives that an answer tells, on all its pages.
     async fn drives_in(&self, answer: &InnerAnswer) -> Result<Vec<drives::Told>, ReadError> {
-        if answer.status != StatusCode::OK {
-            return Err(answer.refusal());
-        }
-        let page = Page::<drives::Told>::read(&answer.body).ok_or_else(|| answer.refusal())?;
-        let mut told = page.elements;
-        if let Some(next) = &page.next {
-            let url = super::graph::Graph::link(next)?;
-            let mut pages = std::pin::pin!(self.graph.pages::<drives::Told>(url, Kind::Many));
-            while let Some(page) = pages.try_next().await? {
-                told.extend(page.elements);
-            }
-        }
+        let told: Vec<Told<drives::Told>> = self.graph.collection(answer, Kind::Many, MAX_DRIVES).await?;
         let read = told.into_iter().map(|told| match told {
             Told::Whole(drive) | Told::Partly(drive, _) if drive.id.is_some() => Ok(drive),
             _ => Err(ReadError::service(

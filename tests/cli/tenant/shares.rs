@@ -340,6 +340,21 @@ fn labels_classify_and_what_was_not_looked_at_is_not_determined() {
             "link": {"scope": "anonymous", "type": "view", "password": "Long-Enough-42"}, "expires": "+20d"
         }));
     }
+    let users = list(&mut world["microsoft365"]["users"]);
+    let alice = users
+        .iter_mut()
+        .find(|user| user["upn"] == "alice@example.org")
+        .unwrap();
+    list(&mut alice["items"]).extend([
+        json!({"path": "/Shelf/plain.docx"}),
+        json!({"path": "/Shelf/Deep/er/labelled.docx", "sensitivity_label": label}),
+        json!({"path": "/Archive/", "holds": 60}),
+    ]);
+    for path in ["/Shelf", "/Archive"] {
+        list(&mut world["microsoft365"]["permissions"]).push(json!({
+            "owner": "alice@example.org", "path": path, "link": {"scope": "organization", "type": "view"}
+        }));
+    }
     let stage = Stage::of(&world);
     let policy = format!(
         "[policy]\ninternal_domains = [\"example.org\"]\nlabel_names = {{ \"{label}\" = \"Secret\" }}\n\
@@ -356,8 +371,10 @@ fn labels_classify_and_what_was_not_looked_at_is_not_determined() {
         ("/Labelled/encrypted.docx", json!(null)),
         ("/Labelled/plain.docx", json!(false)),
         ("/Labelled/image.png", json!(false)),
-        // What lies beneath a folder is not asked for its labels.
-        ("/Projects", json!(null)),
+        // A small folder is looked into, a large one is not.
+        ("/Projects", json!(false)),
+        ("/Shelf", json!(true)),
+        ("/Archive", json!(null)),
     ] {
         let share = shares_on(&report, path)[0];
         assert_eq!(share["item"]["classified"], classified, "{path}");

@@ -250,18 +250,29 @@ impl SourceRun<'_> {
             // The scan as a whole says that it was interrupted.
             Ok(None)
         } else if failures.load(Ordering::Relaxed) >= PATIENCE {
-            let words =
-                format!("{PATIENCE} accounts failed one after the other, so the others were not tried");
+            let words = format!(
+                "{PATIENCE} {} failed one after the other, so the others were not tried",
+                self.scopes_in_words()
+            );
             Ok(problem(ProblemCode::GivenUp, words))
         } else if stop.load(Ordering::Relaxed) {
-            Ok(problem(
-                ProblemCode::GivenUp,
-                "the accounts after the one that says why were not tried".to_owned(),
-            ))
+            let words = format!(
+                "the {} after the one that says why were not tried",
+                self.scopes_in_words()
+            );
+            Ok(problem(ProblemCode::GivenUp, words))
         } else if unread || Instant::now() >= deadline {
             Ok(Some(self.out_of_time("")))
         } else {
             Ok(None)
+        }
+    }
+
+    /// What the source is read by.
+    fn scopes_in_words(&self) -> &'static str {
+        match self.part.kind {
+            SourceKind::Nextcloud => "accounts",
+            SourceKind::Microsoft365 => "drives",
         }
     }
 

@@ -250,7 +250,9 @@ fn fate(connection: &Connection, run: &Run, source: i64, row: &Row, stale_before
     if let Some(drive) = row.raw.drive() {
         return Ok(match drive_outcome(connection, run, source, drive)? {
             // Its owner may be long gone: the drive tells.
-            Some(ScopeOutcome::Scanned | ScopeOutcome::Gone) => Fate::Gone,
+            Some((ScopeOutcome::Scanned, _)) => Fate::Gone,
+            // One that is listed and yet not there says nothing: the list has to have lost it, too.
+            Some((ScopeOutcome::Gone, listed)) if !listed => Fate::Gone,
             None if !run.scope.users.is_empty() && row.read_at >= stale_before => Fate::Known,
             _ => Fate::NotChecked,
         });
@@ -322,22 +324,24 @@ fn coverage(connection: &Connection, run: &Run, account: i64) -> Result<Option<C
         .transpose()
 }
 
-/// How a drive fared in this run; `None` where it was not in the run's scope.
+/// How a drive fared in this run, and whether the service listed it; `None` where it was not in the run's scope.
 fn drive_outcome(
     connection: &Connection,
     run: &Run,
     source: i64,
     drive: &str,
-) -> Result<Option<ScopeOutcome>> {
-    let found: Option<String> = connection
+) -> Result<Option<(ScopeOutcome, bool)>> {
+    let found: Option<(String, bool)> = connection
         .prepare_cached(
-            "SELECT c.outcome FROM scope s JOIN coverage c ON c.scope = s.id
+            "SELECT c.outcome, s.listed_run >= ?3 FROM scope s JOIN coverage c ON c.scope = s.id
              WHERE s.source = ?1 AND s.key = ?2 AND c.run >= ?3",
         )?
-        .query_row(params![source, drive, run.id], |row| row.get(0))
+        .query_row(params![source, drive, run.id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     found
-        .map(|outcome| super::named("an outcome", &outcome))
+        .map(|(outcome, listed)| Ok((super::named("an outcome", &outcome)?, listed)))
         .transpose()
 }
 

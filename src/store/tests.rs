@@ -456,3 +456,52 @@ fn the_file_is_its_owners_alone_and_a_newer_one_is_refused() {
     std::fs::write(&path, b"this is no database, however long it may be".repeat(100)).unwrap();
     assert!(matches!(Ledger::open(&path), Err(StoreError::Open { .. })));
 }
+
+#[test]
+fn a_file_of_the_first_version_is_taken_over_with_what_it_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(MIGRATIONS[0]).unwrap();
+    old.execute_batch(
+        r#"INSERT INTO source (id, name, kind) VALUES (1, 'cloud', 'nextcloud');
+           INSERT INTO principal (id, source, class, key, active, gone, told_run) VALUES (1, 1, 'account', 'alice', 1, 0, 1);
+           INSERT INTO principal (id, source, class, key, active, gone, told_run) VALUES (2, 1, 'account', 'bob', 1, 0, 1);
+           INSERT INTO item (id, source, drive, key, size, labels, labels_complete, labels_policy)
+               VALUES (1, 1, '', '5', 10, '["confidential"]', 1, '');"#,
+    )
+    .unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    drop(old);
+    for day in 0..2 {
+        let mut ledger = Ledger::open(&path).unwrap();
+        let run = begin(&mut ledger, day, &[]);
+        read(
+            &mut ledger,
+            &run,
+            &[
+                ("alice", Some(vec![link("1", "alice", false)])),
+                ("bob", Some(vec![link("1", "bob", false)])),
+            ],
+        );
+        finish(&mut ledger, &run);
+        let status = if day == 0 { Status::New } else { Status::Open };
+        assert_eq!(told(&ledger, &run), [("1".to_owned(), status)]);
+        ledger.forget_labels(&run, &cloud()).unwrap();
+        assert_eq!(versions(&ledger), 1);
+    }
+    let labels: Option<String> = Ledger::open(&path)
+        .unwrap()
+        .connection
+        .query_row("SELECT labels FROM item", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(
+        labels, None,
+        "what an earlier version looked up is looked up again"
+    );
+    let version: u32 = rusqlite::Connection::open(&path)
+        .unwrap()
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version as usize, MIGRATIONS.len());
+}

@@ -112,6 +112,14 @@ fn by_id(graph: &Graph, key: &str) -> Result<usize, Refusal> {
         .ok_or_else(|| absent(key))
 }
 
+/// `GET /groups`.
+pub(super) fn list(graph: &Graph, call: &Call<'_>) -> Outcome {
+    let size = call.top(999)?.unwrap_or(graph.limits.users_page);
+    call.page("groups", graph.groups.len(), size, false, |index| {
+        graph.groups.get(index).map(card).unwrap_or_default()
+    })
+}
+
 /// `GET /groups/{id}` and what belongs to it.
 pub(super) fn handle(graph: &Graph, call: &Call<'_>, key: &str, rest: &[&str]) -> Outcome {
     let index = by_id(graph, key)?;

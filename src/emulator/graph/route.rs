@@ -78,6 +78,10 @@ pub(super) fn dispatch(graph: &mut Graph, call: &Call<'_>) -> Outcome {
             directory(call, READ_USERS, false)?;
             users::one(graph, call, id, rest)
         }
+        ["groups"] if reads => {
+            directory(call, READ_GROUPS, false)?;
+            groups::list(graph, call)
+        }
         ["groups", id, "drive", rest @ ..] => {
             directory(call, READ_FILES, false)?;
             let drive = groups::drive(graph, id)?;

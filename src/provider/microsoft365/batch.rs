@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::errors::{self, Refusal};
 use super::graph::{Graph, Identified, Kind, shortened};
-use super::wire::{Page, Told};
+use super::wire::{self, Page, Told};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
@@ -314,10 +314,12 @@ impl Graph {
             return Err(answer.refusal());
         }
         let page = Page::read(&answer.body).ok_or_else(|| answer.refusal())?;
+        let mut held = page.bytes;
         let mut elements = page.elements;
         if let Some(next) = &page.next {
             let mut pages = std::pin::pin!(self.pages::<T>(Self::link(next)?, kind));
             while let Some(page) = pages.try_next().await? {
+                held = wire::hold(held, page.bytes)?;
                 elements.extend(page.elements);
                 if elements.len() > most {
                     let words = format!("{}: there are more than {most}, which are not read", answer.at);

@@ -83,6 +83,12 @@ impl Graph {
                 }
             };
             take(tree, page.elements);
+            if tree.is_overfull() {
+                return Err(ReadError::service(
+                    ProblemCode::TooLarge,
+                    "the drive claims more folders and shared items than any can have",
+                ));
+            }
             match next {
                 Some(next) => (url, kind) = (next, Kind::DeltaNext),
                 None => return Ok(None),

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 
 use super::permission::wire::Identity;
-use crate::model::{Principal, Problem};
+use crate::model::{Principal, PrincipalClass, Problem};
 
 /// A drive, and what its shares have in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,17 @@ impl Drive {
         if self.group.as_deref().is_some_and(|own| same(own, group)) {
             return true;
         }
-        granted.class == self.owner.class && same(&granted.id, &self.owner.id)
+        // Somebody who left is called by mail address as the owner, and by name in the grant.
+        let email = |who: &Principal| {
+            who.email
+                .as_deref()
+                .filter(|email| !email.is_empty())
+                .map(str::to_lowercase)
+        };
+        let addressed = granted.class == PrincipalClass::Account
+            && granted.guest != Some(true)
+            && email(granted).is_some_and(|own| email(&self.owner).is_some_and(|other| own == other));
+        granted.class == self.owner.class && (same(&granted.id, &self.owner.id) || addressed)
     }
 }
 

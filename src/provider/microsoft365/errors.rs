@@ -126,6 +126,17 @@ pub(super) fn broken_list(of: &str, error: &ReadError) -> Result<Problem, ReadEr
     }
 }
 
+/// A problem of a place that is closed, with what can be done about it.
+pub(super) fn with_remedy(problem: Problem) -> Problem {
+    let remedy = match problem.code {
+        ProblemCode::Forbidden => "grant the application Sites.Read.All and Files.Read.All",
+        ProblemCode::Locked => "unlock it while it is scanned",
+        _ => return problem,
+    };
+    let message = format!("{}; {remedy}, or accept it as a known [[gap]]", problem.message);
+    Problem { message, ..problem }
+}
+
 /// Whether what was asked for does not exist.
 pub(super) fn is_missing(error: &ReadError) -> bool {
     has_code(error, ProblemCode::AccountGone)

@@ -310,6 +310,7 @@ mod tests {
             elements: ids.iter().map(|id| Told::Whole(Thing(id))).collect(),
             next: None,
             delta: None,
+            bytes: 0,
         }
     }
 

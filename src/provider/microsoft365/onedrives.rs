@@ -75,6 +75,7 @@ impl Microsoft365 {
                 }
                 if let Some(problem) = error.problem(&person.id) {
                     let scope = format!("none/{}", person.id);
+                    let problem = errors::with_remedy(problem);
                     self.not_read(&scope, (*person).clone(), problem, collector)
                         .await?;
                 }

@@ -84,10 +84,7 @@ pub(super) struct User {
 impl User {
     /// The person; `None` where the service gives no name to call it by.
     fn principal(self, people: &Directory, groups: &HashMap<String, Vec<String>>) -> Option<Principal> {
-        let name = self
-            .user_principal_name
-            .filter(|name| !name.is_empty())?
-            .to_lowercase();
+        let name = wire::id_of(self.user_principal_name)?.to_lowercase();
         let groups_of = self.id.as_ref().and_then(|id| groups.get(&id.to_lowercase()));
         let guest = match self.user_type.as_deref() {
             Some(kind) if kind.eq_ignore_ascii_case("guest") => Some(true),
@@ -95,15 +92,18 @@ impl User {
             _ => is_guest_name(&name).then_some(true),
         };
         let person = Principal {
-            email: self.mail.filter(|mail| !mail.is_empty()),
+            email: self.mail.filter(|mail| !mail.is_empty()).map(wire::cut),
             guest,
             active: self.account_enabled,
             groups: groups_of.cloned().unwrap_or_default(),
-            language: self.preferred_language.filter(|tag| !tag.is_empty()),
-            ..Principal::new(PrincipalClass::Account, name).named(self.display_name)
+            language: self
+                .preferred_language
+                .filter(|tag| !tag.is_empty())
+                .map(wire::cut),
+            ..Principal::new(PrincipalClass::Account, name).named(self.display_name.map(wire::cut))
         };
-        if let Some(id) = &self.id {
-            people.learn(id, &person);
+        if let Some(id) = wire::id_of(self.id) {
+            people.learn(&id, &person);
         }
         Some(person)
     }

@@ -60,6 +60,7 @@ impl Microsoft365 {
                 } else {
                     Pace::Failed
                 };
+                let problem = errors::with_remedy(problem);
                 Ok((became(problem.code), Some(problem), pace))
             }
         }

@@ -13,7 +13,7 @@ use super::batch::{Inner, InnerAnswer, MOST};
 use super::drives::{self, Drive, Place};
 use super::graph::{Identified, Kind, segment};
 use super::permission::claim::is_id;
-use super::wire::Told;
+use super::wire::{self, Told};
 use super::{Include, Microsoft365, errors};
 use crate::model::{Principal, PrincipalClass, Problem, ProblemCode, Reading, Scope};
 use crate::provider::{Collector, ReadError};
@@ -24,6 +24,8 @@ const SITE_FIELDS: &str = "sharepointIds,id,webUrl,displayName,root";
 pub(super) const DRIVE_FIELDS: &str = "id,driveType,name,webUrl,owner";
 /// How many drives of one site are read.
 const MAX_DRIVES: usize = 10_000;
+/// How many sites are held at once: many more than a tenant may have.
+const MAX_SITES: usize = 2_500_000;
 /// How many batches are asked ahead.
 const AHEAD: usize = 4;
 
@@ -57,15 +59,16 @@ struct Site {
 impl Site {
     /// The site; `None` where it has no id.
     fn of(told: ToldSite) -> Option<Self> {
-        let id = told.id.filter(|id| !id.is_empty())?;
-        let address = told
-            .web_url
-            .map_or_else(|| id.clone(), |url| url.trim_end_matches('/').to_owned());
+        let id = wire::id_of(told.id)?;
+        let address = told.web_url.map_or_else(
+            || id.clone(),
+            |url| wire::cut(url.trim_end_matches('/').to_owned()),
+        );
         let personal = told.is_personal_site == Some(true) || is_personal(&address);
         Some(Self {
             id,
             address,
-            name: told.display_name,
+            name: told.display_name.map(wire::cut),
             personal,
         })
     }
@@ -214,6 +217,10 @@ impl Microsoft365 {
                         .await?;
                     continue;
                 }
+                if sites.len() >= MAX_SITES {
+                    let words = format!("the tenant has more than {MAX_SITES} sites; exclude some");
+                    return Err(ReadError::service(ProblemCode::TooLarge, words));
+                }
                 sites.push(site);
             }
         }
@@ -229,7 +236,9 @@ impl Microsoft365 {
     async fn drives_in(&self, answer: &InnerAnswer) -> Result<Vec<drives::Told>, ReadError> {
         let told: Vec<Told<drives::Told>> = self.graph.collection(answer, Kind::Many, MAX_DRIVES).await?;
         let read = told.into_iter().map(|told| match told {
-            Told::Whole(drive) | Told::Partly(drive, _) if drive.id.is_some() => Ok(drive),
+            Told::Whole(drive) | Told::Partly(drive, _) if wire::id_of(drive.id.clone()).is_some() => {
+                Ok(drive)
+            }
             _ => Err(ReadError::service(
                 ProblemCode::Malformed,
                 "a drive in the site's list could not be read, or has no id",
@@ -249,7 +258,7 @@ impl Microsoft365 {
         };
         Drive {
             id: told.id.unwrap_or_default(),
-            address: told.web_url.unwrap_or_else(|| site.address.clone()),
+            address: told.web_url.map_or_else(|| site.address.clone(), wire::cut),
             owner,
             group: group.filter(|_| !site.personal),
             consumer: is_consumer(told.drive_type.as_deref()),
@@ -275,8 +284,9 @@ impl Microsoft365 {
         let id = user.and_then(|user| user.id.as_deref());
         let email = user
             .and_then(|user| user.email.clone())
-            .filter(|email| !email.is_empty());
-        let name = user.and_then(|user| user.display_name.clone());
+            .filter(|email| !email.is_empty())
+            .map(wire::cut);
+        let name = user.and_then(|user| user.display_name.clone()).map(wire::cut);
         let called = id
             .and_then(|id| self.people.name_of(id))
             .or_else(|| email.as_deref().map(str::to_lowercase))
@@ -372,7 +382,10 @@ impl Microsoft365 {
             return Err(error.clone());
         }
         match error.problem(&site.address) {
-            Some(problem) => self.not_read(&site.id, site.owner(), problem, collector).await,
+            Some(problem) => {
+                let problem = errors::with_remedy(problem);
+                self.not_read(&site.id, site.owner(), problem, collector).await
+            }
             None => Err(error.clone()),
         }
     }

@@ -18,6 +18,9 @@ use crate::model::{Classes, ItemKind};
 const COUNTED: usize = 225_000;
 /// How many files whose names may classify are kept.
 const CANDIDATES: usize = 100_000;
+/// How many folders of a drive are kept, and how many items with sharing of their own (SharePoint grants 50,000).
+const MOST_FOLDERS: usize = 5_000_000;
+const MOST_ROOTS: usize = 500_000;
 /// The deepest path that is put together.
 const DEEPEST: usize = 400;
 /// The longest name that is kept, in bytes: more than the service lets anybody write.
@@ -186,7 +189,7 @@ impl Tree {
     /// Takes an item in, in place of what was told of it before.
     pub(super) fn take(&mut self, told: Told) {
         self.items += 1;
-        let Some(id) = told.id.filter(|id| !id.is_empty()) else {
+        let Some(id) = told.id.filter(|id| !id.is_empty() && id.len() <= LONGEST) else {
             self.unread += 1;
             return;
         };
@@ -199,7 +202,7 @@ impl Tree {
         let parent = told
             .parent_reference
             .and_then(|parent| parent.id)
-            .filter(|_| told.root.is_none())
+            .filter(|id| told.root.is_none() && id.len() <= LONGEST)
             .map(|parent| self.number(&parent));
         let mut name = told.name.unwrap_or_default();
         if told.root.is_none() && (name.is_empty() || name.len() > LONGEST || parent.is_none()) {
@@ -250,6 +253,11 @@ impl Tree {
             };
             self.roots.insert(digest, root);
         }
+    }
+
+    /// Whether more folders and shared items are kept than any library has.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.folders.len() > MOST_FOLDERS || self.roots.len() > MOST_ROOTS
     }
 
     fn number(&mut self, id: &str) -> usize {

@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::model::ProblemCode;
+use crate::provider::ReadError;
+
 /// An element as far as it could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Told<T> {
@@ -26,6 +29,8 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
     /// Where to ask for changes later: on the last page of a delta only.
     pub(super) delta: Option<String>,
+    /// How long it was.
+    pub(super) bytes: usize,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +60,7 @@ impl<T: DeserializeOwned> Page<T> {
                 elements: page.value.into_iter().map(Told::Whole).collect(),
                 next: page.next,
                 delta: page.delta,
+                bytes: body.len(),
             });
         }
         let page: Rough<'_> = serde_json::from_slice(body).ok()?;
@@ -62,8 +68,40 @@ impl<T: DeserializeOwned> Page<T> {
             elements: page.value.into_iter().map(|raw| salvage(raw.get())).collect(),
             next: page.next,
             delta: page.delta,
+            bytes: body.len(),
         })
     }
+}
+
+/// The longest list that is held as a whole, in bytes.
+const LONGEST_LIST: usize = 64 * 1024 * 1024;
+/// The longest name, address or id that is taken for one, in bytes.
+const LONGEST_NAME: usize = 2048;
+
+/// Adds a page to what is held of a list.
+///
+/// # Errors
+/// The list is too long to be held.
+pub(super) fn hold(held: usize, bytes: usize) -> Result<usize, ReadError> {
+    let held = held.saturating_add(bytes);
+    if held > LONGEST_LIST {
+        return Err(ReadError::service(
+            ProblemCode::TooLarge,
+            format!("a list is longer than {} MiB", LONGEST_LIST / 1024 / 1024),
+        ));
+    }
+    Ok(held)
+}
+
+/// An id as the service gave it; `None` where it is none, or longer than any.
+pub(super) fn id_of(told: Option<String>) -> Option<String> {
+    told.filter(|id| !id.is_empty() && id.len() <= LONGEST_NAME)
+}
+
+/// A name or address, shortened where it is longer than any.
+pub(super) fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST_NAME));
+    text
 }
 
 /// Reads an object, leaving out the fields that are of another form.
@@ -158,6 +196,18 @@ mod tests {
         }
         // An end that cannot be told from a page in between is none.
         assert!(Page::<Thing>::read(br#"{"value":[],"@odata.nextLink":7}"#).is_none());
+    }
+
+    #[test]
+    fn what_is_held_of_a_service_is_bounded() {
+        let mut held = 0;
+        let pages = std::iter::repeat_with(|| hold(held, 32 * 1024 * 1024).map(|all| held = all));
+        assert!(pages.take(3).any(|page| page.is_err()));
+        let long = "ä".repeat(1024 * 1024);
+        assert_eq!(id_of(Some(long.clone())), None);
+        assert_eq!(id_of(Some(String::new())), None);
+        assert_eq!(id_of(Some("b!x".to_owned())).as_deref(), Some("b!x"));
+        assert_eq!(cut(long), "ä".repeat(1024));
     }
 
     #[test]

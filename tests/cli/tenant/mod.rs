@@ -2,6 +2,7 @@
 
 mod budget;
 mod faults;
+mod nights;
 mod scopes;
 mod shares;
 mod sign_in;

@@ -39,6 +39,11 @@ fn closed_places_are_named_and_a_gap_accepts_them() {
         .filter(|(_, code)| matches!(*code, "locked" | "forbidden"))
         .collect();
     closed.sort_unstable();
+    let told = report["sources"][0]["problems"].as_array().unwrap().iter();
+    let without_remedy = told
+        .filter(|problem| problem["code"] == "locked" || problem["code"] == "forbidden")
+        .find(|problem| !problem["message"].as_str().unwrap().contains("[[gap]]"));
+    assert_eq!(without_remedy, None);
     assert_eq!(
         closed,
         [

@@ -611,3 +611,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_id_longer_than_any_is_none_and_is_not_kept() {
+    let long = "x".repeat(1_000_000);
+    let told = tree(&[
+        top(),
+        shared(file(&long, "top", "a"), json!({"scope": "anonymous"})),
+        shared(file("b", &long, "b"), json!({"scope": "anonymous"})),
+    ]);
+    assert!(told.unread >= 2);
+    // Until a folder is told its id stands in place of its name.
+    assert!(told.folders.iter().all(|folder| folder.name.len() <= LONGEST));
+    assert!(
+        told.roots.values().all(|root| root.id.len() <= LONGEST)
+            && told.roots.values().any(|root| root.id == "b")
+    );
+    assert!(!told.is_overfull());
+}

@@ -111,6 +111,7 @@ pub(super) struct Throttle {
     counts: BTreeMap<Kind, (u64, u64)>,
     units_spent: u64,
     throttled: u64,
+    pauses: u64,
     requests_during_pause: u64,
     seen: u64,
 }
@@ -267,6 +268,7 @@ impl Throttle {
         } else {
             None
         };
+        self.pauses += u64::from(self.pause.is_some());
         if self.pause.is_none() && kind == Kind::PermissionChange {
             return self.drained_changes(limits, arrived, now);
         }
@@ -351,6 +353,7 @@ impl Throttle {
             "units_per_minute": minute,
             "units_per_day": day,
             "throttled": self.throttled,
+            "pauses": self.pauses,
             "requests_during_pause": self.requests_during_pause,
             "kinds": kinds,
         })

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::TryStreamExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::errors::{self, Refusal};
 use super::graph::{Graph, Identified, Kind, shortened};
@@ -90,7 +91,8 @@ impl fmt::Debug for Inner {
 pub(super) struct InnerAnswer {
     at: String,
     pub(super) status: StatusCode,
-    body: Option<Box<RawValue>>,
+    /// Its body, JSON; empty where there is none.
+    pub(super) body: Bytes,
 }
 
 impl fmt::Debug for InnerAnswer {
@@ -107,18 +109,18 @@ impl InnerAnswer {
         Self {
             at: "GET /x".to_owned(),
             status: StatusCode::from_u16(status).unwrap(),
-            body: body.map(|body| RawValue::from_string(body.to_string()).unwrap()),
+            body: body.map_or_else(Bytes::new, |body| body.to_string().into()),
         }
     }
 
-    /// The body's JSON text; empty where there is none.
+    /// The body's text; empty where there is none.
     pub(super) fn text(&self) -> &str {
-        self.body.as_deref().map_or("", RawValue::get)
+        std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
     /// The body, read as it should be.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ReadError> {
-        serde_json::from_str(self.text()).map_err(|_quotes| self.refusal())
+        serde_json::from_slice(&self.body).map_err(|_quotes| self.refusal())
     }
 
     /// How many objects a collection has.
@@ -131,33 +133,41 @@ impl InnerAnswer {
 
     /// What the refusal says.
     pub(super) fn told(&self) -> Refusal {
-        Refusal::read(self.text().as_bytes())
+        Refusal::read(&self.body)
     }
 
     /// What it means that the status is not the one hoped for.
     pub(super) fn refusal(&self) -> ReadError {
-        errors::refusal(&self.at, self.status, self.text().as_bytes())
+        errors::refusal(&self.at, self.status, &self.body)
     }
 }
 
 #[derive(Deserialize)]
-struct Answered<'a> {
-    #[serde(borrow)]
-    responses: Vec<&'a RawValue>,
+struct Answered<T> {
+    responses: Vec<T>,
 }
 
+/// One of the answers, as Graph writes it. What it holds is looked at only where it matters.
 #[derive(Deserialize)]
-struct Response {
+struct Written<'a> {
     id: Value,
     status: u16,
-    #[serde(default)]
-    headers: Value,
-    #[serde(default)]
-    body: Option<Box<RawValue>>,
+    #[serde(borrow, default)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+}
+
+/// One of the answers.
+pub(super) struct Response {
+    status: u16,
+    retry_after: Option<Duration>,
+    /// The part of the whole that is its body; empty where there is none.
+    pub(super) body: Bytes,
 }
 
 /// What was answered, by the places of the questions; nothing where it was answered more than once.
-struct Responses {
+pub(super) struct Responses {
     by_place: HashMap<usize, Option<Response>>,
     /// Whether one of them was refused for the token.
     expired: bool,
@@ -165,35 +175,41 @@ struct Responses {
 
 impl Responses {
     /// Reads the answers to all; `None` where it is nothing of the kind.
-    fn read(body: &[u8]) -> Option<Self> {
-        let answered: Answered<'_> = serde_json::from_slice(body).ok()?;
+    pub(super) fn read(whole: &Bytes) -> Option<Self> {
+        let written: Vec<Written<'_>> = match serde_json::from_slice::<Answered<_>>(whole) {
+            Ok(answered) => answered.responses,
+            // One of another form hides none of the others.
+            Err(_quotes) => {
+                let answered: Answered<&RawValue> = serde_json::from_slice(whole).ok()?;
+                let each = answered.responses.into_iter();
+                each.filter_map(|written| serde_json::from_str(written.get()).ok())
+                    .collect()
+            }
+        };
         let mut responses = Self {
             by_place: HashMap::new(),
             expired: false,
         };
-        for response in answered.responses {
-            let Ok(response) = serde_json::from_str::<Response>(response.get()) else {
-                continue;
-            };
-            responses.expired |= response.status == 401;
-            if let Some(place) = response.place() {
+        for written in written {
+            responses.expired |= written.status == 401;
+            if let Some(place) = written.place() {
                 // Of two answers neither can be believed more than the other.
                 responses
                     .by_place
                     .entry(place)
                     .and_modify(|twice| *twice = None)
-                    .or_insert(Some(response));
+                    .or_insert_with(|| Some(written.within(whole)));
             }
         }
         Some(responses)
     }
 
-    fn take(&mut self, place: usize) -> Option<Response> {
+    pub(super) fn take(&mut self, place: usize) -> Option<Response> {
         self.by_place.remove(&place).flatten()
     }
 }
 
-impl Response {
+impl Written<'_> {
     fn place(&self) -> Option<usize> {
         match &self.id {
             Value::String(id) => id.parse().ok(),
@@ -202,10 +218,20 @@ impl Response {
         }
     }
 
+    /// It by itself, its body a part of the whole.
+    fn within(&self, whole: &Bytes) -> Response {
+        Response {
+            status: self.status,
+            retry_after: is_passing(self.status).then(|| self.retry_after()).flatten(),
+            body: self
+                .body
+                .map_or_else(Bytes::new, |body| whole.slice_ref(body.get().as_bytes())),
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
-        let told = self
-            .headers
-            .as_object()?
+        let headers: Map<String, Value> = serde_json::from_str(self.headers?.get()).ok()?;
+        let told = headers
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
         let seconds = match told.1 {
@@ -215,11 +241,11 @@ impl Response {
         };
         Some(Duration::from_secs(seconds).min(LONGEST))
     }
+}
 
-    /// Whether it makes sense to ask again.
-    fn is_passing(&self) -> bool {
-        matches!(self.status, 429 | 500 | 502 | 503 | 504)
-    }
+/// Whether it makes sense to ask again.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
 impl Graph {
@@ -250,10 +276,10 @@ impl Graph {
                 };
                 // The token ended on the way: the outer request will get another.
                 let renewed = response.status == 401 && round == 0;
-                if renewed || (response.is_passing() && round < AGAIN) {
+                if renewed || (is_passing(response.status) && round < AGAIN) {
                     if matches!(response.status, 429 | 503) {
                         let untold = UNTOLD.saturating_mul(1 << round.min(5));
-                        wait = wait.max(Some(response.retry_after().unwrap_or(untold)));
+                        wait = wait.max(Some(response.retry_after.unwrap_or(untold)));
                     }
                     again.push(*place);
                     continue;
@@ -287,7 +313,7 @@ impl Graph {
         if answer.status != StatusCode::OK {
             return Err(answer.refusal());
         }
-        let page = Page::read(answer.text().as_bytes()).ok_or_else(|| answer.refusal())?;
+        let page = Page::read(&answer.body).ok_or_else(|| answer.refusal())?;
         let mut held = page.bytes;
         let mut elements = page.elements;
         if let Some(next) = &page.next {

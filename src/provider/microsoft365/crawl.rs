@@ -82,16 +82,7 @@ impl Graph {
                     ));
                 }
             };
-            for told in page.elements {
-                match told {
-                    Told::Whole(item) => tree.take(item),
-                    Told::Partly(item, _) => {
-                        tree.unread += 1;
-                        tree.take(item);
-                    }
-                    Told::Unread => tree.unread += 1,
-                }
-            }
+            take(tree, page.elements);
             if tree.is_overfull() {
                 return Err(ReadError::service(
                     ProblemCode::TooLarge,
@@ -102,6 +93,20 @@ impl Graph {
                 Some(next) => (url, kind) = (next, Kind::DeltaNext),
                 None => return Ok(None),
             }
+        }
+    }
+}
+
+/// Takes the items of a page in.
+pub(super) fn take(tree: &mut Tree, elements: Vec<Told<tree::Told>>) {
+    for told in elements {
+        match told {
+            Told::Whole(item) => tree.take(item),
+            Told::Partly(item, _) => {
+                tree.unread += 1;
+                tree.take(item);
+            }
+            Told::Unread => tree.unread += 1,
         }
     }
 }

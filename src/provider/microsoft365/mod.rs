@@ -15,6 +15,8 @@ mod graph;
 mod groups;
 mod inside;
 mod labels;
+#[doc(hidden)]
+pub mod measured;
 mod onedrives;
 mod people;
 mod permission;

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use super::graph::Identified;
 use crate::model::{Classes, ItemKind};
 
-/// Of how many files it is kept where they lie, so that they can be counted.
-const COUNTED: usize = 250_000;
+/// Of how many files it is kept where they lie, so that they can be counted: their table doubles a little above that.
+const COUNTED: usize = 225_000;
 /// How many files whose names may classify are kept.
 const CANDIDATES: usize = 100_000;
 /// How many folders of a drive are kept, and how many items with sharing of their own (SharePoint grants 50,000).
@@ -129,20 +129,29 @@ struct Folder {
     told: bool,
     /// Whether it was deleted, and all that lies in it.
     gone: bool,
-    parent: Option<usize>,
+    /// The number of the folder it lies in. Drives have very many folders: each byte here counts.
+    parent: Option<u32>,
+    /// Its name; its id, until it is told.
     name: Box<str>,
     /// Files right in it.
-    files: u64,
+    files: u32,
     /// Whether it has permissions of its own and is not shared.
     closed: bool,
 }
 
+impl Folder {
+    fn parent(&self) -> Option<usize> {
+        self.parent.and_then(|parent| usize::try_from(parent).ok())
+    }
+}
+
 /// A drive's items as far as they matter.
 pub(super) struct Tree {
-    numbers: HashMap<Box<str>, usize>,
+    /// Folders by the digest of their id.
+    numbers: HashMap<u64, usize>,
     folders: Vec<Folder>,
     top: Option<usize>,
-    roots: HashMap<String, Root>,
+    roots: HashMap<u64, Root>,
     /// Which folder each file lies in, by the file's digest; `None` once there are too many.
     files: Option<HashMap<u64, usize>>,
     candidates: HashMap<u64, (usize, Box<str>)>,
@@ -184,7 +193,8 @@ impl Tree {
             self.unread += 1;
             return;
         };
-        self.roots.remove(&id);
+        let digest = self.hasher.hash_one(&*id);
+        self.roots.remove(&digest);
         if told.deleted.is_some() {
             self.forget(&id, told.folder.is_some() || told.package.is_some());
             return;
@@ -210,17 +220,17 @@ impl Tree {
         };
         let folder = if kind == ItemKind::Folder {
             let number = self.number(&id);
-            self.drop_file(self.hasher.hash_one(&id));
+            self.drop_file(digest);
             if let Some(folder) = self.folders.get_mut(number) {
                 folder.told = true;
                 folder.gone = false;
-                folder.parent = parent;
+                folder.parent = parent.and_then(|parent| u32::try_from(parent).ok());
                 folder.name = name.as_str().into();
                 folder.closed = sharing == Sharing::Closed;
             }
             Some(number)
         } else {
-            self.file(&id, parent, &name);
+            self.file(digest, parent, &name);
             None
         };
         if told.root.is_some() {
@@ -233,7 +243,7 @@ impl Tree {
         };
         if let Some(width) = width {
             let root = Root {
-                id: id.clone(),
+                id,
                 width,
                 folder,
                 parent,
@@ -241,7 +251,7 @@ impl Tree {
                 size: told.size,
                 kind,
             };
-            self.roots.insert(id, root);
+            self.roots.insert(digest, root);
         }
     }
 
@@ -251,27 +261,29 @@ impl Tree {
     }
 
     fn number(&mut self, id: &str) -> usize {
-        if let Some(number) = self.numbers.get(id) {
-            return *number;
+        let number = *self
+            .numbers
+            .entry(self.hasher.hash_one(id))
+            .or_insert(self.folders.len());
+        if number == self.folders.len() {
+            self.folders.push(Folder {
+                name: id.into(),
+                ..Folder::default()
+            });
         }
-        let number = self.folders.len();
-        self.folders.push(Folder::default());
-        self.numbers.insert(id.into(), number);
         number
     }
 
-    fn file(&mut self, id: &str, parent: Option<usize>, name: &str) {
-        let digest = self.hasher.hash_one(id);
+    fn file(&mut self, digest: u64, parent: Option<usize>, name: &str) {
         self.drop_file(digest);
         let Some(parent) = parent else { return };
-        if let Some(files) = &mut self.files {
+        if let Some(files) = self.files.as_mut().filter(|files| files.len() < self.most.0) {
             files.insert(digest, parent);
             if let Some(folder) = self.folders.get_mut(parent) {
                 folder.files += 1;
             }
-            if files.len() > self.most.0 {
-                self.files = None;
-            }
+        } else {
+            self.files = None;
         }
         if self.may_classify(name) {
             if self.candidates.len() < self.most.1 {
@@ -323,15 +335,13 @@ impl Tree {
             return;
         };
         self.top = Some(top);
-        if let Some(folder) = self.folders.get_mut(top) {
-            folder.told = true;
-        }
-        let id = self
-            .numbers
-            .iter()
-            .find_map(|(id, number)| (*number == top).then(|| id.to_string()));
-        if let Some(root) = id.and_then(|id| self.as_root(&id)) {
-            self.roots.insert(root.id.clone(), root);
+        let Some(folder) = self.folders.get_mut(top) else {
+            return;
+        };
+        folder.told = true;
+        let id = std::mem::take(&mut folder.name);
+        if let Some(root) = self.as_root(&id) {
+            self.roots.insert(self.hasher.hash_one(&*id), root);
         }
     }
 
@@ -348,14 +358,14 @@ impl Tree {
             if Some(number) == self.top {
                 return Some(above);
             }
-            next = folder.parent;
+            next = folder.parent();
         }
         None
     }
 
     /// Whether something lies in a folder that was deleted.
     fn is_gone(&self, parent: Option<usize>) -> bool {
-        let above = std::iter::successors(parent, |number| self.folders.get(*number)?.parent);
+        let above = std::iter::successors(parent, |number| self.folders.get(*number)?.parent());
         above
             .take(DEEPEST)
             .any(|number| self.folders.get(number).is_some_and(|folder| folder.gone))
@@ -391,7 +401,7 @@ impl Tree {
         let mut next = root.parent;
         while let Some(number) = next.filter(|number| above.len() < DEEPEST && !above.contains(number)) {
             above.push(number);
-            next = self.folders.get(number).and_then(|folder| folder.parent);
+            next = self.folders.get(number).and_then(Folder::parent);
         }
         above
     }
@@ -403,7 +413,7 @@ impl Tree {
 
     /// The number of a folder, by its id.
     pub(super) fn folder(&self, id: &str) -> Option<usize> {
-        self.numbers.get(id).copied()
+        self.numbers.get(&self.hasher.hash_one(id)).copied()
     }
 
     /// An item that is to be listed because another one's permissions come from it.
@@ -414,7 +424,7 @@ impl Tree {
             id: id.to_owned(),
             width: Width::People,
             folder: Some(number),
-            parent: folder.parent,
+            parent: folder.parent(),
             name: folder.name.to_string(),
             size: None,
             kind: ItemKind::Folder,
@@ -463,7 +473,7 @@ impl Tree {
             let above = if is_top {
                 Some(Vec::new())
             } else {
-                self.above(folder.parent)
+                self.above(folder.parent())
             };
             let Some(above) = above.filter(|_| folder.told) else {
                 // Where it belongs is not known, nor what lies in it; unless it was deleted with it.
@@ -474,13 +484,13 @@ impl Tree {
             if let Some(files) = &mut beneath.files {
                 for higher in above.iter().copied().chain([number]) {
                     if let Some(count) = files.get_mut(higher) {
-                        *count += folder.files;
+                        *count += u64::from(folder.files);
                     }
                 }
             }
             if !is_top
                 && self.may_classify(&folder.name)
-                && let Some(path) = self.path(folder.parent, &folder.name)
+                && let Some(path) = self.path(folder.parent(), &folder.name)
             {
                 beneath.label(&classes.of_path(&path), &above);
             }

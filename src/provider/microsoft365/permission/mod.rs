@@ -77,12 +77,12 @@ pub(super) enum Origin {
 impl Decoder<'_> {
     /// What a listed permission on an item is.
     pub(super) fn decode(&self, told: Told<Permission>, item: &Item) -> Decoded {
-        let (permission, odd) = match told {
+        let (mut permission, odd) = match told {
             Told::Whole(permission) => (permission, Vec::new()),
             Told::Partly(permission, odd) => (permission, odd),
             Told::Unread => return Decoded::Unread,
         };
-        let Some(id) = permission.id.clone().filter(|id| !id.is_empty()) else {
+        let Some(id) = permission.id.take().filter(|id| !id.is_empty()) else {
             return Decoded::Unread;
         };
         let sign = self.sign(&permission, &id);
@@ -143,6 +143,7 @@ impl Draft<'_> {
         let granted = [&permission.granted_to_v2, &permission.granted_to]
             .into_iter()
             .flatten()
+            .map(Box::as_ref)
             .find(|told| !told.is_empty());
         let invited = permission.invitation.as_ref();
         let address = invited.and_then(|invited| invited.email.as_deref());
@@ -397,7 +398,12 @@ fn expiry(told: Option<&str>) -> Expiry {
 
 /// A link's address without anything that opens it.
 fn masked(address: &str) -> Option<String> {
-    let url = Url::parse(address).ok()?;
+    // Only its beginning is looked at: the rest is long, and many links are read.
+    let begins = address.find("://").map_or(0, |at| at + 3);
+    let ends = address
+        .get(begins..)
+        .and_then(|rest| rest.find(['/', '?', '#', '\\']));
+    let url = Url::parse(ends.map_or(address, |ends| &address[..begins + ends])).ok()?;
     let origin = url.origin();
     origin
         .is_tuple()

@@ -19,11 +19,12 @@ pub(in super::super) struct Permission {
     pub(super) link: Option<Link>,
     pub(super) expiration_date_time: Option<String>,
     pub(super) has_password: Option<bool>,
-    pub(super) granted_to_v2: Option<Identities>,
-    pub(super) granted_to: Option<Identities>,
+    // Boxed, since a permission has few of its fields, and is handed on.
+    pub(super) granted_to_v2: Option<Box<Identities>>,
+    pub(super) granted_to: Option<Box<Identities>>,
     pub(super) granted_to_identities_v2: Option<Vec<Identities>>,
     pub(super) granted_to_identities: Option<Vec<Identities>>,
-    pub(super) invitation: Option<Invitation>,
+    pub(super) invitation: Option<Box<Invitation>>,
     /// Present, even empty, on what comes from above; missing, it says nothing.
     pub(super) inherited_from: Option<Ancestor>,
 }

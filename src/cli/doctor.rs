@@ -40,7 +40,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let chosen = sources::choose(&loaded.settings, &arguments.source)?;
     let cancel = CancellationToken::new();
     let making = Making::of(global, &loaded.settings, &cancel);
-    let watch = tokio::spawn(sources::interrupts(cancel.clone(), "nothing was changed"));
+    let watch = sources::interrupts(cancel.clone(), "nothing was changed");
     let whole = arguments.source.is_empty();
     let sections = tokio::select! {
         sections = examine_all(&making, &chosen, whole) => sections,

@@ -47,10 +47,11 @@ pub(super) async fn run(_global: &Global, arguments: Arguments) -> Result<Exit, 
         "login": emulator.login_url(),
         "config": prepared.as_ref().map(Prepared::config),
     });
+    let ended = sources::interrupted();
     Output::Standard
         .write(|out| writeln!(out, "{line}"))
         .map_err(|error| unwritten(&error))?;
-    sources::interrupted().await;
+    ended.await;
     emulator.shutdown().await;
     Ok(Exit::Done)
 }

@@ -94,7 +94,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     };
     let cancel = CancellationToken::new();
     let making = Making::of(global, &loaded.settings, &cancel);
-    let watch = tokio::spawn(sources::interrupts(cancel.clone(), "once more ends at once"));
+    let watch = sources::interrupts(cancel.clone(), "once more ends at once");
     let enrolment = Enrolment {
         source,
         settings,

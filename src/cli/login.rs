@@ -54,6 +54,7 @@ async fn nextcloud_login(making: &Making<'_>, name: &SourceName, it: &NextcloudS
     let flow = Flow::begin(client.clone(), &it.url)
         .await
         .map_err(|error| refused(&error))?;
+    let watch = sources::interrupts(making.cancel.clone(), "nothing is kept");
     say(&format!(
         "Open this address in a browser, sign in, and grant access:\n\n  {}\n\nIt can be granted for {} minutes. The \
          server will show the access in Settings, Security, as `{}`; remove it there to end it.",
@@ -61,7 +62,6 @@ async fn nextcloud_login(making: &Making<'_>, name: &SourceName, it: &NextcloudS
         FLOW_LASTS.as_secs() / 60,
         crate::http::USER_AGENT,
     ));
-    let watch = tokio::spawn(sources::interrupts(making.cancel.clone(), "nothing is kept"));
     let granted = wait(making, &flow).await;
     let kept = match granted {
         Ok(granted) => keep(&client, making.settings, name, it, granted).await,

@@ -93,10 +93,10 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         all_sources: arguments.source.is_empty(),
         exclusions: chosen.iter().map(|source| source.exclusions()).sum(),
     };
-    let watch = tokio::spawn(sources::interrupts(
+    let watch = sources::interrupts(
         cancel.clone(),
         "what was read is being kept; once more ends at once",
-    ));
+    );
     let scanned = run::scan(ledger, &policy, &parts, &request, || global.finished(), &cancel).await;
     watch.abort();
     let mut scanned = scanned.map_err(|error| not_kept(&error))?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::terminal::say;
@@ -208,27 +209,44 @@ pub(super) fn wrong(what: &str, remedy: &str) -> Exit {
     Exit::Usage
 }
 
-/// Waits for SIGINT or SIGTERM, says what becomes of the command, and cancels it; a second one ends the program at once.
-pub(super) async fn interrupts(cancel: CancellationToken, becomes: &'static str) {
-    interrupted().await;
-    say(&format!("interrupted: {becomes}"));
-    cancel.cancel();
-    interrupted().await;
-    #[expect(clippy::exit, reason = "the second signal asks to end without tidying up")]
-    std::process::exit(i32::from(Exit::Interrupted.code()));
+/// Watches, from now on, for SIGINT or SIGTERM: says what becomes of the command, and cancels it; a second one ends the
+/// program at once.
+pub(super) fn interrupts(cancel: CancellationToken, becomes: &'static str) -> tokio::task::JoinHandle<()> {
+    let mut signals = Signals::watch();
+    tokio::spawn(async move {
+        signals.next().await;
+        say(&format!("interrupted: {becomes}"));
+        cancel.cancel();
+        signals.next().await;
+        #[expect(clippy::exit, reason = "the second signal asks to end without tidying up")]
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    })
 }
 
-/// Waits for one signal that asks the program to end.
-pub(super) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        // Without handlers the system ends the program itself.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Watches, from now on, for one signal that asks the program to end.
+pub(super) fn interrupted() -> impl Future<Output = ()> {
+    let mut signals = Signals::watch();
+    async move { signals.next().await }
+}
+
+/// The signals that ask the program to end; without handlers the system ends it itself.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    /// None that comes after this is missed.
+    fn watch() -> Self {
+        let signals =
+            signal(SignalKind::interrupt()).and_then(|first| Ok((first, signal(SignalKind::terminate())?)));
+        Self(signals.ok())
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some((interrupt, terminate)) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            None => std::future::pending().await,
+        }
     }
 }

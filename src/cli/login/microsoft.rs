@@ -34,6 +34,7 @@ pub(super) async fn login(
     let flow = Flow::begin(client, &registration)
         .await
         .map_err(|error| refused(&error))?;
+    let watch = sources::interrupts(making.cancel.clone(), "nothing is kept");
     say(&format!(
         "Open this page in a browser, enter the code, sign in, and consent to what is asked:\n\n  {}\n  code: {}\n\nIt \
          can be entered for {} minutes.",
@@ -41,7 +42,6 @@ pub(super) async fn login(
         flow.code(),
         flow.lasts().as_secs().div_ceil(60),
     ));
-    let watch = tokio::spawn(sources::interrupts(making.cancel.clone(), "nothing is kept"));
     let granted = flow.wait(making.cancel).await;
     watch.abort();
     keep(making, name, it, granted.map_err(|error| refused(&error))?)

@@ -439,7 +439,8 @@ fn lists_that_break_off_resolve_nothing() {
         for action in [
             json!({"do": "status", "status": 403}),
             json!({"do": "status", "status": 404}),
-            json!({"do": "status", "status": 503, "headers": {"Retry-After": "0"}}),
+            // What would pass is ridden out elsewhere.
+            json!({"do": "status", "status": 501}),
             json!({"do": "html"}),
         ] {
             let mut nights = Nights::of(&open());
@@ -578,7 +579,7 @@ fn a_drive_begun_anew_is_read_whole() {
 fn an_interrupted_night_resolves_nothing_and_the_next_one_makes_it_good() {
     let mut nights = Nights::of(&open());
     let first = nights.whole();
-    nights.fault(&json!({"match": {"service": "graph", "path_contains": "/root/delta"}, "after": 2, "action": {"do": "delay", "ms": 20000}}));
+    nights.fault(&json!({"match": {"service": "graph", "path_contains": "/root/delta"}, "after": 2, "action": {"do": "delay", "ms": 4000}}));
     let mut program = nights.stage.program();
     program.arguments(&[
         "--now",

@@ -3,6 +3,8 @@
 //! <https://learn.microsoft.com/en-us/graph/paging>. One element of another form must not hide the others, and one
 //! field of another form must not hide the element: what could not be read is told apart.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -55,7 +57,9 @@ struct Rough<'a> {
 impl<T: DeserializeOwned> Page<T> {
     /// Reads a page; `None` where it is none.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
-        if let Ok(page) = serde_json::from_slice::<Whole<T>>(body) {
+        // Looked at once, not string by string; what is no text costs only its own characters.
+        let text = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
+        if let Ok(page) = serde_json::from_str::<Whole<T>>(&text) {
             return Some(Self {
                 elements: page.value.into_iter().map(Told::Whole).collect(),
                 next: page.next,
@@ -63,7 +67,7 @@ impl<T: DeserializeOwned> Page<T> {
                 bytes: body.len(),
             });
         }
-        let page: Rough<'_> = serde_json::from_slice(body).ok()?;
+        let page: Rough<'_> = serde_json::from_str(&text).ok()?;
         Some(Self {
             elements: page.value.into_iter().map(|raw| salvage(raw.get())).collect(),
             next: page.next,
@@ -215,6 +219,14 @@ mod tests {
         for body in ["", "[]", "{}", "{\"value\":{}}", "<html>", "{\"value\":[{\"id\":"] {
             assert!(Page::<Thing>::read(body.as_bytes()).is_none(), "{body:.40}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nothing_beside_them() {
+        let page =
+            Page::read(b"{\"value\":[{\"id\":\"\xffa\",\"size\":1},{\"id\":\"b\"}],\"x\":\"\xfe\"}").unwrap();
+        let read = [thing("\u{fffd}a", Some(1)), thing("b", None)];
+        assert_eq!(page.elements, read.map(Told::Whole));
     }
 
     #[test]

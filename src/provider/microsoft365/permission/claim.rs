@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
 
+use crate::provider::microsoft365::wire::cut;
+
 /// The longest claim that is looked at.
 const LONGEST: usize = 1024;
 
@@ -52,7 +54,7 @@ impl Claim {
 
     /// The claim that is a login name.
     pub(super) fn of_login(login: &str) -> Self {
-        let login: String = login.trim().to_lowercase().chars().take(LONGEST).collect();
+        let login = cut(login.trim().to_lowercase());
         let mut parts = login.splitn(3, '|');
         let (kind, issuer, value) = (
             parts.next().unwrap_or_default(),

@@ -8,13 +8,14 @@ pub(super) mod claim;
 mod party;
 pub(super) mod wire;
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
-use url::Url;
+use url::{Position, Url};
 
 use self::claim::Claim;
 use self::party::{Party, everyone_with_the_link};
@@ -99,12 +100,8 @@ impl Decoder<'_> {
     }
 
     fn sign(&self, permission: &Permission, id: &str) -> Sign {
-        let mut roles: Vec<String> = permission
-            .roles
-            .iter()
-            .flatten()
-            .map(|role| role.to_lowercase())
-            .collect();
+        let roles = permission.roles.iter().flatten();
+        let mut roles: Vec<Cow<'_, str>> = roles.map(|role| lower(role)).collect();
         roles.sort_unstable();
         let address = permission.link.as_ref().and_then(|link| link.web_url.as_deref());
         let ancestor = permission.inherited_from.as_ref();
@@ -218,7 +215,7 @@ impl Draft<'_> {
             people.dedup_by(|one, other| (one.class, &one.id) == (other.class, &other.id));
             people
         };
-        match link.scope.as_deref().map(str::to_lowercase).as_deref() {
+        match link.scope.as_deref().map(lower).as_deref() {
             Some("anonymous") => {
                 share.anonymous = true;
                 share.opened_by = people();
@@ -334,7 +331,7 @@ fn opens_to_anyone(permission: &Permission) -> bool {
 /// What a link of a type lets people do; `None` for a type that is not known.
 fn access_of_type(kind: &str, folder: bool) -> Option<Access> {
     use Right::{Create, Download, Edit, View};
-    Some(match kind.to_lowercase().as_str() {
+    Some(match &*lower(kind) {
         "view" | "embed" => Access::of(&[View, Download]),
         "blocksdownload" => Access::of(&[View]),
         "edit" => edit(folder),
@@ -350,7 +347,7 @@ fn access_of_roles(roles: &[String], folder: bool) -> Option<Access> {
     // No role is SharePoint's restricted view: to look at, without a copy.
     let mut access = Access::of(&[Right::View]);
     for role in roles {
-        let more = match role.to_lowercase().as_str() {
+        let more = match &*lower(role) {
             "read" | "sp.read" | "sp.view only" => Access::of(&[Right::View, Right::Download]),
             "write" | "sp.edit" | "sp.contribute" | "sp.design" => edit(folder),
             "owner" | "sp.full control" => edit(folder).with(Right::Reshare),
@@ -404,15 +401,26 @@ fn masked(address: &str) -> Option<String> {
         .get(begins..)
         .and_then(|rest| rest.find(['/', '?', '#', '\\']));
     let url = Url::parse(ends.map_or(address, |ends| &address[..begins + ends])).ok()?;
-    let origin = url.origin();
-    origin
-        .is_tuple()
-        .then(|| format!("{}/{MASK}", origin.ascii_serialization()))
+    let host = &url[Position::BeforeHost..Position::AfterPort];
+    matches!(url.scheme(), "http" | "https").then(|| format!("{}://{host}/{MASK}", url.scheme()))
 }
 
 /// A remote text, shortened where it is far longer than any name.
 fn brief(text: &str) -> String {
-    text.chars().take(LONGEST).collect()
+    let ends = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+    text[..ends].to_owned()
+}
+
+/// A word in lower case: services do not agree on how to write it.
+fn lower(word: &str) -> Cow<'_, str> {
+    if word
+        .bytes()
+        .any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
+    {
+        Cow::Owned(word.to_lowercase())
+    } else {
+        Cow::Borrowed(word)
+    }
 }
 
 #[cfg(test)]

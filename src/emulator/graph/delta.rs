@@ -9,9 +9,9 @@ use super::Graph;
 use super::drives::{Shown, show};
 use super::ids::mix;
 use super::mark::{Mark, Walk};
-use super::reply::{Call, Outcome, Refusal, Reply};
+use super::reply::{Call, Outcome, Refusal, Reply, Selection};
 use super::route::has_role;
-use super::tree::{Cause, Drive};
+use super::tree::{Cause, Drive, Item};
 
 /// The preferences that a token is bound to, by their bits.
 const PREFERENCES: [&str; 4] = [
@@ -32,6 +32,7 @@ struct Page<'a> {
     call: &'a Call<'a>,
     drive: &'a Drive,
     prefer: u8,
+    select: Selection,
 }
 
 /// Answers one page.
@@ -51,6 +52,7 @@ pub(super) fn answer(graph: &Graph, call: &Call<'_>, index: usize, what: &str) -
         call,
         drive,
         prefer,
+        select: call.selection(),
     };
     let inline = what
         .strip_prefix("delta(token='")
@@ -161,10 +163,7 @@ impl Page<'_> {
                 self.changes(&mark, size, &changed)
             }
         };
-        let value = value
-            .into_iter()
-            .map(|item| self.call.picked(item))
-            .collect::<Vec<_>>();
+        let value: Vec<Value> = value.into_iter().map(|item| self.select.of(item)).collect();
         let mut body = json!({
             "@odata.context": self.call.context("Collection(driveItem)"),
             "value": value,
@@ -199,8 +198,8 @@ impl Page<'_> {
         let end = mark.offset.saturating_add(size).min(total);
         let mut value: Vec<Value> = (mark.offset..end)
             .map(|place| self.at(place))
-            .filter(|number| self.drive.present(*number).is_some())
-            .filter_map(|number| self.shown(number, false))
+            .filter_map(|number| self.drive.present(number))
+            .filter_map(|item| self.shown(&item, false))
             .collect();
         let ahead = end..end.saturating_add(size).min(total);
         if self.graph.switches.duplicates {
@@ -258,14 +257,16 @@ impl Page<'_> {
         let page = order.get(start..end).unwrap_or_default();
         let value = page
             .iter()
-            .filter_map(|number| self.shown(*number, changed.get(number).copied().unwrap_or(false)))
+            .filter_map(|number| {
+                let sharing = changed.get(number).copied().unwrap_or(false);
+                self.shown(&*self.drive.item(*number)?, sharing)
+            })
             .collect();
         (value, end >= order.len())
     }
 
     /// An item; a deleted one only where its deletion is the news.
-    fn shown(&self, number: u64, sharing: bool) -> Option<Value> {
-        let item = self.drive.item(number)?;
+    fn shown(&self, item: &Item, sharing: bool) -> Option<Value> {
         // Who may not handle permissions is not shown what is kept by a retention label.
         if item.retention.is_some() && !has_role(self.call, &["Sites.FullControl.All"]) {
             return None;
@@ -273,7 +274,7 @@ impl Page<'_> {
         if item.deleted {
             let gone = json!({
                 "@odata.type": "#microsoft.graph.driveItem",
-                "id": self.drive.id_of(&item),
+                "id": self.drive.id_of(item),
                 "deleted": {"state": "deleted"},
                 "parentReference": {
                     "driveId": self.drive.id,
@@ -281,13 +282,13 @@ impl Page<'_> {
                     "id": self.drive.id_of_number(item.parent),
                 },
             });
-            let in_log = self.drive.log().iter().any(|entry| entry.number == number);
+            let in_log = self.drive.log().iter().any(|entry| entry.number == item.number);
             return in_log.then_some(gone);
         }
         let how = Shown::Delta {
             hierarchical: self.has("hierarchicalsharing"),
         };
-        let mut shown = show(self.graph, self.drive, &item, how);
+        let mut shown = show(self.graph, self.drive, item, how, &self.select);
         let told = PREFERENCES.iter().skip(1).all(|name| self.has(name));
         let kind = !item.folder || self.graph.switches.shared_changed_on_folders;
         if sharing && told && kind {
@@ -299,9 +300,7 @@ impl Page<'_> {
 
     /// An item as it was some time ago.
     fn older(&self, number: u64) -> Option<Value> {
-        let mut shown = self
-            .shown(number, false)
-            .filter(|shown| shown.get("deleted").is_none())?;
+        let mut shown = self.shown(&*self.drive.present(number)?, false)?;
         let name = shown["name"].as_str().unwrap_or_default().to_owned();
         shown["name"] = format!("Earlier {name}").into();
         if let Value::Object(fields) = &mut shown {

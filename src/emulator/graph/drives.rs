@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::entra::Holder;
 use super::inherit::{counting, scope};
-use super::reply::{Call, Outcome, Refusal, seconds};
+use super::reply::{Call, Outcome, Refusal, Selection, seconds};
 use super::tree::{Drive, Item};
 use super::{Graph, delta, editing, ids, labels, permissions, route};
 use crate::emulator::world::microsoft::DriveState;
@@ -136,9 +136,12 @@ fn of_item(graph: &mut Graph, call: &Call<'_>, index: usize, number: u64, rest: 
         ("GET", ["retentionLabel"]) => labels::retention(call, drive, number),
         ("GET", ["children"]) => {
             let all = drive.children(number);
+            let select = call.selection();
             call.page("Collection(driveItem)", all.len(), 200, false, |at| {
                 let child = all.get(at).and_then(|child| drive.item(*child));
-                child.map_or(Value::Null, |child| show(graph, drive, &child, Shown::One))
+                child.map_or(Value::Null, |child| {
+                    show(graph, drive, &child, Shown::One, &select)
+                })
             })
         }
         ("GET", [what]) if what.starts_with("delta") => Err(Refusal::new(
@@ -152,7 +155,7 @@ fn of_item(graph: &mut Graph, call: &Call<'_>, index: usize, number: u64, rest: 
 
 fn item(graph: &Graph, call: &Call<'_>, drive: &Drive, number: u64) -> Outcome {
     let item = drive.present(number).ok_or_else(Refusal::not_found)?;
-    let mut shown = show(graph, drive, &item, Shown::One);
+    let mut shown = show(graph, drive, &item, Shown::One, &call.selection());
     if call
         .query("$expand")
         .is_some_and(|expand| expand.contains("retentionLabel"))
@@ -176,53 +179,73 @@ pub(super) enum Shown {
     },
 }
 
-/// An item as it is shown.
-pub(super) fn show(graph: &Graph, drive: &Drive, item: &Item, how: Shown) -> Value {
-    let created = seconds(item.created);
-    let modified = seconds(item.modified);
-    let guid = ids::guid_of(ids::mix(drive.seed ^ item.number), ids::mix(item.number)).to_ascii_uppercase();
-    let mut parent = json!({"driveId": drive.id, "driveType": drive.kind()});
-    if let Some(site) = graph.sites.get(drive.site) {
-        parent["siteId"] = site.collection.clone().into();
-    }
-    let path = drive.path(item.number);
-    let encode = |part: &str| percent_encoding::utf8_percent_encode(part, RESERVED).to_string();
-    let encoded: Vec<String> = path.split('/').map(encode).collect();
-    let by = item.author.as_ref().map_or_else(
-        || json!({"user": {"displayName": "System Account"}}),
-        |author| json!({"user": person(graph, author)}),
+/// An item as it is shown; what is not selected is not made in the first place.
+pub(super) fn show(graph: &Graph, drive: &Drive, item: &Item, how: Shown, select: &Selection) -> Value {
+    let guid =
+        || ids::guid_of(ids::mix(drive.seed ^ item.number), ids::mix(item.number)).to_ascii_uppercase();
+    let created = || seconds(item.created);
+    let modified = || seconds(item.modified);
+    let by = || match &item.author {
+        None => json!({"user": {"displayName": "System Account"}}),
+        Some(author) => json!({"user": person(graph, author)}),
+    };
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: &dyn Fn() -> Value| {
+        if select.has(name) {
+            fields.insert(name.to_owned(), value());
+        }
+    };
+    put("@odata.type", &|| "#microsoft.graph.driveItem".into());
+    put("id", &|| drive.id_of(item).into());
+    put("name", &|| item.name.as_str().into());
+    put("eTag", &|| format!("\"{{{}}},{}\"", guid(), item.version).into());
+    put("createdDateTime", &|| created().into());
+    put("lastModifiedDateTime", &|| modified().into());
+    put("createdBy", &by);
+    put("lastModifiedBy", &by);
+    put("size", &|| item.size.into());
+    put("webUrl", &|| web_url(drive, item).into());
+    put(
+        "fileSystemInfo",
+        &|| json!({"createdDateTime": created(), "lastModifiedDateTime": modified()}),
     );
-    let mut shown = json!({
-        "@odata.type": "#microsoft.graph.driveItem",
-        "id": drive.id_of(item),
-        "name": item.name,
-        "eTag": format!("\"{{{guid}}},{}\"", item.version),
-        "createdDateTime": created,
-        "lastModifiedDateTime": modified,
-        "createdBy": by,
-        "lastModifiedBy": by,
-        "size": item.size,
-        "webUrl": format!("{}{}", drive.web_url, encoded.join("/").trim_end_matches('/')),
-        "fileSystemInfo": {"createdDateTime": created, "lastModifiedDateTime": modified},
-    });
     if item.number == 0 {
-        shown["root"] = json!({});
-    } else {
-        parent["id"] = drive.id_of_number(item.parent).into();
+        put("root", &|| json!({}));
     }
     if how == Shown::One {
-        if item.number != 0 {
-            let above = drive.path(item.parent);
-            parent["path"] = format!("/drives/{}/root:{}", drive.id, above.trim_end_matches('/')).into();
-        }
-        shown["cTag"] = format!("\"c:{{{guid}}},{}\"", item.version).into();
+        put("cTag", &|| {
+            format!("\"c:{{{}}},{}\"", guid(), item.version).into()
+        });
     }
-    shown["parentReference"] = parent;
+    put("parentReference", &|| parent(graph, drive, item, how));
+    let mut shown = Value::Object(fields);
     facets(graph, drive, item, how, &mut shown);
     if let Value::Object(fields) = &mut shown {
         fields.extend(item.raw.clone());
     }
     shown
+}
+
+fn web_url(drive: &Drive, item: &Item) -> String {
+    let path = drive.path(item.number);
+    let encode = |part: &str| percent_encoding::utf8_percent_encode(part, RESERVED).to_string();
+    let encoded: Vec<String> = path.split('/').map(encode).collect();
+    format!("{}{}", drive.web_url, encoded.join("/").trim_end_matches('/'))
+}
+
+fn parent(graph: &Graph, drive: &Drive, item: &Item, how: Shown) -> Value {
+    let mut parent = json!({"driveId": drive.id, "driveType": drive.kind()});
+    if let Some(site) = graph.sites.get(drive.site) {
+        parent["siteId"] = site.collection.clone().into();
+    }
+    if item.number != 0 {
+        parent["id"] = drive.id_of_number(item.parent).into();
+        if how == Shown::One {
+            let above = drive.path(item.parent);
+            parent["path"] = format!("/drives/{}/root:{}", drive.id, above.trim_end_matches('/')).into();
+        }
+    }
+    parent
 }
 
 fn facets(graph: &Graph, drive: &Drive, item: &Item, how: Shown, shown: &mut Value) {

@@ -3,9 +3,10 @@
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
+use super::drives::{Shown, show as show_item};
 use super::inherit::Counting;
 use super::permissions::{find, id_of, show};
-use super::reply::{Call, Outcome, Payload, Refusal, Reply};
+use super::reply::{Call, Outcome, Payload, Refusal, Reply, Selection};
 use super::tree::{Cause, Permission};
 use super::{Graph, ids};
 use crate::emulator::world::microsoft::{LinkFile, PermissionFile, Who};
@@ -100,7 +101,7 @@ fn own(
     let (one, _) = find(graph, drive, number, id).ok_or_else(Refusal::not_found)?;
     if let Some(tag) = call.request.header("if-match").filter(|tag| *tag != "*") {
         let item = drive.present(number).ok_or_else(Refusal::not_found)?;
-        let shown = super::drives::show(graph, drive, &item, super::drives::Shown::One);
+        let shown = show_item(graph, drive, &item, Shown::One, &Selection::default());
         if shown["eTag"] != tag && shown["cTag"] != tag {
             let text = "The resource has changed since the caller last read it.";
             return Err(Refusal::new(412, "resourceModified", text));

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::entra::Token;
 use super::ids;
@@ -304,7 +304,8 @@ impl Call<'_> {
         } else {
             total.min(start.saturating_add(size))
         };
-        let value: Vec<Value> = (start..end).map(|index| self.picked(show(index))).collect();
+        let select = self.selection();
+        let value: Vec<Value> = (start..end).map(|index| select.of(show(index))).collect();
         let mut body = json!({"@odata.context": self.context(context), "value": value});
         if end < total {
             let next = match (holes, empty) {
@@ -323,21 +324,14 @@ impl Call<'_> {
         self.is_eventual() && self.query("$count").is_some_and(|count| count == "true")
     }
 
-    /// The fields that `$select` names; annotations stay.
-    pub(super) fn picked(&self, value: Value) -> Value {
-        let Some(select) = self.query("$select") else {
-            return value;
-        };
-        let wanted: Vec<&str> = select.split(',').map(str::trim).collect();
-        match value {
-            Value::Object(fields) => {
-                let kept = fields.into_iter().filter(|(key, _)| {
-                    key.starts_with('@') || wanted.iter().any(|name| name.eq_ignore_ascii_case(key))
-                });
-                Value::Object(kept.collect::<Map<_, _>>())
-            }
-            other => other,
-        }
+    /// Which fields are asked for.
+    pub(super) fn selection(&self) -> Selection {
+        Selection(self.query("$select"))
+    }
+
+    /// Of a thing, the fields that are asked for.
+    pub(super) fn picked(&self, thing: Value) -> Value {
+        self.selection().of(thing)
     }
 
     /// One thing, with its context.
@@ -345,6 +339,29 @@ impl Call<'_> {
         let mut value = self.picked(value);
         value["@odata.context"] = self.context(&format!("{context}/$entity")).into();
         Reply::json(value)
+    }
+}
+
+/// The fields that `$select` names; all where it is missing. Annotations are always among them.
+#[derive(Debug, Default)]
+pub(super) struct Selection(Option<String>);
+
+impl Selection {
+    pub(super) fn has(&self, field: &str) -> bool {
+        let named = |names: &String| {
+            names
+                .split(',')
+                .any(|name| name.trim().eq_ignore_ascii_case(field))
+        };
+        field.starts_with('@') || self.0.as_ref().is_none_or(named)
+    }
+
+    /// A thing with no other fields.
+    pub(super) fn of(&self, mut thing: Value) -> Value {
+        if let Value::Object(fields) = &mut thing {
+            fields.retain(|field, _| self.has(field));
+        }
+        thing
     }
 }
 

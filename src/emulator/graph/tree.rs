@@ -316,13 +316,12 @@ impl Drive {
 
     /// The path from the root, as the names are.
     pub(super) fn path(&self, number: u64) -> String {
-        let mut names = Vec::new();
-        let mut at = number;
-        while at != 0 && names.len() < DEEPEST {
-            let Some(item) = self.item(at) else { break };
-            at = item.parent;
-            names.push(item.into_owned().name);
-        }
+        let mut names: Vec<String> = self
+            .chain(number)
+            .into_iter()
+            .filter(|above| *above != 0)
+            .filter_map(|above| self.item(above).map(|item| item.name.clone()))
+            .collect();
         names.reverse();
         format!("/{}", names.join("/"))
     }

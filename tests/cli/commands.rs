@@ -1,7 +1,7 @@
 //! The other commands, and how the program behaves among others: pipes, help, versions.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
@@ -174,13 +174,10 @@ fn a_closed_pipe_is_no_error() {
     }
 }
 
-#[test]
-fn an_emulator_serves_a_world_with_a_ready_configuration_until_it_is_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = folder.path().join("world.json");
-    std::fs::write(&world, crate::harness::small().to_string()).unwrap();
+/// Starts an emulator of a world, and waits for what it tells of itself.
+fn emulating(folder: &tempfile::TempDir, world: &str) -> (Child, Value) {
     let mut child = Program::new(folder.path())
-        .arguments(&["emulate", "--world", &world.to_string_lossy()])
+        .arguments(&["emulate", "--world", world])
         .command()
         .stdout(Stdio::piped())
         .spawn()
@@ -190,6 +187,15 @@ fn an_emulator_serves_a_world_with_a_ready_configuration_until_it_is_stopped() {
         .read_line(&mut line)
         .unwrap();
     let told: Value = serde_json::from_str(&line).unwrap();
+    (child, told)
+}
+
+#[test]
+fn an_emulator_serves_a_world_with_a_ready_configuration_until_it_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = folder.path().join("world.json");
+    std::fs::write(&world, crate::harness::small().to_string()).unwrap();
+    let (mut child, told) = emulating(&folder, &world.to_string_lossy());
     for key in ["nextcloud", "graph", "login", "config"] {
         assert!(told.get(key).is_some(), "{key}: {told}");
     }
@@ -213,17 +219,7 @@ fn an_emulator_serves_a_world_with_a_ready_configuration_until_it_is_stopped() {
 fn an_emulated_tenant_has_addresses_and_a_configuration_without_a_nextcloud() {
     let folder = tempfile::tempdir().unwrap();
     let world = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/worlds/m365-small.json");
-    let mut child = Program::new(folder.path())
-        .arguments(&["emulate", "--world", world])
-        .command()
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let told: Value = serde_json::from_str(&line).unwrap();
+    let (mut child, told) = emulating(&folder, world);
     assert!(told["nextcloud"].is_null(), "{told}");
     let login = told["login"].as_str().unwrap();
     assert_eq!(told["graph"].as_str(), Some(format!("{login}v1.0/").as_str()));

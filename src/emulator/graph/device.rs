@@ -24,6 +24,7 @@ enum Waiting {
     Granted(usize),
     Used,
 }
+
 /// `…/devicecode`: a code to type in, and one to ask with.
 pub(super) fn start(
     graph: &mut Graph,

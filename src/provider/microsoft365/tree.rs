@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::graph::Identified;
+use super::wire::lower;
 use crate::model::{Classes, ItemKind};
 
 /// Of how many files it is kept where they lie, so that they can be counted: their table doubles a little above that.
@@ -101,7 +102,7 @@ impl Sharing {
         let scope = serde_json::from_str::<Facet>(text)
             .ok()
             .and_then(|facet| facet.scope);
-        Self::Open(match scope.as_deref().map(str::to_lowercase).as_deref() {
+        Self::Open(match scope.as_deref().map(lower).as_deref() {
             Some("anonymous") => Width::Anyone,
             Some("organization") => Width::Organization,
             _ => Width::People,

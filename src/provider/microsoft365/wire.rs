@@ -108,6 +108,18 @@ pub(super) fn cut(mut text: String) -> String {
     text
 }
 
+/// A word in lower case: services do not agree on how to write it.
+pub(super) fn lower(word: &str) -> Cow<'_, str> {
+    if word
+        .bytes()
+        .any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
+    {
+        Cow::Owned(word.to_lowercase())
+    } else {
+        Cow::Borrowed(word)
+    }
+}
+
 /// Reads an object, leaving out the fields that are of another form.
 pub(super) fn salvage<T: DeserializeOwned>(text: &str) -> Told<T> {
     // A list, too, would be read as an object, its fields by their places.

@@ -22,7 +22,7 @@ use self::party::{Party, everyone_with_the_link};
 use self::wire::{Identities, Link, Permission};
 use super::drives::Drive;
 use super::people::Directory;
-use super::wire::Told;
+use super::wire::{Told, lower};
 use crate::model::{
     Access, Expiry, Item, ItemKind, Principal, PrincipalClass, Right, Share, ShareKind, SourceName,
 };
@@ -409,18 +409,6 @@ fn masked(address: &str) -> Option<String> {
 fn brief(text: &str) -> String {
     let ends = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
     text[..ends].to_owned()
-}
-
-/// A word in lower case: services do not agree on how to write it.
-fn lower(word: &str) -> Cow<'_, str> {
-    if word
-        .bytes()
-        .any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
-    {
-        Cow::Owned(word.to_lowercase())
-    } else {
-        Cow::Borrowed(word)
-    }
 }
 
 #[cfg(test)]

@@ -47,9 +47,9 @@ impl Party {
                 .find_map(|identity| identity.email.as_deref().filter(|email| !email.is_empty())),
         };
         match claim {
-            Some(Claim::Everyone) => Self::Everyone(shown.principal(PrincipalClass::Everyone, "everyone")),
+            Some(Claim::Everyone) => Self::Everyone(everyone("everyone", "Everyone")),
             Some(Claim::EveryoneInside) => {
-                Self::Everyone(shown.principal(PrincipalClass::Everyone, "everyone-except-external"))
+                Self::Everyone(everyone("everyone-except-external", "Everyone except external users"))
             }
             Some(Claim::Member(name)) => Self::Person(shown.principal(PrincipalClass::Account, &name)),
             Some(Claim::Guest(name)) => Self::Person(shown.guest(&name)),
@@ -118,8 +118,13 @@ impl Party {
 
 /// Whoever in the organisation has a link.
 pub(super) fn everyone_with_the_link() -> Principal {
-    Principal::new(PrincipalClass::Everyone, "organization")
-        .named(Some("Everyone in the organization who has the link".to_owned()))
+    everyone("organization", "Everyone in the organization who has the link")
+}
+
+/// One of the parties that hold everybody, named alike wherever it is met: what the service shows differs from language to
+/// language and from claim to claim.
+fn everyone(id: &str, name: &str) -> Principal {
+    Principal::new(PrincipalClass::Everyone, id).named(Some(name.to_owned()))
 }
 
 /// The ids of a party that is not known otherwise.

@@ -32,7 +32,7 @@ pub use finding::{Finding, FindingId, Remedy, Status, WaiverNote};
 pub use item::{Item, ItemKind};
 pub use level::Level;
 pub use principal::{Principal, PrincipalClass, PrincipalKind};
-pub use reading::{Batch, KnownScope, Reading, Scope, Want};
+pub use reading::{Batch, Checkpoint, KnownScope, Reading, Relist, Scope, Want};
 pub use rule::RuleId;
 pub use share::{Audience, Share, ShareKind};
 pub use source::{Fact, SourceFacts, SourceKind, SourceName};

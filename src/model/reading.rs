@@ -20,6 +20,43 @@ pub struct KnownScope {
     pub scope: Scope,
     /// When its home was last searched for shared nodes.
     pub searched_at: Option<Timestamp>,
+    /// The data of its last [`Checkpoint`]; `None` where there is none, or all is to be read anew.
+    pub checkpoint: Option<Vec<u8>>,
+    /// What is listed again although nothing says that it changed.
+    pub relist: Relist,
+}
+
+/// What of a scope is listed again although nothing says that it changed: services do not tell every change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relist {
+    /// The time of the run.
+    pub now: Timestamp,
+    /// All that was last listed before this.
+    pub before: Timestamp,
+    /// So many at least, beginning with what was not listed for the longest time.
+    pub least: u64,
+}
+
+/// What an adapter must remember of a scope to go on there: opaque to everybody else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// How many items it lists one by one, as far as is known.
+    pub parts: u64,
+    /// How many of them are still to be listed, before the scope was read to its end.
+    pub waiting: u64,
+    /// When the one was listed that was not listed for the longest time.
+    pub oldest: Option<Timestamp>,
+    /// Everything else, in a form that tells its version.
+    pub data: Vec<u8>,
+}
+
+impl std::fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("parts", &self.parts)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Readings of one source, written together; those of one scope's listing name the scope.
@@ -53,6 +90,37 @@ pub enum Reading {
     },
     /// Something that was not read, or is worth knowing.
     Problem(Problem),
+    /// From here on a scope is enumerated anew: what of it is not told until its outcome says that it was scanned, be
+    /// it by a later run, is no longer there.
+    Begun {
+        /// The scope's id.
+        scope: String,
+    },
+    /// All that is shared of an item was told: what was not told in this run is no longer there.
+    Listed {
+        /// The item's id.
+        item: String,
+        /// The drive it lies in.
+        drive: String,
+    },
+    /// An item lies elsewhere than before; its shares are what they were.
+    Placed {
+        /// The item's id.
+        item: String,
+        /// The drive it lies in.
+        drive: String,
+        /// Its path now.
+        path: String,
+        /// Whether that is the path at its owner's.
+        path_is_owners: bool,
+    },
+    /// How far a scope was read: told after the readings that it covers.
+    Checkpoint {
+        /// The scope's id.
+        scope: String,
+        /// What to remember; `None` forgets what was remembered.
+        checkpoint: Option<Checkpoint>,
+    },
     /// What was found on, above and beneath an item.
     Labels {
         /// The item's id.

@@ -1,6 +1,6 @@
 //! Takes readings in, a few batches at a time: together they are one transaction, so a killed run leaves whole batches.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::sharing::{self, Rows, VersionRow};
 use super::{Ledger, REMEMBERED_PRINCIPALS, Result, Run, known_source, storable, within};
@@ -81,10 +81,10 @@ impl Ledger {
     }
 }
 
-struct Writer<'a> {
-    connection: &'a Connection,
-    source: i64,
-    run: &'a Run,
+pub(super) struct Writer<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) source: i64,
+    pub(super) run: &'a Run,
     scope: Option<&'a str>,
     remembered: &'a mut std::collections::HashMap<(i64, crate::model::PrincipalClass, String), i64>,
 }
@@ -111,6 +111,15 @@ impl Writer<'_> {
                 files_beneath,
                 classes,
             } => self.labels(item, drive.as_deref(), labels, *files_beneath, classes),
+            Reading::Begun { scope } => self.begun(scope),
+            Reading::Listed { item, drive } => self.listed(drive, item),
+            Reading::Placed {
+                item,
+                drive,
+                path,
+                path_is_owners,
+            } => self.placed(drive, item, path, *path_is_owners),
+            Reading::Checkpoint { scope, checkpoint } => self.checkpoint(scope, checkpoint.as_ref()),
         }
     }
 
@@ -148,6 +157,9 @@ impl Writer<'_> {
                 read,
                 searched
             ])?;
+        if outcome == ScopeOutcome::Scanned {
+            self.ended(scope)?;
+        }
         Ok(())
     }
 
@@ -291,7 +303,7 @@ impl Writer<'_> {
             }
         }
         self.touch(known.row, self.scope)?;
-        self.replace_version(&known, &version)
+        self.replace_version(known.row, known.current.as_ref(), &version)
     }
 
     /// The same id twice in one listing: harmless where both say the same.
@@ -316,7 +328,7 @@ impl Writer<'_> {
     fn touch(&mut self, row: i64, scope: Option<&str>) -> Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_scope = ?4 WHERE id = ?1",
+                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_scope = ?4, missing_run = NULL WHERE id = ?1",
             )?
             .execute(params![row, self.run.id, self.run.now.as_second(), scope])?;
         Ok(())
@@ -326,9 +338,8 @@ impl Writer<'_> {
     ///
     /// Where a resharer's reading came before the owner's in this run, and the owner's says what stood
     /// before, that older version goes on as if nothing had happened.
-    fn replace_version(&mut self, known: &Known, version: &VersionRow) -> Result<()> {
-        let row = known.row;
-        match &known.current {
+    fn replace_version(&self, row: i64, current: Option<&Current>, version: &VersionRow) -> Result<()> {
+        match current {
             // A scan that was begun later, and runs beside this one, has told it since: this one's picture keeps
             // what was known before, or what it says itself.
             Some(current) if current.from_run > self.run.id => {
@@ -367,7 +378,19 @@ impl Writer<'_> {
         }
     }
 
-    fn insert_earlier(&mut self, row: i64, version: &VersionRow, until: i64) -> Result<()> {
+    /// Makes another reading of what stands the current version.
+    pub(super) fn replace_current(&self, row: i64, version: &VersionRow) -> Result<()> {
+        let current = self
+            .connection
+            .prepare_cached(
+                "SELECT from_run, digest, body IS NULL, owner, item FROM share_version WHERE share = ?1 AND to_run IS NULL",
+            )?
+            .query_row([row], |row| Current::read(row, 0))
+            .optional()?;
+        self.replace_version(row, current.as_ref(), version)
+    }
+
+    fn insert_earlier(&self, row: i64, version: &VersionRow, until: i64) -> Result<()> {
         let covered = self
             .connection
             .prepare_cached(
@@ -384,14 +407,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn fill_body(&mut self, row: i64, version: &VersionRow) -> Result<()> {
+    fn fill_body(&self, row: i64, version: &VersionRow) -> Result<()> {
         self.connection
             .prepare_cached("UPDATE share_version SET body = ?2 WHERE share = ?1 AND to_run IS NULL")?
             .execute(params![row, version.body])?;
         Ok(())
     }
 
-    fn insert_version(&mut self, row: i64, version: &VersionRow) -> Result<()> {
+    fn insert_version(&self, row: i64, version: &VersionRow) -> Result<()> {
         self.connection
             .prepare_cached(
                 "INSERT INTO share_version (share, from_run, digest, kind, anonymous, owner, shared_by, item, body)
@@ -436,6 +459,19 @@ struct Current {
     item: i64,
 }
 
+impl Current {
+    /// Reads a version's first run, digest, whether it is bare, owner and item, the first of which is at `at`.
+    fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            from_run: row.get(at)?,
+            digest: row.get(at + 1)?,
+            bare: row.get(at + 2)?,
+            owner: row.get(at + 3)?,
+            item: row.get(at + 4)?,
+        })
+    }
+}
+
 impl Known {
     fn find(
         connection: &Connection,
@@ -454,13 +490,7 @@ impl Known {
             )?
             .query_row(params![source, share.id], |row| {
                 let current = match row.get(3)? {
-                    Some(from_run) => Some(Current {
-                        from_run,
-                        digest: row.get(4)?,
-                        bare: row.get(5)?,
-                        owner: row.get(6)?,
-                        item: row.get(7)?,
-                    }),
+                    Some::<i64>(_) => Some(Current::read(row, 3)?),
                     None => None,
                 };
                 let same_item = row.get_ref(8)?.as_str_or_null()? == Some(&share.item.id)

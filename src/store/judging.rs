@@ -46,6 +46,8 @@ struct Row {
     from_run: i64,
     read_run: i64,
     read_at: i64,
+    /// Whether its place was listed without it.
+    missing: bool,
     past: Past,
     owner: i64,
     shared_by: Option<i64>,
@@ -207,7 +209,8 @@ fn stale_before(now: Timestamp, relist_every: SignedDuration) -> i64 {
 /// itself it reads all shares that remain, and sorts them, for each page.
 fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, v.judged, {SHARE_COLUMNS}
+        "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, v.judged,
+             s.missing_run IS NOT NULL, {SHARE_COLUMNS}
          FROM share_version v CROSS JOIN share s ON s.id = v.share CROSS JOIN item i ON i.id = v.item
          WHERE v.to_run IS NULL AND v.share > ?2 AND s.source = ?1 AND (?3 = '[]' OR {})
          ORDER BY v.share LIMIT {PAGE}",
@@ -226,9 +229,10 @@ fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result
                     confirmed_at: second(row.get(5)?),
                 },
                 judged: row.get(6)?,
-                owner: row.get(10)?,
-                shared_by: row.get(11)?,
-                raw: RawShare::read(row, 7)?,
+                missing: row.get(7)?,
+                owner: row.get(11)?,
+                shared_by: row.get(12)?,
+                raw: RawShare::read(row, 8)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -250,7 +254,9 @@ fn fate(connection: &Connection, run: &Run, source: i64, row: &Row, stale_before
     if let Some(drive) = row.raw.drive() {
         return Ok(match drive_outcome(connection, run, source, drive)? {
             // Its owner may be long gone: the drive tells.
-            Some((ScopeOutcome::Scanned, _)) => Fate::Gone,
+            Some((ScopeOutcome::Scanned, _)) if row.missing => Fate::Gone,
+            // Nothing says that it changed, and it is listed again before it is too old.
+            Some((ScopeOutcome::Scanned, _)) if row.read_at >= stale_before => Fate::Known,
             // One that is listed and yet not there says nothing: the list has to have lost it, too.
             Some((ScopeOutcome::Gone, listed)) if !listed => Fate::Gone,
             None if !run.scope.users.is_empty() && row.read_at >= stale_before => Fate::Known,

@@ -10,6 +10,7 @@ mod health;
 mod judging;
 mod lock;
 mod pages;
+mod progress;
 mod runs;
 mod scopes;
 mod sharing;
@@ -33,6 +34,7 @@ pub use scopes::Place;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_drives.sql"),
+    include_str!("migrations/0003_memory.sql"),
 ];
 
 /// How much of the file SQLite holds in memory, and of what it sorts before it goes to disk, in KiB. What is read again is

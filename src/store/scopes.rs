@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::pages::accounts_named;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row};
 use super::{Ledger, Result, Run, named, storable};
-use crate::model::{KnownScope, PrincipalClass, Scope, Share, ShareKind, SourceName};
+use crate::model::{KnownScope, PrincipalClass, Relist, Scope, Share, ShareKind, SourceName};
 
 /// Where a share stands among those of its owner: the owner's row, and the share's.
 pub type Place = (i64, i64);
@@ -65,6 +65,12 @@ impl Ledger {
                 Ok(KnownScope {
                     scope: Scope { id, account },
                     searched_at,
+                    checkpoint: None,
+                    relist: Relist {
+                        now: run.now,
+                        before: run.now,
+                        least: 0,
+                    },
                 })
             })
             .collect()

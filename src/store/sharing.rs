@@ -84,7 +84,7 @@ impl VersionRow {
             recipients,
             opened_by,
         } = rows;
-        let mut written = Body {
+        let written = Body {
             access: share.access.bits(),
             password: share.password,
             expires: Cow::Borrowed(&share.expires),
@@ -99,11 +99,36 @@ impl VersionRow {
             recipients,
             opened_by: Vec::new(),
         };
-        let judged_by = storable("a share", &written)?;
-        let columns = format!(
-            "{} {} {owner} {} {item}",
+        Self::seal(
             share.kind,
             share.anonymous,
+            (owner, shared_by, item),
+            written,
+            opened_by,
+        )
+    }
+
+    /// A version with its item's path in place of the one it has.
+    pub(super) fn placed(self, path: &str, path_is_owners: bool) -> Result<Self> {
+        let mut written: Body<'_> = stored("a share", &self.body)?;
+        written.path = Cow::Borrowed(path);
+        written.path_is_owners = path_is_owners;
+        let opened_by = std::mem::take(&mut written.opened_by);
+        let rows = (self.owner, self.shared_by, self.item);
+        Self::seal(self.kind, self.anonymous, rows, written, opened_by)
+    }
+
+    /// Writes what a share says, and the digest of what it is judged by.
+    fn seal(
+        kind: ShareKind,
+        anonymous: bool,
+        (owner, shared_by, item): (i64, Option<i64>, i64),
+        mut written: Body<'_>,
+        opened_by: Vec<i64>,
+    ) -> Result<Self> {
+        let judged_by = storable("a share", &written)?;
+        let columns = format!(
+            "{kind} {anonymous} {owner} {} {item}",
             shared_by.unwrap_or_default()
         );
         let digest = short_digest([columns.as_str(), judged_by.as_str()]);
@@ -115,8 +140,8 @@ impl VersionRow {
         };
         Ok(Self {
             digest,
-            kind: share.kind,
-            anonymous: share.anonymous,
+            kind,
+            anonymous,
             owner,
             shared_by,
             item,

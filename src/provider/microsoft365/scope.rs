@@ -41,6 +41,8 @@ impl Microsoft365 {
     ) -> Result<(ScopeOutcome, Option<Problem>, Pace), ReadError> {
         let mut collector = sink.of(Some(&drive.id));
         let read = async {
+            let scope = drive.id.clone();
+            collector.push(Reading::Begun { scope }).await?;
             let mut tree = self.graph.crawl(drive, &self.setup.classes).await?;
             self.list_shares(drive, &mut tree, &mut collector).await
         };

@@ -231,7 +231,7 @@ impl Nextcloud {
         self.search_disabled(
             &KnownScope {
                 scope,
-                searched_at: known.searched_at,
+                ..known.clone()
             },
             sink,
         )

@@ -48,9 +48,10 @@ impl Party {
         };
         match claim {
             Some(Claim::Everyone) => Self::Everyone(everyone("everyone", "Everyone")),
-            Some(Claim::EveryoneInside) => {
-                Self::Everyone(everyone("everyone-except-external", "Everyone except external users"))
-            }
+            Some(Claim::EveryoneInside) => Self::Everyone(everyone(
+                "everyone-except-external",
+                "Everyone except external users",
+            )),
             Some(Claim::Member(name)) => Self::Person(shown.principal(PrincipalClass::Account, &name)),
             Some(Claim::Guest(name)) => Self::Person(shown.guest(&name)),
             Some(Claim::OneTimeCode(address)) => Self::Person(Principal {

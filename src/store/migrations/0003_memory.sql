@@ -1,0 +1,37 @@
+-- What lasts from night to night: how far each scope was read, what once protected a share, and what people decided.
+
+ALTER TABLE source ADD COLUMN rules TEXT;                    -- digest of what shares are judged by
+ALTER TABLE source ADD COLUMN rules_since INTEGER;           -- when they were first judged by it
+ALTER TABLE scope ADD COLUMN begun_run INTEGER;              -- the run that began to enumerate it anew; null once that ended
+ALTER TABLE share ADD COLUMN missing_run INTEGER;            -- the run that listed its place without it; null while it is there
+ALTER TABLE share ADD COLUMN had_password INTEGER NOT NULL DEFAULT 0;   -- whether any reading had one
+ALTER TABLE share ADD COLUMN had_expiry INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE share ADD COLUMN confirmed_by TEXT;              -- who looked at it, at confirmed_at
+ALTER TABLE finding ADD COLUMN baseline INTEGER NOT NULL DEFAULT 0;     -- 1: found before its source was once read whole, and not released
+CREATE INDEX share_version_item ON share_version (item) WHERE to_run IS NULL;
+
+CREATE TABLE checkpoint (                    -- what an adapter remembers of a scope, to go on there
+    scope INTEGER PRIMARY KEY REFERENCES scope (id) ON DELETE CASCADE,
+    run INTEGER NOT NULL,                    -- the run that wrote it
+    parts INTEGER NOT NULL,                  -- how many items it lists one by one
+    waiting INTEGER NOT NULL,                -- how many of them are still to be listed
+    oldest INTEGER,                          -- when the one was listed that was not listed for the longest time
+    data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE waiver (                        -- made by the command; those of the configuration are not here
+    id INTEGER PRIMARY KEY,
+    finding TEXT NOT NULL,                   -- the key of the finding
+    reason TEXT NOT NULL,
+    approved_by TEXT NOT NULL,
+    until TEXT NOT NULL,                     -- the last day on which it holds
+    made_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE acceptance (                    -- how a finding stood when a waiver first covered it
+    waiver TEXT NOT NULL,                    -- tells the waiver from others, wherever it is written
+    finding INTEGER NOT NULL REFERENCES finding (id) ON DELETE CASCADE,
+    level TEXT NOT NULL,
+    breadth TEXT NOT NULL,                   -- JSON: who could do what then
+    PRIMARY KEY (waiver, finding)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,185 @@
+//! How far scopes were read: what lasts of that from run to run, and what it means for what was not told again.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::absorb::Writer;
+use super::sharing::VersionRow;
+use super::{Ledger, Result, Run, named};
+use crate::model::{Checkpoint, SourceName};
+
+impl Ledger {
+    /// What is remembered of a scope, as its adapter wrote it.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn checkpoint(&self, source: &SourceName, scope: &str) -> Result<Option<Vec<u8>>> {
+        let found = self
+            .connection
+            .prepare_cached(
+                "SELECT k.data FROM checkpoint k JOIN scope s ON s.id = k.scope JOIN source o ON o.id = s.source
+                 WHERE o.name = ?1 AND s.key = ?2",
+            )?
+            .query_row([source.as_str(), scope], |row| row.get(0))
+            .optional()?;
+        Ok(found)
+    }
+
+    /// How many items of each scope are to be listed again in one of so many nights, although nothing says that they
+    /// changed: over all scopes, and over all nights, no more and no fewer than there are.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn relist_quotas(
+        &self,
+        source: &SourceName,
+        nights: u64,
+        night: u64,
+    ) -> Result<HashMap<String, u64>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT s.key, k.parts FROM checkpoint k JOIN scope s ON s.id = k.scope JOIN source o ON o.id = s.source
+             WHERE o.name = ?1 ORDER BY s.id",
+        )?;
+        let mut rows = statement.query([source.as_str()])?;
+        let mut quotas = HashMap::new();
+        let nights = nights.max(1);
+        let mut sum = night % nights;
+        while let Some(row) = rows.next()? {
+            let parts = u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default();
+            let before = sum;
+            sum = sum.saturating_add(parts);
+            quotas.insert(row.get(0)?, sum / nights - before / nights);
+        }
+        Ok(quotas)
+    }
+
+    /// Since when a source is judged by these rules, told by their digest; from now on, where they are others than
+    /// before.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn judged_since(&mut self, run: &Run, source: &SourceName, rules: &str) -> Result<Timestamp> {
+        let since: i64 = self.connection.query_row(
+            "UPDATE source SET rules_since = CASE WHEN rules IS ?2 THEN rules_since ELSE ?3 END, rules = ?2
+             WHERE name = ?1 RETURNING rules_since",
+            params![source.as_str(), rules, run.now.as_second()],
+            |row| row.get(0),
+        )?;
+        Ok(Timestamp::from_second(since).unwrap_or(run.now))
+    }
+}
+
+impl Writer<'_> {
+    /// A scope is enumerated anew from here on.
+    pub(super) fn begun(&self, scope: &str) -> Result<()> {
+        self.connection
+            .prepare_cached("UPDATE scope SET begun_run = ?3 WHERE source = ?1 AND key = ?2")?
+            .execute(params![self.source, scope, self.run.id])?;
+        Ok(())
+    }
+
+    /// A scope was read to its end. If that was an enumeration, what it did not tell is no longer there.
+    pub(super) fn ended(&self, scope: &str) -> Result<()> {
+        let begun: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT begun_run FROM scope WHERE source = ?1 AND key = ?2 AND begun_run IS NOT NULL",
+            )?
+            .query_row(params![self.source, scope], |row| row.get(0))
+            .optional()?;
+        let Some(begun) = begun else { return Ok(()) };
+        self.connection
+            .prepare_cached(
+                "UPDATE share SET missing_run = ?4 WHERE read_run < ?3 AND missing_run IS NULL AND id IN (
+                     SELECT v.share FROM item i JOIN share_version v ON v.item = i.id AND v.to_run IS NULL
+                     WHERE i.source = ?1 AND i.drive = ?2)",
+            )?
+            .execute(params![self.source, scope, begun, self.run.id])?;
+        self.connection
+            .prepare_cached("UPDATE scope SET begun_run = NULL WHERE source = ?1 AND key = ?2")?
+            .execute(params![self.source, scope])?;
+        Ok(())
+    }
+
+    /// All that is shared of an item was told.
+    pub(super) fn listed(&self, drive: &str, item: &str) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE share SET missing_run = ?4 WHERE read_run < ?4 AND missing_run IS NULL AND id IN (
+                     SELECT v.share FROM item i JOIN share_version v ON v.item = i.id AND v.to_run IS NULL
+                     WHERE i.source = ?1 AND i.drive = ?2 AND i.key = ?3)",
+            )?
+            .execute(params![self.source, drive, item, self.run.id])?;
+        Ok(())
+    }
+
+    /// An item lies elsewhere: so do its shares, as far as they are kept.
+    pub(super) fn placed(&self, drive: &str, item: &str, path: &str, path_is_owners: bool) -> Result<()> {
+        for (share, version) in shares_of(self.connection, self.source, drive, item)? {
+            let version = version.placed(path, path_is_owners)?;
+            self.replace_current(share, &version)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps how far a scope was read.
+    pub(super) fn checkpoint(&self, scope: &str, checkpoint: Option<&Checkpoint>) -> Result<()> {
+        let Some(checkpoint) = checkpoint else {
+            self.connection
+                .prepare_cached(
+                    "DELETE FROM checkpoint WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2)",
+                )?
+                .execute(params![self.source, scope])?;
+            return Ok(());
+        };
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO checkpoint (scope, run, parts, waiting, oldest, data)
+                 SELECT id, ?3, ?4, ?5, ?6, ?7 FROM scope WHERE source = ?1 AND key = ?2
+                 ON CONFLICT (scope) DO UPDATE SET run = excluded.run, parts = excluded.parts,
+                     waiting = excluded.waiting, oldest = excluded.oldest, data = excluded.data",
+            )?
+            .execute(params![
+                self.source,
+                scope,
+                self.run.id,
+                count(checkpoint.parts),
+                count(checkpoint.waiting),
+                checkpoint.oldest.map(Timestamp::as_second),
+                checkpoint.data
+            ])?;
+        Ok(())
+    }
+}
+
+/// The shares of an item as they stand, as far as they are kept.
+fn shares_of(
+    connection: &Connection,
+    source: i64,
+    drive: &str,
+    item: &str,
+) -> Result<Vec<(i64, VersionRow)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT v.share, v.digest, v.kind, v.anonymous, v.owner, v.shared_by, v.item, v.body
+         FROM item i JOIN share_version v ON v.item = i.id AND v.to_run IS NULL
+         WHERE i.source = ?1 AND i.drive = ?2 AND i.key = ?3 AND v.body IS NOT NULL",
+    )?;
+    let mut rows = statement.query(params![source, drive, item])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let version = VersionRow {
+            digest: row.get(1)?,
+            kind: named("a kind of share", row.get_ref(2)?.as_str().unwrap_or_default())?,
+            anonymous: row.get(3)?,
+            owner: row.get(4)?,
+            shared_by: row.get(5)?,
+            item: row.get(6)?,
+            body: row.get(7)?,
+        };
+        found.push((row.get(0)?, version));
+    }
+    Ok(found)
+}

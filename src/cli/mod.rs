@@ -1,6 +1,9 @@
 //! The command line: parses, builds the parts, prints, and says how it ended.
 
+mod baseline;
 mod config;
+mod confirm;
+mod decision;
 mod demo;
 mod doctor;
 mod emulate;
@@ -9,6 +12,7 @@ mod exit;
 mod login;
 mod mail;
 mod prepared;
+mod purge;
 mod report;
 mod rules;
 mod scan;
@@ -16,6 +20,8 @@ mod shell;
 mod sources;
 mod tenant;
 mod terminal;
+mod waive;
+mod waivers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,6 +96,17 @@ enum Command {
     Scan(scan::Arguments),
     /// Print a stored run again, without scanning
     Report(report::Arguments),
+    /// Record that a finding is accepted for a time
+    Waive(waive::Arguments),
+    /// List the waivers, and how each stands
+    Waivers(waivers::Arguments),
+    /// Record that shares were reviewed and are still wanted
+    Confirm(confirm::Arguments),
+    /// What was found before a source was once read whole
+    #[command(subcommand)]
+    Baseline(baseline::Command),
+    /// Forget somebody, and what belonged to them
+    Purge(purge::Arguments),
     /// Check every source, the state and the mail, and say what is missing and how to grant it
     Doctor(doctor::Arguments),
     /// Register the auditor with a Nextcloud, to read all accounts with one secret
@@ -183,6 +200,11 @@ fn run(cli: Cli) -> Exit {
     let result = match command {
         Command::Scan(arguments) => block_on(scan::run(&global, arguments)),
         Command::Report(arguments) => report::run(&global, arguments),
+        Command::Waive(arguments) => waive::run(&global, &arguments),
+        Command::Waivers(arguments) => waivers::run(&global, &arguments),
+        Command::Confirm(arguments) => confirm::run(&global, &arguments),
+        Command::Baseline(command) => baseline::run(&global, &command),
+        Command::Purge(arguments) => purge::run(&global, &arguments),
         Command::Doctor(arguments) => block_on(doctor::run(&global, arguments)),
         Command::Enroll(arguments) => block_on(enroll::run(&global, arguments)),
         Command::Login(arguments) => block_on(login::run(&global, arguments)),

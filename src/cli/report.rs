@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::terminal::{Output, say};
-use super::{Exit, Global, scan};
+use super::terminal::Output;
+use super::{Exit, Global, decision, scan};
 use crate::model::Verdict;
 use crate::report::Pages;
 use crate::store::RunFilter;
@@ -24,20 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
-    if global.no_state {
-        say("error: `report` prints what the state holds, so --no-state leaves it nothing to print");
-        return Err(Exit::Usage);
-    }
-    let loaded = global.load()?;
-    let path = &loaded.settings.state.path;
-    if !path.exists() {
-        say(&format!(
-            "error: no run is stored yet: there is no state file {}\nhelp: make one with `sharewarden scan`",
-            path.display()
-        ));
-        return Err(Exit::Usage);
-    }
-    let ledger = scan::open(global, &loaded.settings)?;
+    let (_, ledger) = decision::open(global, "report")?;
     let output = Output::of(arguments.output);
     let stored = scan::stored(&ledger, arguments.run.as_deref(), RunFilter::default())?;
     let exit = scan::print(global, &stored, &arguments.format, &output, None);

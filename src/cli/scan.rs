@@ -11,6 +11,7 @@ use super::terminal::{Output, say};
 use super::{Exit, Global, unwritten};
 use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, SourceName, Verdict};
+use crate::policy::{self, Policy};
 use crate::report::{self, Format, Pages};
 use crate::run::{self, Scan, ScanError};
 use crate::store::{Ledger, RunFilter, SourceLock, StoreError, StoredRun};
@@ -72,7 +73,6 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     settings
         .check_secrets(&names)
         .map_err(|report| global.wrong(&report))?;
-    let policy = Arc::new(settings.policy.clone());
     let memory = if arguments.full {
         Memory::Ignored
     } else {
@@ -85,6 +85,7 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     };
     let parts = making.parts(&chosen)?;
     let ledger = open(global, settings)?;
+    let policy = Arc::new(with_made_waivers(global, settings, &ledger)?);
     let _locks = lock(global, settings, &names, &arguments)?;
     let request = Scan {
         now: global.now(),
@@ -122,6 +123,18 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     } else {
         exit
     })
+}
+
+/// The policy with the waivers that the state holds beside those of the configuration. They are no part of its
+/// digest: a waiver changes where a finding stands, and closes none.
+fn with_made_waivers(global: &Global, settings: &Settings, ledger: &Ledger) -> Result<Policy, Exit> {
+    let mut policy = settings.policy.clone();
+    let made = ledger.waivers(policy::day(global.now())).map_err(|error| {
+        say(&format!("error: {error}; nothing was sent"));
+        Exit::Usage
+    })?;
+    policy.waivers.extend(made.into_iter().map(|own| own.waiver));
+    Ok(policy)
 }
 
 /// Takes the long locks of a full scan; a scan of single accounts, or without state, needs none.

@@ -39,9 +39,16 @@ impl FindingId {
         ]))
     }
 
-    /// An identity as it was stored or typed.
+    /// An identity as it was stored.
     pub fn stored(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The identity that somebody typed; `None` where it is no finding's.
+    #[must_use]
+    pub fn typed(text: &str) -> Option<Self> {
+        let id = text.trim().to_ascii_lowercase();
+        (id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(Self(id))
     }
 
     /// Sixteen hexadecimal digits.

@@ -43,8 +43,15 @@ impl Policy {
     }
 }
 
+/// The last day on which an exception that is made today may end, so far ahead as that may be.
+#[must_use]
+pub fn last_day(today: Date, ahead: Span) -> Date {
+    today.checked_add(ahead).unwrap_or(Date::MAX)
+}
+
 /// The day of an instant, in UTC: the day by which waivers and gaps end.
-pub(super) fn day(now: Timestamp) -> Date {
+#[must_use]
+pub fn day(now: Timestamp) -> Date {
     now.to_zoned(TimeZone::UTC).date()
 }
 

@@ -66,6 +66,7 @@ pub(super) fn waiver() -> Waiver {
         approved_by: "head of communications".into(),
         until: date(2027, 3, 31),
         title: "waiver 1".into(),
+        key: "first".into(),
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::model::{Finding, FindingId, Level, RuleId, Share, SourceFacts};
 
 use super::{
-    Judged, Override, Past, Policy,
+    Judged, Override, Past, Policy, Turn,
     case::Case,
     classification::classify,
     defaults, domain,
@@ -18,7 +18,7 @@ use super::{
     people::{self, People},
     registry::{Hit, Judgement, Outcome, Rule},
     rules::RULES,
-    waivers::Waivers,
+    waivers::{Ground, Waivers},
 };
 
 /// Judges the shares and the settings of one source by a policy, at one instant.
@@ -133,6 +133,7 @@ impl<'p> Judge<'p> {
             not_judged: Vec::new(),
             untold: Vec::new(),
             waivers_used: Vec::new(),
+            turns: Vec::new(),
         };
         if !judged.expired {
             let said = self.hear(share, past, &judged);
@@ -140,6 +141,7 @@ impl<'p> Judge<'p> {
             judged.not_judged = said.not_judged;
             judged.untold = said.untold;
             judged.waivers_used = said.waivers_used;
+            judged.turns = said.turns;
         }
         judged
     }
@@ -155,9 +157,14 @@ impl<'p> Judge<'p> {
             kinds: &judged.recipients,
             rulings: OnceCell::new(),
         };
-        let subject = Subject {
-            source: &share.source,
-            share: Some((share, &judged.labels)),
+        let ground = Ground {
+            waivers: &self.waivers,
+            subject: Subject {
+                source: &share.source,
+                share: Some((share, &judged.labels)),
+            },
+            audience: judged.audience,
+            accepted: &past.accepted,
         };
         let mut said = Said::default();
         for rule in &self.rules {
@@ -176,7 +183,7 @@ impl<'p> Judge<'p> {
                     if settled.level.is_some() && !settled.told {
                         said.untold.push(rule.info.id);
                     }
-                    said.find(&self.waivers, rule.info.id, subject, &hit, settled.level);
+                    said.find(&ground, rule.info.id, &hit, settled.level);
                 }
             }
         }
@@ -288,31 +295,32 @@ pub(super) struct Said {
     pub(super) not_judged: Vec<RuleId>,
     pub(super) untold: Vec<RuleId>,
     pub(super) waivers_used: Vec<usize>,
+    pub(super) turns: Vec<Turn>,
 }
 
 impl Said {
     /// Records a finding, under the waiver that covers it, unless its level says that it is none.
-    pub(super) fn find(
-        &mut self,
-        waivers: &Waivers<'_>,
-        rule: RuleId,
-        subject: Subject<'_>,
-        hit: &Hit,
-        level: Option<Level>,
-    ) {
+    pub(super) fn find(&mut self, ground: &Ground<'_>, rule: RuleId, hit: &Hit, level: Option<Level>) {
         let Some(level) = level else {
             return;
         };
-        let share = subject.share.map(|(share, _)| share.id.as_str());
+        let share = ground.subject.share.map(|(share, _)| share.id.as_str());
         let mut finding = Finding {
-            id: FindingId::of(rule, subject.source, share),
+            id: FindingId::of(rule, ground.subject.source, share),
             rule,
             level,
             message: hit.message.to_owned(),
             remedy: hit.remedy,
             waiver: None,
         };
-        finding.waiver = waivers.cover(&finding, subject, hit.about.as_deref(), &mut self.waivers_used);
+        let cover = ground.cover(&finding, hit.about.as_deref());
+        finding.waiver = cover.note;
+        for place in cover.named {
+            if !self.waivers_used.contains(&place) {
+                self.waivers_used.push(place);
+            }
+        }
+        self.turns.extend(cover.turns);
         self.findings.push(finding);
     }
 }

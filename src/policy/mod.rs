@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock, no async. A rule sees one share, its own past, the facts of its source, and `now`.
 
+mod acceptance;
 mod case;
 mod classification;
 mod defaults;
@@ -27,12 +28,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use globset::GlobSet;
 use jiff::{Span, Timestamp, civil::Date};
 
+pub use acceptance::{Accepted, Breadth, Hold, Outgrown, Turn};
+pub use defaults::{day, last_day};
 pub use gaps::{effect, gap_in_force};
 pub use guidance::Guidance;
 pub use judge::{Judge, judge};
-pub use notices::{Notice, NoticeCode, notices};
+pub use notices::{Lapse, Notice, NoticeCode, lapse, notices};
 pub use posture::{Posture, posture};
 pub use registry::{RuleInfo, rule, rules};
+pub use waivers::Waivers;
 pub use wants::{Need, wants};
 
 use crate::model::{
@@ -127,8 +131,10 @@ pub struct Waiver {
     pub approved_by: String,
     /// The last day on which it holds.
     pub until: Date,
-    /// How the configuration names it, for notices: `waiver 2 (link-without-expiry, owner comms-office)`.
+    /// How it is named, for notices: `waiver 2 (link-without-expiry, owner comms-office)`.
     pub title: String,
+    /// Tells it from others, wherever it is written; one that says something else has another.
+    pub key: String,
 }
 
 /// A gap in coverage that somebody accepted for a time.
@@ -156,6 +162,8 @@ pub struct Past {
     pub first_seen: Option<Timestamp>,
     /// When somebody last confirmed it.
     pub confirmed_at: Option<Timestamp>,
+    /// How its findings stood when waivers first covered them.
+    pub accepted: Vec<Accepted>,
 }
 
 /// The judgement of one share.
@@ -183,4 +191,6 @@ pub struct Judged {
     pub untold: Vec<RuleId>,
     /// The waivers (by their place in the policy) that matched a finding.
     pub waivers_used: Vec<usize>,
+    /// Where a waiver's hold on a finding is not as it was.
+    pub turns: Vec<Turn>,
 }

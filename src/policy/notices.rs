@@ -1,13 +1,13 @@
 //! What the operator should know about the policy itself: exceptions that lapse, lapsed, or match nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::model::names;
+use crate::model::{FindingId, names};
 
-use super::{Gap, Policy};
+use super::{Gap, Outgrown, Policy};
 
 names! {
     /// What a notice is about.
@@ -18,6 +18,8 @@ names! {
         WaiverLapsed = "waiver-lapsed",
         /// A waiver ends within two weeks.
         WaiverLapsing = "waiver-lapsing",
+        /// A waiver no longer covers a finding: its level rose, or its share became wider.
+        WaiverEnded = "waiver-ended",
         /// An accepted gap's last day is over.
         GapLapsed = "gap-lapsed",
         /// An accepted gap ends within two weeks.
@@ -35,26 +37,55 @@ pub struct Notice {
 }
 
 /// The notices of a day. `used` holds the places of the waivers that matched a finding; it is `None` after
-/// a run that did not judge everything, since nothing is then known of what matches nothing.
+/// a run that did not judge everything, since nothing is then known of what matches nothing. `outgrown` tells, by
+/// the places of waivers, which findings they have ceased to cover.
 #[must_use]
-pub fn notices(policy: &Policy, used: Option<&BTreeSet<usize>>, today: Date) -> Vec<Notice> {
+pub fn notices(
+    policy: &Policy,
+    used: Option<&BTreeSet<usize>>,
+    outgrown: &BTreeMap<usize, Outgrown>,
+    today: Date,
+) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut say = |code, message| notices.push(Notice { code, message });
     for (place, waiver) in policy.waivers.iter().enumerate() {
         let title = &waiver.title;
-        if let Some((standing, words)) = standing(waiver.until, today) {
-            say(standing.of_waiver(), format!("{title} {words}"));
+        if let Some(lapse) = lapse(waiver.until, today) {
+            say(
+                lapse.of_waiver(),
+                format!("{title} {}", lapse.words(waiver.until)),
+            );
+        }
+        if let Some(outgrown) = outgrown.get(&place) {
+            say(NoticeCode::WaiverEnded, ended(title, outgrown));
         }
         if waiver.until >= today && used.is_some_and(|used| !used.contains(&place)) {
             say(NoticeCode::WaiverUnused, format!("{title} matches no finding"));
         }
     }
     for gap in &policy.gaps {
-        if let Some((standing, words)) = standing(gap.until, today) {
-            say(standing.of_gap(), format!("{} {words}", title(gap)));
+        if let Some(lapse) = lapse(gap.until, today) {
+            say(
+                lapse.of_gap(),
+                format!("{} {}", title(gap), lapse.words(gap.until)),
+            );
         }
     }
     notices
+}
+
+fn ended(title: &str, outgrown: &Outgrown) -> String {
+    let named: Vec<_> = outgrown.first.iter().map(FindingId::as_str).collect();
+    let more = outgrown.count.saturating_sub(named.len() as u64);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!(
+        "{title} no longer covers {}{more}: the level rose or the share became wider; `sharewarden waivers` says how",
+        named.join(", ")
+    )
 }
 
 fn title(gap: &Gap) -> String {
@@ -62,13 +93,16 @@ fn title(gap: &Gap) -> String {
     format!("gap in {} ({code}, {})", gap.source, gap.reason)
 }
 
-#[derive(Clone, Copy)]
-enum Standing {
+/// What becomes of an exception by its last day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// That day is over.
     Lapsed,
+    /// It is less than two weeks ahead.
     Lapsing,
 }
 
-impl Standing {
+impl Lapse {
     fn of_waiver(self) -> NoticeCode {
         match self {
             Self::Lapsed => NoticeCode::WaiverLapsed,
@@ -82,13 +116,22 @@ impl Standing {
             Self::Lapsing => NoticeCode::GapLapsing,
         }
     }
+
+    fn words(self, until: Date) -> String {
+        match self {
+            Self::Lapsed => format!("ended on {until} and no longer holds"),
+            Self::Lapsing => format!("ends on {until}"),
+        }
+    }
 }
 
-fn standing(until: Date, today: Date) -> Option<(Standing, String)> {
+/// Whether an exception lapsed, or soon does; it holds to the end of its last day.
+#[must_use]
+pub fn lapse(until: Date, today: Date) -> Option<Lapse> {
     if until < today {
-        Some((Standing::Lapsed, format!("ended on {until} and no longer holds")))
+        Some(Lapse::Lapsed)
     } else if until <= today.saturating_add(14.days()) {
-        Some((Standing::Lapsing, format!("ends on {until}")))
+        Some(Lapse::Lapsing)
     } else {
         None
     }
@@ -102,7 +145,7 @@ mod tests {
 
     fn codes(policy: &Policy, used: Option<&[usize]>) -> Vec<&'static str> {
         let used = used.map(|used| used.iter().copied().collect());
-        let found = notices(policy, used.as_ref(), date(2026, 11, 22));
+        let found = notices(policy, used.as_ref(), &BTreeMap::new(), date(2026, 11, 22));
         found.iter().map(|notice| notice.code.as_str()).collect()
     }
 

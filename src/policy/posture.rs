@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Finding, RuleId, SourceFacts, SourceKind, SourceName};
+use crate::model::{Audience, Finding, RuleId, SourceFacts, SourceKind, SourceName};
 
 use super::{
-    Judge, Policy,
+    Accepted, Judge, Policy, Turn,
     filter::Subject,
     judge::Said,
     registry::{Judgement, Outcome},
+    waivers::Ground,
 };
 
 /// The judgement of a source's settings.
@@ -22,9 +23,11 @@ pub struct Posture {
     pub untold: Vec<RuleId>,
     /// The waivers (by their place in the policy) that matched a finding.
     pub waivers_used: Vec<usize>,
+    /// Where a waiver's hold on a finding is not as it was.
+    pub turns: Vec<Turn>,
 }
 
-/// Judges the settings of one source.
+/// Judges the settings of one source, without a past.
 #[must_use]
 pub fn posture(
     policy: &Policy,
@@ -33,15 +36,21 @@ pub fn posture(
     kind: SourceKind,
     now: Timestamp,
 ) -> Posture {
-    Judge::new(policy, facts, now).posture(source, kind)
+    Judge::new(policy, facts, now).posture(source, kind, &[])
 }
 
 impl Judge<'_> {
-    /// Judges the settings of the source. A rule that does not apply to this kind of source and was told
-    /// nothing is silent.
+    /// Judges the settings of the source; `accepted` is how its findings stood when waivers first covered them. A
+    /// rule that does not apply to this kind of source and was told nothing is silent.
     #[must_use]
-    pub fn posture(&self, source: &SourceName, kind: SourceKind) -> Posture {
+    pub fn posture(&self, source: &SourceName, kind: SourceKind, accepted: &[Accepted]) -> Posture {
         let subject = Subject { source, share: None };
+        let ground = Ground {
+            waivers: self.waivers(),
+            subject,
+            audience: Audience::Unknown,
+            accepted,
+        };
         let mut said = Said::default();
         for rule in self.rules() {
             let Judgement::Source(look) = rule.judgement else {
@@ -61,7 +70,7 @@ impl Judge<'_> {
                     if settled.level.is_some() && !settled.told {
                         said.untold.push(id);
                     }
-                    said.find(self.waivers(), id, subject, &hit, settled.level);
+                    said.find(&ground, id, &hit, settled.level);
                 }
             }
         }
@@ -70,6 +79,7 @@ impl Judge<'_> {
             not_judged: said.not_judged,
             untold: said.untold,
             waivers_used: said.waivers_used,
+            turns: said.turns,
         }
     }
 }

@@ -1,22 +1,23 @@
 //! Waivers: which findings somebody accepted for a time.
 //!
 //! A waiver holds to the end of its last day in UTC. One that names neither a finding, a share, an owner,
-//! a site nor a path waives nothing: it would waive everything. Waived findings are listed, not dropped.
+//! a site nor a path waives nothing: it would waive everything. Waived findings are listed, not dropped. What it
+//! covered once, it covers as long as that does not grow (`acceptance`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
-use crate::model::{Finding, PrincipalClass, Share, WaiverNote};
+use crate::model::{Audience, Finding, FindingId, PrincipalClass, RuleId, Share, SourceName, WaiverNote};
 
 use super::{
-    Waiver,
+    Accepted, Breadth, Hold, Turn, Waiver,
     filter::{Subject, hits},
 };
 
-/// The waivers in force on a day, found by what they name.
+/// Waivers, found by what they name.
 #[derive(Debug)]
-pub(super) struct Waivers<'p> {
+pub struct Waivers<'p> {
     all: &'p [Waiver],
     by_finding: HashMap<&'p str, Vec<usize>>,
     by_share: HashMap<&'p str, Vec<usize>>,
@@ -24,6 +25,13 @@ pub(super) struct Waivers<'p> {
 }
 
 impl<'p> Waivers<'p> {
+    /// All of them, in force or not.
+    #[must_use]
+    pub fn of(all: &'p [Waiver]) -> Self {
+        Self::in_force(all, Date::MIN)
+    }
+
+    /// Those that hold on a day.
     pub(super) fn in_force(all: &'p [Waiver], today: Date) -> Self {
         let mut waivers = Self {
             all,
@@ -47,51 +55,117 @@ impl<'p> Waivers<'p> {
         waivers
     }
 
-    /// The waiver that covers a finding, the one that holds longest; every one that does is noted as used.
-    pub(super) fn cover(
+    /// The places of those that name a finding of a source; `share` is its share with its labels, `None` where it is
+    /// about the source's settings.
+    #[must_use]
+    pub fn naming(
         &self,
-        finding: &Finding,
+        source: &SourceName,
+        share: Option<(&Share, &BTreeSet<String>)>,
+        finding: (&FindingId, RuleId),
+    ) -> Vec<usize> {
+        let named = self.matching(Subject { source, share }, finding, None);
+        named.map(|(place, _)| place).collect()
+    }
+
+    fn matching(
+        &self,
         subject: Subject<'_>,
+        finding: (&FindingId, RuleId),
         about: Option<&[usize]>,
-        used: &mut Vec<usize>,
-    ) -> Option<WaiverNote> {
-        let named = self.by_finding.get(finding.id.as_str());
+    ) -> impl Iterator<Item = (usize, &'p Waiver)> {
+        let named = self.by_finding.get(finding.0.as_str());
         let share = subject
             .share
             .and_then(|(share, _)| self.by_share.get(share.id.as_str()));
-        let places = named
+        let all = self.all;
+        named
             .into_iter()
             .chain(share)
             .flatten()
             .chain(&self.others)
-            .copied();
-        let mut longest: Option<&Waiver> = None;
-        for place in places {
-            let Some(waiver) = self
-                .all
-                .get(place)
-                .filter(|own| matches(own, finding, subject, about))
-            else {
-                continue;
-            };
-            if !used.contains(&place) {
-                used.push(place);
-            }
-            if longest.is_none_or(|other| other.until < waiver.until) {
-                longest = Some(waiver);
-            }
-        }
-        longest.map(|waiver| WaiverNote {
-            reason: waiver.reason.clone(),
-            approved_by: waiver.approved_by.clone(),
-            until: waiver.until,
-        })
+            .filter_map(|place| Some((*place, all.get(*place)?)))
+            .filter(move |(_, waiver)| matches(waiver, finding, subject, about))
     }
 }
 
-fn matches(waiver: &Waiver, finding: &Finding, subject: Subject<'_>, about: Option<&[usize]>) -> bool {
+/// What the findings of one share, or of a source's settings, are held against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ground<'a> {
+    pub(super) waivers: &'a Waivers<'a>,
+    pub(super) subject: Subject<'a>,
+    pub(super) audience: Audience,
+    pub(super) accepted: &'a [Accepted],
+}
+
+/// What waivers make of a finding.
+#[derive(Debug, Default)]
+pub(super) struct Cover {
+    /// The one that covers it, of several the one that holds longest.
+    pub(super) note: Option<WaiverNote>,
+    /// All that name it, by their places.
+    pub(super) named: Vec<usize>,
+    /// Where a hold is not as it was.
+    pub(super) turns: Vec<Turn>,
+}
+
+impl Ground<'_> {
+    /// What waivers make of a finding about the recipients given, or about all.
+    pub(super) fn cover(&self, finding: &Finding, about: Option<&[usize]>) -> Cover {
+        let mut cover = Cover::default();
+        let mut longest: Option<&Waiver> = None;
+        let named = self
+            .waivers
+            .matching(self.subject, (&finding.id, finding.rule), about);
+        for (place, waiver) in named {
+            cover.named.push(place);
+            let hold = self.hold(waiver, finding);
+            let covers = matches!(hold, None | Some(Hold::Begins { .. }));
+            if covers && longest.is_none_or(|other| other.until < waiver.until) {
+                longest = Some(waiver);
+            }
+            cover.turns.extend(hold.map(|hold| Turn {
+                place,
+                waiver: waiver.key.clone(),
+                finding: finding.id.clone(),
+                hold,
+            }));
+        }
+        cover.note = longest.map(|waiver| WaiverNote {
+            reason: waiver.reason.clone(),
+            approved_by: waiver.approved_by.clone(),
+            until: waiver.until,
+        });
+        cover
+    }
+
+    /// How a waiver that names a finding holds it; `None` where it covers it as before.
+    fn hold(&self, waiver: &Waiver, finding: &Finding) -> Option<Hold> {
+        let share = self.subject.share;
+        let breadth = share.map(|(share, _)| Breadth::of(share, self.audience));
+        let known = self
+            .accepted
+            .iter()
+            .find(|own| own.waiver == waiver.key && own.finding == finding.id);
+        match known {
+            None => Some(Hold::Begins {
+                level: finding.level,
+                breadth,
+            }),
+            Some(accepted) if accepted.ended => Some(Hold::Over),
+            Some(accepted) => accepted.outgrown(finding.level, breadth.as_ref()).map(Hold::Ends),
+        }
+    }
+}
+
+fn matches(
+    waiver: &Waiver,
+    (id, rule): (&FindingId, RuleId),
+    subject: Subject<'_>,
+    about: Option<&[usize]>,
+) -> bool {
     let share = subject.share.map(|(share, _)| share);
-    waiver.finding.as_ref().is_none_or(|id| *id == finding.id)
+    waiver.finding.as_ref().is_none_or(|own| own == id)
         && waiver
             .share
             .as_ref()
@@ -102,7 +176,7 @@ fn matches(waiver: &Waiver, finding: &Finding, subject: Subject<'_>, about: Opti
                     && (hits(globs, &owner.id) || owner.name.as_deref().is_some_and(|name| hits(globs, name)))
             })
         })
-        && waiver.filter.allows(finding.rule)
+        && waiver.filter.allows(rule)
         && waiver.filter.is_about(subject)
         && share.is_none_or(|share| waiver.filter.covers_recipients(share, about))
 }

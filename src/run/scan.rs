@@ -1,6 +1,6 @@
 //! A scan: reads the sources side by side, judges the whole known picture, and ends the run with a verdict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::source::{Part, Reading, SourceRun};
 use super::{Desk, DeskGone, coverage};
 use crate::model::{Problem, ProblemCode, RuleId, SourceFacts, Verdict, short_digest};
-use crate::policy::{self, Judge, Policy};
+use crate::policy::{self, Judge, Outgrown, Policy};
 use crate::report::view;
 use crate::store::{JudgedSource, Judging, Ledger, Run, RunStart, StoreError};
 
@@ -90,12 +90,16 @@ pub async fn scan(
     .await;
     let mut verdict = Verdict::Complete;
     let mut used = BTreeSet::new();
+    let mut outgrown: BTreeMap<usize, Outgrown> = BTreeMap::new();
     let mut failure = None;
     for result in results {
         match result {
-            Ok((worth, waivers)) => {
+            Ok((worth, judged)) => {
                 verdict = verdict.max(worth);
-                used.extend(waivers);
+                used.extend(judged.waivers_used);
+                for (place, more) in judged.outgrown {
+                    outgrown.entry(place).or_default().add(more);
+                }
             }
             Err(error) => failure = Some(error),
         }
@@ -105,7 +109,7 @@ pub async fn scan(
     }
     let everything = run.scope.full && verdict != Verdict::Incomplete;
     let today = run.now.to_zoned(TimeZone::UTC).date();
-    let notices: Vec<view::Notice> = policy::notices(policy, everything.then_some(&used), today)
+    let notices: Vec<view::Notice> = policy::notices(policy, everything.then_some(&used), &outgrown, today)
         .into_iter()
         .map(|notice| view::Notice {
             code: notice.code.to_string(),
@@ -120,7 +124,7 @@ pub async fn scan(
     Ok(Scanned { ledger, run, verdict })
 }
 
-async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, BTreeSet<usize>), ScanError> {
+async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, JudgedSource), ScanError> {
     let name = &source.part.name;
     tracing::info!(source = %name, "reading");
     let reading = source.read().await?;
@@ -146,7 +150,7 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, BTreeSet<usize>)
         .desk
         .ask(move |ledger| ledger.finish_source(&run, &summary, whole))
         .await??;
-    Ok((verdict, judged.waivers_used))
+    Ok((verdict, judged))
 }
 
 /// Judges all that is known of the source, whether it was read now or not.
@@ -169,10 +173,11 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
             let mut judged =
                 ledger.judge_source(&run, judging, &mut |share, past| judge.share(share, past))?;
             if run.scope.users.is_empty() {
-                let posture = judge.posture(&name, kind);
+                let posture = judge.posture(&name, kind, &ledger.accepted_settings(&name)?);
                 judged.not_judged.extend(&posture.not_judged);
                 judged.waivers_used.extend(&posture.waivers_used);
-                ledger.keep_posture(&run, &name, &posture.findings, &posture.not_judged, &off)?;
+                Outgrown::note(&mut judged.outgrown, &posture.turns);
+                ledger.keep_posture(&run, &name, &posture, &off)?;
             }
             // Asked for by name, they must not pass for judged: their evidence is not kept yet.
             let asked = |rule: &RuleId| run.scope.rules.contains(rule);

@@ -142,6 +142,8 @@ pub(super) struct About<'a> {
     /// How the share was judged, as JSON.
     pub(super) judged: Option<&'a RawValue>,
     pub(super) known: &'a [Known],
+    /// Whether what is found now is of the source's baseline: it was never read whole.
+    pub(super) baseline: bool,
 }
 
 /// Records that a rule fired: a first time, again, or otherwise than before.
@@ -165,8 +167,8 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
     let Some(known) = known else {
         let row = connection
             .prepare_cached(
-                "INSERT INTO finding (key, source, share, rule, first_run, first_at, last_at, checked_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6)
+                "INSERT INTO finding (key, source, share, rule, first_run, first_at, last_at, checked_at, baseline)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6, ?7)
                  ON CONFLICT (key) DO UPDATE SET last_at = excluded.last_at, checked_at = excluded.checked_at
                  RETURNING id",
             )?
@@ -177,7 +179,8 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
                     about.share,
                     finding.rule.as_str(),
                     run.id,
-                    now
+                    now,
+                    about.baseline
                 ],
                 |row| row.get(0),
             )?;

@@ -2,17 +2,18 @@
 //!
 //! Absence is knowledge only where coverage is complete: what was not read resolves nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::findings::{self, About, JudgedNote, Known};
+use super::runs::was_read_whole;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
-use super::{Ledger, Result, Run, StoreError, storable, within};
-use crate::model::{Audience, Finding, RuleId, ScopeOutcome, Share, SourceName, Status};
-use crate::policy::{Judged, Past};
+use super::{Ledger, Result, Run, StoreError, storable, waivers, within};
+use crate::model::{Audience, RuleId, ScopeOutcome, Share, SourceName, Status};
+use crate::policy::{Judged, Outgrown, Past, Posture};
 
 const PAGE: i64 = 500;
 
@@ -25,6 +26,8 @@ pub struct JudgedSource {
     pub undetermined: u64,
     /// The waivers that matched a finding, by their place in the policy.
     pub waivers_used: BTreeSet<usize>,
+    /// What waivers, by their place in the policy, have ceased to cover.
+    pub outgrown: BTreeMap<usize, Outgrown>,
 }
 
 /// How a source is to be judged.
@@ -74,6 +77,7 @@ impl Ledger {
         let policy_changed = self
             .earlier_policy(run)?
             .is_some_and(|digest| digest != run.policy.digest);
+        let baseline = !was_read_whole(&self.connection, source)?;
         let stale_before = stale_before(run.now, judging.relist_every);
         let mut after = 0;
         loop {
@@ -86,6 +90,7 @@ impl Ledger {
             within(&self.connection, |connection| {
                 let mut loader = Loader::new(connection, judging.source.clone(), judging.classes);
                 let known = findings::of_shares(connection, first..=last)?;
+                let mut accepted = waivers::accepted_of_shares(connection, first..=last)?;
                 for row in rows {
                     let known = known.get(&row.share).map(Vec::as_slice).unwrap_or_default();
                     if row.read_run < run.id {
@@ -97,7 +102,7 @@ impl Ledger {
                     }
                     let Row {
                         raw,
-                        past,
+                        mut past,
                         judged: before,
                         ..
                     } = row;
@@ -108,6 +113,7 @@ impl Ledger {
                         // Known and without a finding, or read and judged by a later run since.
                         continue;
                     };
+                    past.accepted = accepted.remove(&row.share).unwrap_or_default();
                     let judged = judge(&share, &past);
                     let by_policy = policy_changed && row.from_run < run.id;
                     let closed = |rule| {
@@ -123,10 +129,13 @@ impl Ledger {
                         share: Some(row.share),
                         judged: Some(&note),
                         known,
+                        baseline,
                     };
                     keep(connection, run, about, &judged, &closed)?;
+                    waivers::keep_turns(connection, run, &judged.turns)?;
                     sums.not_judged.extend(&judged.not_judged);
                     sums.waivers_used.extend(&judged.waivers_used);
+                    Outgrown::note(&mut sums.outgrown, &judged.turns);
                     if judged.audience == Audience::Anyone && !judged.expired && judged.classified.is_none() {
                         sums.undetermined += 1;
                     }
@@ -144,8 +153,7 @@ impl Ledger {
         &mut self,
         run: &Run,
         source: &SourceName,
-        found: &[Finding],
-        not_judged: &[RuleId],
+        posture: &Posture,
         off: &[RuleId],
     ) -> Result<()> {
         let Some(source) = self.known_source(source)? else {
@@ -158,15 +166,20 @@ impl Ledger {
                 share: None,
                 judged: None,
                 known: &known,
+                baseline: !was_read_whole(connection, source)?,
             };
-            for finding in found.iter().filter(|finding| in_scope(run, finding.rule)) {
+            for finding in posture
+                .findings
+                .iter()
+                .filter(|finding| in_scope(run, finding.rule))
+            {
                 findings::seen(connection, run, about, finding)?;
             }
             for live in known.iter().filter(|known| known.is_live()) {
-                if in_scope(run, live.rule) && !live.is_among(found) {
+                if in_scope(run, live.rule) && !live.is_among(&posture.findings) {
                     let status = if off.contains(&live.rule) {
                         Status::ClosedByPolicy
-                    } else if not_judged.contains(&live.rule) {
+                    } else if posture.not_judged.contains(&live.rule) {
                         Status::NotChecked
                     } else {
                         Status::Resolved
@@ -174,7 +187,7 @@ impl Ledger {
                     findings::ended(connection, run, live, status)?;
                 }
             }
-            Ok(())
+            waivers::keep_turns(connection, run, &posture.turns)
         })
     }
 
@@ -227,6 +240,7 @@ fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result
                 past: Past {
                     first_seen: second(row.get(4)?),
                     confirmed_at: second(row.get(5)?),
+                    ..Past::default()
                 },
                 judged: row.get(6)?,
                 missing: row.get(7)?,

@@ -5,15 +5,19 @@
 //! come in batches, judging and reports go over pages. No link token, password or credential is stored.
 
 mod absorb;
+mod baseline;
 mod findings;
 mod health;
 mod judging;
 mod lock;
 mod pages;
+mod people;
 mod progress;
+mod purge;
 mod runs;
 mod scopes;
 mod sharing;
+mod waivers;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,12 +27,16 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::model::{PrincipalClass, SourceKind, SourceName};
 
+pub use baseline::{Release, Released};
 pub use health::examine;
 pub use judging::{JudgedSource, Judging};
 pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};
+pub use people::Reviewed;
+pub use purge::Forgotten;
 pub use runs::{Run, RunStart};
 pub use scopes::Place;
+pub use waivers::{EndedCover, MadeWaiver, NewWaiver, StandingFinding, Waived};
 
 /// The migrations, oldest first; the file's `user_version` counts those it has seen.
 const MIGRATIONS: &[&str] = &[
@@ -92,6 +100,24 @@ pub enum StoreError {
     /// No run has the id asked for.
     #[error("no stored run has the id {0:?}; `sharewarden report` without --run prints the latest")]
     NoSuchRun(String),
+    /// Something was named that nothing is known of.
+    #[error("nothing is known of the {what} {}", listed(ids))]
+    Unknown {
+        /// What it was said to be.
+        what: &'static str,
+        /// By which ids.
+        ids: Vec<String>,
+    },
+    /// Something was named that is known in several sources.
+    #[error("the {what} {id:?} is known in several sources, {}: name one with --source", sources.join(", "))]
+    Ambiguous {
+        /// What it was said to be.
+        what: &'static str,
+        /// By which id.
+        id: String,
+        /// The sources.
+        sources: Vec<String>,
+    },
     /// Nothing was stored yet.
     #[error("no run is stored yet: make one with `sharewarden scan`")]
     NoRun,
@@ -257,6 +283,16 @@ fn named<T: std::str::FromStr<Err = crate::model::UnknownName>>(what: &'static s
             what,
             source: serde::de::Error::custom(error),
         })
+}
+
+/// The first few ids of a list, quoted, and how many more there are.
+fn listed(ids: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<_> = ids.iter().take(SHOWN).map(|id| format!("{id:?}")).collect();
+    match ids.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// Runs a change as one transaction.

@@ -263,7 +263,8 @@ impl Ledger {
     }
 }
 
-fn was_read_whole(connection: &rusqlite::Connection, source: i64) -> Result<bool> {
+/// Whether a source was once read whole: what was found before is its baseline.
+pub(super) fn was_read_whole(connection: &rusqlite::Connection, source: i64) -> Result<bool> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM run_source WHERE source = ?1 AND complete = 1")?
         .exists([source])?)

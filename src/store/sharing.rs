@@ -285,6 +285,20 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// The row of a share, by the service's own id of it.
+pub(super) fn share_row(connection: &Connection, source: i64, id: &str) -> Result<Option<i64>> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM share WHERE source = ?1 AND key = ?2")?
+        .query_row(params![source, id], |row| row.get(0))
+        .optional()?)
+}
+
+/// The rows of the principals whom the body of a version names: recipients, and those who opened it.
+pub(super) fn named_in(body: &str) -> Result<Vec<i64>> {
+    let body: Body<'_> = stored("a share", body)?;
+    Ok([body.recipients, body.opened_by].concat())
+}
+
 /// The path that an item has at its owner's, where the current version of a share tells it.
 pub(super) fn owners_path(
     connection: &Connection,

@@ -157,6 +157,7 @@ fn judge(share: &Share, _: &Past) -> Judged {
         not_judged: Vec::new(),
         untold: Vec::new(),
         waivers_used: Vec::new(),
+        turns: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Exceptions: overrides, waivers, accepted gaps, and the filters that they share with enforcement.
 
-use std::{fmt::Write, ops::Range};
+use std::ops::Range;
 
 use jiff::{Span, civil::Date};
 
@@ -12,8 +12,8 @@ use crate::{
         values,
         written::{At, Gap as WrittenGap, Override as WrittenOverride, RuleName, Waiver as WrittenWaiver},
     },
-    model::{FindingId, ProblemCode, SourceKind, SourceName},
-    policy::{Filter, Gap, Override, Waiver},
+    model::{FindingId, ProblemCode, SourceKind, SourceName, short_digest},
+    policy::{Filter, Gap, Override, Waiver, last_day},
 };
 
 /// Codes that a part of the program knows which this version may not have: accepted, and matching nothing.
@@ -124,6 +124,8 @@ pub(super) fn waivers(
     for (index, entry) in written.iter().enumerate() {
         let words = entry.get();
         target(it, entry);
+        let until = until(it, &words.until, max_waiver);
+        let named = named(words);
         waivers.push(Waiver {
             finding: it.maybe("finding", words.finding.as_ref(), finding),
             share: words.share.as_ref().map(|share| share.get().clone()),
@@ -141,8 +143,14 @@ pub(super) fn waivers(
             site: it.name("site", words.site.as_ref()),
             reason: words.reason.get().clone(),
             approved_by: words.approved_by.get().clone(),
-            until: until(it, &words.until, max_waiver),
-            title: title(index + 1, words),
+            until,
+            key: short_digest([
+                &named,
+                words.reason.get(),
+                words.approved_by.get(),
+                &until.to_string(),
+            ]),
+            title: format!("waiver {} ({named})", index + 1),
         });
     }
     waivers
@@ -176,17 +184,14 @@ fn target(it: &mut Context<'_>, entry: &At<WrittenWaiver>) {
 }
 
 fn finding(text: &str) -> Result<FindingId, values::Wrong> {
-    let id = text.trim().to_lowercase();
-    if id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(FindingId::stored(id));
-    }
-    Err(values::Wrong {
+    FindingId::typed(text).ok_or_else(|| values::Wrong {
         what: format!("`{text}` is no finding's id"),
         remedy: "copy the 16 hexadecimal digits from a report".to_owned(),
     })
 }
 
-fn title(number: usize, words: &WrittenWaiver) -> String {
+/// What a waiver names, in words.
+fn named(words: &WrittenWaiver) -> String {
     let rule = words.rule.as_ref().map(|rule| rule.get().0.as_str());
     let named = [
         ("finding", &words.finding),
@@ -200,10 +205,7 @@ fn title(number: usize, words: &WrittenWaiver) -> String {
         .iter()
         .filter_map(|(key, word)| Some(format!("{key} {}", word.as_ref()?.get())));
     let parts: Vec<_> = rule.map(str::to_owned).into_iter().chain(parts).collect();
-    let mut title = format!("waiver {number}");
-    // Writing to a string does not fail.
-    let _ = write!(title, " ({})", parts.join(", "));
-    title
+    parts.join(", ")
 }
 
 /// The last day of an exception, which may not be too far ahead; one that has passed is no error.
@@ -226,7 +228,7 @@ fn until(it: &mut Context<'_>, day: &At<crate::config::written::Date>, max_waive
         );
         return it.today;
     };
-    let last = it.today.checked_add(max_waiver).unwrap_or(Date::MAX);
+    let last = last_day(it.today, max_waiver);
     if date > last {
         too_far(it, &day.span(), last);
     }

@@ -94,6 +94,7 @@ pub(super) fn pasts() -> impl Strategy<Value = Past> {
     (option::of(-900_i64..1), option::of(-900_i64..1)).prop_map(|(seen, confirmed)| Past {
         first_seen: seen.map(days),
         confirmed_at: confirmed.map(days),
+        ..Past::default()
     })
 }
 

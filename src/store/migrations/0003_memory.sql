@@ -8,6 +8,8 @@ ALTER TABLE share ADD COLUMN had_password INTEGER NOT NULL DEFAULT 0;   -- wheth
 ALTER TABLE share ADD COLUMN had_expiry INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE share ADD COLUMN confirmed_by TEXT;              -- who looked at it, at confirmed_at
 ALTER TABLE finding ADD COLUMN baseline INTEGER NOT NULL DEFAULT 0;     -- 1: found before its source was once read whole, and not released
+UPDATE finding SET baseline = 1 WHERE NOT EXISTS (
+    SELECT 1 FROM run_source r WHERE r.source = finding.source AND r.complete = 1 AND r.run < finding.first_run);
 CREATE INDEX share_version_item ON share_version (item) WHERE to_run IS NULL;
 
 CREATE TABLE checkpoint (                    -- what an adapter remembers of a scope, to go on there
@@ -25,13 +27,17 @@ CREATE TABLE waiver (                        -- made by the command; those of th
     reason TEXT NOT NULL,
     approved_by TEXT NOT NULL,
     until TEXT NOT NULL,                     -- the last day on which it holds
-    made_at INTEGER NOT NULL
+    made_at INTEGER NOT NULL,
+    replaced_at INTEGER                      -- when another was made for the finding; null while it counts
 ) STRICT;
+CREATE INDEX waiver_finding ON waiver (finding) WHERE replaced_at IS NULL;
 
 CREATE TABLE acceptance (                    -- how a finding stood when a waiver first covered it
-    waiver TEXT NOT NULL,                    -- tells the waiver from others, wherever it is written
     finding INTEGER NOT NULL REFERENCES finding (id) ON DELETE CASCADE,
+    waiver TEXT NOT NULL,                    -- tells the waiver from others, wherever it is written
     level TEXT NOT NULL,
-    breadth TEXT NOT NULL,                   -- JSON: who could do what then
-    PRIMARY KEY (waiver, finding)
+    breadth TEXT NOT NULL,                   -- JSON: who could do what then; null for one about a source's settings
+    ended_at INTEGER,                        -- when the waiver ceased to cover it, for good; null while it does
+    ended TEXT,                              -- what had grown, in words
+    PRIMARY KEY (finding, waiver)
 ) STRICT, WITHOUT ROWID;

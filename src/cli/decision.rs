@@ -1,0 +1,62 @@
+//! What commands have in common that record what people decided: the state they write to, and the words they take.
+//!
+//! They write in short transactions and ask no service, so that they never wait for a scan.
+
+use super::terminal::say;
+use super::{Exit, Global, scan};
+use crate::config::Loaded;
+use crate::store::{Ledger, StoreError};
+
+/// The configuration, and the state with what is decided upon; `what` names the command.
+pub(super) fn open(global: &Global, what: &str) -> Result<(Loaded, Ledger), Exit> {
+    if global.no_state {
+        say(&format!(
+            "error: `{what}` works on what the state holds, so --no-state leaves it nothing to do"
+        ));
+        return Err(Exit::Usage);
+    }
+    let loaded = global.load()?;
+    let path = &loaded.settings.state.path;
+    if !path.exists() {
+        say(&format!(
+            "error: no run is stored yet: there is no state file {}\nhelp: make one with `sharewarden scan`",
+            path.display()
+        ));
+        return Err(Exit::Usage);
+    }
+    let ledger = scan::open(global, &loaded.settings)?;
+    Ok((loaded, ledger))
+}
+
+/// Says why nothing was recorded.
+pub(super) fn refused(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Unknown { .. } | StoreError::Ambiguous { .. } => {
+            say(&format!("error: {error}; nothing was recorded"));
+            Exit::Usage
+        }
+        error => {
+            say(&format!("error: nothing was recorded: {error}"));
+            Exit::NotKept
+        }
+    }
+}
+
+/// Words that somebody gave an option: one line that says something, no longer than so many characters.
+pub(super) fn words(option: &str, text: &str, longest: usize) -> Result<String, Exit> {
+    let text = text.trim();
+    let wrong = if text.is_empty() {
+        "is empty".to_owned()
+    } else if text.chars().count() > longest {
+        format!("is longer than {longest} characters")
+    } else if text.chars().any(char::is_control) {
+        "has line ends or control characters".to_owned()
+    } else {
+        return Ok(text.to_owned());
+    };
+    say(&format!("error: {option} {wrong}; nothing was recorded"));
+    Err(Exit::Usage)
+}
+
+/// The longest name of somebody who decides.
+pub(super) const NAME: usize = 200;

@@ -1,0 +1,159 @@
+//! What somebody accepted when a waiver first covered a finding, and whether the finding has outgrown it.
+//!
+//! A waiver is for what its author saw. Where the level is higher, or more people can do more, it no longer
+//! covers the finding, and does not again when the share narrows: somebody has to look at it anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Access, Audience, FindingId, Level, Principal, Share};
+
+/// Who can do what with a share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breadth {
+    /// Who can open it.
+    pub audience: Audience,
+    /// What it lets them do.
+    pub access: Access,
+    /// Whether a password protects it; `None` where the service does not tell.
+    pub password: Option<bool>,
+    /// Whom it was granted to: class and id.
+    pub recipients: BTreeSet<String>,
+}
+
+impl Breadth {
+    /// How wide a share is.
+    #[must_use]
+    pub fn of(share: &Share, audience: Audience) -> Self {
+        let named = |who: &Principal| format!("{} {}", who.class, who.id);
+        Self {
+            audience,
+            access: share.access,
+            password: share.password,
+            recipients: share.recipients.iter().map(named).collect(),
+        }
+    }
+
+    /// What of it goes beyond another, in words.
+    fn beyond(&self, other: &Self) -> Vec<String> {
+        let mut grown = Vec::new();
+        if self.audience > other.audience {
+            grown.push(format!(
+                "its audience widened from {} to {}",
+                other.audience, self.audience
+            ));
+        }
+        let gained: Vec<_> = self
+            .access
+            .iter()
+            .filter(|right| !other.access.has(*right))
+            .map(|right| right.as_str())
+            .collect();
+        if !gained.is_empty() {
+            grown.push(format!("it came to allow {}", gained.join(", ")));
+        }
+        if other.password == Some(true) && self.password != Some(true) {
+            grown.push("its password is gone".to_owned());
+        }
+        match self.recipients.difference(&other.recipients).count() {
+            0 => {}
+            1 => grown.push("a recipient was added".to_owned()),
+            more => grown.push(format!("{more} recipients were added")),
+        }
+        grown
+    }
+}
+
+/// How a finding stood when a waiver first covered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The waiver's key.
+    pub waiver: String,
+    /// The finding.
+    pub finding: FindingId,
+    /// Its level then.
+    pub level: Level,
+    /// How wide its share was then; `None` for a finding about a source's settings.
+    pub breadth: Option<Breadth>,
+    /// Whether the waiver has ceased to cover it since.
+    pub ended: bool,
+}
+
+impl Accepted {
+    /// What has grown since, in words that name nothing remote; `None` where nothing has.
+    pub(super) fn outgrown(&self, level: Level, breadth: Option<&Breadth>) -> Option<String> {
+        let mut grown = Vec::new();
+        if level > self.level {
+            grown.push(format!("its level rose from {} to {level}", self.level));
+        }
+        if let (Some(now), Some(then)) = (breadth, &self.breadth) {
+            grown.extend(now.beyond(then));
+        }
+        (!grown.is_empty()).then(|| grown.join(", "))
+    }
+}
+
+/// What becomes of a waiver's hold on a finding that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The waiver's place in the policy.
+    pub place: usize,
+    /// Its key.
+    pub waiver: String,
+    /// The finding.
+    pub finding: FindingId,
+    /// What becomes of it.
+    pub hold: Hold,
+}
+
+/// How a waiver holds a finding, where that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It covers it for the first time, as it stands.
+    Begins {
+        /// The finding's level.
+        level: Level,
+        /// How wide its share is.
+        breadth: Option<Breadth>,
+    },
+    /// It covers it no longer: what has grown.
+    Ends(String),
+    /// It ceased to cover it in an earlier run.
+    Over,
+}
+
+/// The findings that a waiver has ceased to cover, as far as they are told by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outgrown {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<FindingId>,
+}
+
+/// How many outgrown findings are told by name.
+const NAMED: usize = 5;
+
+impl Outgrown {
+    /// Notes, by the waiver's place, which of these waivers have ceased to cover a finding.
+    pub fn note(all: &mut BTreeMap<usize, Self>, turns: &[Turn]) {
+        for turn in turns {
+            if matches!(turn.hold, Hold::Begins { .. }) {
+                continue;
+            }
+            let own = all.entry(turn.place).or_default();
+            own.count += 1;
+            if own.first.len() < NAMED {
+                own.first.push(turn.finding.clone());
+            }
+        }
+    }
+
+    /// Adds those of another source.
+    pub fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.first.extend(other.first);
+        self.first.truncate(NAMED);
+    }
+}

@@ -34,3 +34,5 @@ mod requests;
 mod state;
 #[cfg(test)]
 mod tenant;
+#[cfg(test)]
+mod waivers;

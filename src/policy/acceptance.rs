@@ -157,3 +157,132 @@ impl Outgrown {
         self.first.truncate(NAMED);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Right, RuleId, SourceName};
+    use crate::policy::fixtures::{account, link, share};
+
+    fn id() -> FindingId {
+        FindingId::of(RuleId::LinkWithoutExpiry, &SourceName::new("cloud"), Some("17"))
+    }
+
+    #[test]
+    fn what_grew_is_said_in_words_and_what_shrank_is_not() {
+        let then = Share {
+            password: Some(true),
+            access: Access::of(&[Right::View]),
+            ..share()
+        };
+        let with = |change: &dyn Fn(&mut Share)| {
+            let mut now = then.clone();
+            change(&mut now);
+            now
+        };
+        let accepted = Accepted {
+            waiver: "first".into(),
+            finding: id(),
+            level: Level::Medium,
+            breadth: Some(Breadth::of(&then, Audience::External)),
+            ended: false,
+        };
+        for (now, audience, level, expected) in [
+            (then.clone(), Audience::External, Level::Medium, None),
+            (then.clone(), Audience::Internal, Level::Low, None),
+            (
+                with(&|own| own.access = Access::NONE),
+                Audience::External,
+                Level::Medium,
+                None,
+            ),
+            (
+                with(&|own| own.recipients.clear()),
+                Audience::External,
+                Level::Medium,
+                None,
+            ),
+            (
+                then.clone(),
+                Audience::Anyone,
+                Level::Medium,
+                Some("its audience widened from external to anyone"),
+            ),
+            (
+                then.clone(),
+                Audience::External,
+                Level::High,
+                Some("its level rose from medium to high"),
+            ),
+            (
+                with(&|own| own.access = Access::of(&[Right::View, Right::Edit, Right::Create])),
+                Audience::External,
+                Level::Medium,
+                Some("it came to allow edit, create"),
+            ),
+            (
+                with(&|own| own.password = Some(false)),
+                Audience::External,
+                Level::Medium,
+                Some("its password is gone"),
+            ),
+            // What is not told any more is not taken for there.
+            (
+                with(&|own| own.password = None),
+                Audience::External,
+                Level::Medium,
+                Some("its password is gone"),
+            ),
+            (
+                with(&|own| own.recipients = vec![account("eve")]),
+                Audience::External,
+                Level::Medium,
+                Some("a recipient was added"),
+            ),
+            (
+                with(&|own| own.recipients.extend([account("eve"), account("mallory")])),
+                Audience::Anyone,
+                Level::Critical,
+                Some(
+                    "its level rose from medium to critical, its audience widened from external to anyone, \
+                      2 recipients were added",
+                ),
+            ),
+        ] {
+            let breadth = Breadth::of(&now, audience);
+            assert_eq!(accepted.outgrown(level, Some(&breadth)).as_deref(), expected);
+        }
+        let settings = Accepted {
+            breadth: None,
+            ..accepted
+        };
+        assert_eq!(settings.outgrown(Level::Medium, None), None);
+        assert!(settings.outgrown(Level::High, None).is_some());
+    }
+
+    #[test]
+    fn many_outgrown_findings_are_counted_and_few_are_named() {
+        let turn = |hold: Hold| Turn {
+            place: 3,
+            waiver: "first".into(),
+            finding: id(),
+            hold,
+        };
+        let begins = Hold::Begins {
+            level: Level::Low,
+            breadth: Some(Breadth::of(&link("/a"), Audience::Anyone)),
+        };
+        let mut all = BTreeMap::new();
+        Outgrown::note(&mut all, &[turn(begins)]);
+        assert!(all.is_empty(), "what is covered has not outgrown");
+        Outgrown::note(&mut all, &[turn(Hold::Over), turn(Hold::Ends("it grew".into()))]);
+        let other = Outgrown {
+            count: 10,
+            first: vec![id(); 5],
+        };
+        let mut own = all.remove(&3).unwrap();
+        assert_eq!((own.count, own.first.len()), (2, 2));
+        own.add(other);
+        assert_eq!((own.count, own.first.len()), (12, 5));
+    }
+}

@@ -173,6 +173,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_waiver_no_longer_covers_is_said_whatever_was_judged() {
+        let policy = Policy {
+            waivers: vec![waiver()],
+            ..policy()
+        };
+        let ended = |count, named: &[&str]| {
+            let first = named.iter().map(|id| FindingId::stored(*id)).collect();
+            let outgrown = BTreeMap::from([(0, Outgrown { count, first })]);
+            let mut found = notices(&policy, None, &outgrown, date(2026, 11, 22));
+            assert_eq!(found.len(), 1);
+            let notice = found.remove(0);
+            assert_eq!(notice.code, NoticeCode::WaiverEnded);
+            notice.message
+        };
+        let one = ended(1, &["3f9c2e51a07b44d1"]);
+        assert!(
+            one.starts_with("waiver 1 no longer covers 3f9c2e51a07b44d1: "),
+            "{one}"
+        );
+        let many = ended(7, &["a", "b"]);
+        assert!(
+            many.starts_with("waiver 1 no longer covers a, b and 5 more: "),
+            "{many}"
+        );
+    }
+
+    #[test]
     fn gaps_lapse_as_waivers_do() {
         for (until, expected) in [
             (date(2026, 11, 21), vec!["gap-lapsed"]),

@@ -48,7 +48,11 @@ impl Ledger {
         source: Option<&SourceName>,
     ) -> Result<((i64, SourceName), Vec<i64>)> {
         let mut found = Vec::new();
-        for place in self.sources(source)? {
+        for place in self
+            .sources(source)?
+            .into_iter()
+            .filter(|_| !id.trim().is_empty())
+        {
             let mut statement = self.connection.prepare_cached(
                 "SELECT id FROM principal WHERE source = ?1 AND class IN ('account', 'site')
                      AND (lower(key) = lower(?2) OR lower(email) = lower(?2))",

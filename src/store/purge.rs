@@ -118,6 +118,11 @@ impl Person {
         let mut forgotten = self.shares(connection)?;
         self.scopes(connection)?;
         self.mentions(connection)?;
+        // Teams and rooms are told by names that name whose they are; the next scan reads them again.
+        connection.execute(
+            "UPDATE principal SET name = NULL WHERE source = ?1 AND class IN ('team', 'room')",
+            [self.source],
+        )?;
         let named = self.named(connection)?;
         for row in &self.rows {
             if named.contains(row) {

@@ -23,6 +23,8 @@ mod listed;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod network;

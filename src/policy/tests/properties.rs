@@ -6,8 +6,10 @@ use proptest::prelude::*;
 
 use super::worlds::{facts, pasts, policies, shares, waivers};
 use crate::model::{Access, Audience, Classes, Finding, Level, Right, RuleId, Share};
-use crate::policy::fixtures::{NOW, classes, expiry, policy};
-use crate::policy::{Filter, Judge, Judged, Need, Override, Policy, judge, wants};
+use crate::policy::fixtures::{NOW, classes, expiry, globs, policy, waiver};
+use crate::policy::{
+    Accepted, Filter, Hold, Judge, Judged, Need, Override, Past, Policy, Waiver, judge, wants,
+};
 
 static SOME: LazyLock<Classes> = LazyLock::new(|| classes(&["**/HR/**"], &["confidential"]));
 static ALL: LazyLock<Classes> = LazyLock::new(|| classes(&["**"], &[]));
@@ -36,6 +38,42 @@ fn level(judged: &Judged, rule: RuleId) -> Option<Level> {
         .iter()
         .find(|own| own.rule == rule)
         .map(|own| own.level)
+}
+
+/// Whether a share lets more people do more than another, said without the policy's help.
+fn is_wider((now, audience): (&Share, Audience), (then, was): (&Share, Audience)) -> bool {
+    audience > was
+        || now.access.bits() & !then.access.bits() != 0
+        || (then.password == Some(true) && now.password != Some(true))
+        || now.recipients.iter().any(|who| {
+            !then
+                .recipients
+                .iter()
+                .any(|known| (known.class, &known.id) == (who.class, &who.id))
+        })
+}
+
+/// What the ledger keeps of a judgement.
+fn kept(before: &[Accepted], judged: &Judged) -> Vec<Accepted> {
+    let mut kept = before.to_vec();
+    for turn in &judged.turns {
+        match &turn.hold {
+            Hold::Begins { level, breadth } => kept.push(Accepted {
+                waiver: turn.waiver.clone(),
+                finding: turn.finding.clone(),
+                level: *level,
+                breadth: breadth.clone(),
+                ended: false,
+            }),
+            Hold::Ends(_) => {
+                for own in kept.iter_mut().filter(|own| own.finding == turn.finding) {
+                    own.ended = true;
+                }
+            }
+            Hold::Over => {}
+        }
+    }
+    kept
 }
 
 proptest! {
@@ -105,6 +143,43 @@ proptest! {
             finding.waiver = None;
         }
         prop_assert_eq!(bare.findings, waived.findings);
+    }
+
+    #[test]
+    fn a_waiver_never_covers_a_finding_that_is_wider_than_what_was_accepted(
+        first in shares(), other in shares(), more in any::<bool>(), policy in policies(), facts in facts(), past in pasts(),
+    ) {
+        let everything = Filter { owner: Some(globs(&["*"])), ..Filter::default() };
+        let policy = Policy { waivers: vec![Waiver { filter: everything, ..waiver() }], ..policy };
+        let mut second = Share { id: first.id.clone(), ..other };
+        if more {
+            second.recipients.extend(first.recipients.iter().cloned());
+        }
+        let before = judge(&policy, &facts, &first, &past, NOW);
+        prop_assert!(before.findings.iter().all(|own| own.waiver.is_some()));
+        let mut accepted = kept(&[], &before);
+        let mut past = Past { accepted: accepted.clone(), ..past };
+        let again = judge(&policy, &facts, &first, &past, NOW);
+        prop_assert!(again.turns.is_empty(), "nothing grew");
+        prop_assert_eq!(&again.findings, &before.findings);
+        let after = judge(&policy, &facts, &second, &past, NOW);
+        let mut ended = BTreeSet::new();
+        for finding in &after.findings {
+            let was = before.findings.iter().find(|own| own.id == finding.id);
+            let wider = was.is_some_and(|was| {
+                finding.level > was.level || is_wider((&second, after.audience), (&first, before.audience))
+            });
+            prop_assert_eq!(finding.waiver.is_none(), wider);
+            if wider {
+                ended.insert(finding.id.clone());
+            }
+        }
+        // Not even where it is as it was again.
+        accepted = kept(&accepted, &after);
+        past.accepted = accepted;
+        for finding in &judge(&policy, &facts, &first, &past, NOW).findings {
+            prop_assert!(finding.waiver.is_none() || !ended.contains(&finding.id));
+        }
     }
 
     #[test]

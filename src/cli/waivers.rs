@@ -8,8 +8,8 @@ use comfy_table::{ContentArrangement, Table, TableStyle};
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
-use super::terminal::Output;
-use super::{Exit, Global, decision, unwritten};
+use super::terminal::{Output, say};
+use super::{Exit, Global, unwritten};
 use crate::model::FindingId;
 use crate::policy::{self, Lapse, Waiver, Waivers};
 use crate::report::text::visible;
@@ -81,14 +81,25 @@ struct Ended {
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Exit, Exit> {
-    let (loaded, ledger) = decision::open(global, "waivers")?;
+    let loaded = global.load()?;
+    let state = &loaded.settings.state.path;
+    // Where nothing is remembered, there are those of the configuration.
+    let ledger = if global.no_state || !state.exists() {
+        Ledger::temporary()
+    } else {
+        Ledger::open(state)
+    };
+    let ledger = ledger.map_err(|error| {
+        say(&format!("error: {error}"));
+        Exit::Usage
+    })?;
     let list = list(
         &ledger,
         &loaded.settings.policy.waivers,
         policy::day(global.now()),
     )
     .map_err(|error| {
-        super::terminal::say(&format!("error: the state could not be read: {error}"));
+        say(&format!("error: the state could not be read: {error}"));
         Exit::NotKept
     })?;
     let output = Output::Standard;

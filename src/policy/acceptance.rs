@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Access, Audience, FindingId, Level, Principal, Share};
+use crate::model::{Access, Audience, FindingId, Level, Principal, Right, Share};
 
 /// Who can do what with a share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Breadth {
             .access
             .iter()
             .filter(|right| !other.access.has(*right))
-            .map(|right| right.as_str())
+            .map(Right::as_str)
             .collect();
         if !gained.is_empty() {
             grown.push(format!("it came to allow {}", gained.join(", ")));
@@ -161,7 +161,7 @@ impl Outgrown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Right, RuleId, SourceName};
+    use crate::model::{RuleId, SourceName};
     use crate::policy::fixtures::{account, link, share};
 
     fn id() -> FindingId {

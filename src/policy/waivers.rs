@@ -131,6 +131,10 @@ impl Ground<'_> {
                 hold,
             }));
         }
+        if longest.is_some() {
+            // Somebody has accepted it anew since.
+            cover.turns.retain(|turn| turn.hold != Hold::Over);
+        }
         cover.note = longest.map(|waiver| WaiverNote {
             reason: waiver.reason.clone(),
             approved_by: waiver.approved_by.clone(),

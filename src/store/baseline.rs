@@ -71,3 +71,48 @@ impl Ledger {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MIGRATIONS;
+
+    #[test]
+    fn what_an_older_version_found_is_held_if_its_source_was_not_read_whole_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let older = rusqlite::Connection::open(&path).unwrap();
+        for migration in &MIGRATIONS[..2] {
+            older.execute_batch(migration).unwrap();
+        }
+        older
+            .execute_batch(
+                "INSERT INTO source VALUES (1, 'cloud', 'nextcloud'), (2, 'other', 'nextcloud');
+                 INSERT INTO run (id, key, started_at, scope, policy) VALUES (1, 'a', 0, '{}', '{}'), (2, 'b', 0, '{}', '{}'),
+                     (3, 'c', 0, '{}', '{}');
+                 INSERT INTO run_source (run, source, complete) VALUES (1, 1, 0), (2, 1, 1), (3, 1, 1), (3, 2, 0);
+                 INSERT INTO finding VALUES (1, 'early', 1, NULL, 'posture-passwords-mailed', 1, 0, 0, 0),
+                     (2, 'whole', 1, NULL, 'posture-passwords-mailed', 2, 0, 0, 0),
+                     (3, 'later', 1, NULL, 'posture-passwords-mailed', 3, 0, 0, 0),
+                     (4, 'never', 2, NULL, 'posture-passwords-mailed', 3, 0, 0, 0);
+                 INSERT INTO finding_version SELECT id, first_run, NULL, 'open', 'medium', '{}' FROM finding;
+                 PRAGMA user_version = 2;",
+            )
+            .unwrap();
+        drop(older);
+        let mut ledger = Ledger::open(&path).unwrap();
+        let mut release = |source: &str, min_level| {
+            let source = SourceName::new(source);
+            let release = Release {
+                source: &source,
+                rules: &[],
+                min_level,
+            };
+            let released = ledger.release_baseline(release).unwrap().unwrap();
+            (released.released, released.held, released.read_whole)
+        };
+        assert_eq!(release("cloud", Level::High), (0, 2, true));
+        assert_eq!(release("cloud", Level::Medium), (2, 0, true));
+        assert_eq!(release("other", Level::Info), (1, 0, false));
+    }
+}

@@ -247,7 +247,7 @@ impl Person {
         Ok(())
     }
 
-    /// Whether a text in lower case holds one of their addresses, also as OneDrives are named by it.
+    /// Whether a text in lower case holds one of their addresses, also as a `OneDrive` is named by it.
     fn is_in(&self, text: &str) -> bool {
         self.names
             .iter()

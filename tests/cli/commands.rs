@@ -17,6 +17,11 @@ fn help_version_completions_and_manual_need_no_configuration() {
     for command in [
         "scan",
         "report",
+        "waive",
+        "waivers",
+        "confirm",
+        "baseline",
+        "purge",
         "rules",
         "config",
         "emulate",

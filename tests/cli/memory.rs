@@ -397,7 +397,10 @@ fn somebody_who_is_purged_is_nowhere_in_the_state() {
             "new"
         );
         assert_eq!(findings(&next).len(), findings(&first).len());
-        assert!(remembers(&stage, "Team owned by"), "a team's name is read again, too");
+        assert!(
+            remembers(&stage, "Team owned by"),
+            "a team's name is read again, too"
+        );
     }
 }
 

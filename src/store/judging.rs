@@ -122,6 +122,7 @@ impl Ledger {
                         source,
                         share: Some(row.share),
                         judged: Some(&note),
+                        read_at: row.read_at,
                         known,
                     };
                     keep(connection, run, about, &judged, &closed)?;
@@ -157,6 +158,7 @@ impl Ledger {
                 source,
                 share: None,
                 judged: None,
+                read_at: run.now.as_second(),
                 known: &known,
             };
             for finding in found.iter().filter(|finding| in_scope(run, finding.rule)) {

@@ -28,7 +28,7 @@ pub use judging::{JudgedSource, Judging};
 pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};
 pub use runs::{Run, RunStart};
-pub use scopes::Place;
+pub use scopes::{Place, ScopeRow};
 
 /// The migrations, oldest first; the file's `user_version` counts those it has seen.
 const MIGRATIONS: &[&str] = &[

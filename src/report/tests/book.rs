@@ -206,7 +206,12 @@ fn sources() -> Vec<view::Source> {
         },
         inventory: view::Inventory {
             known_percent: 100.0,
-            oldest_check: Some(time("2026-11-22T02:00:04Z")),
+            oldest_check: Some(time("2026-11-20T02:00:04Z")),
+            read_on: BTreeMap::from([
+                ("2026-11-20".parse().unwrap(), 3),
+                ("2026-11-22".parse().unwrap(), 8),
+            ]),
+            unread: 0,
         },
         rules_not_judged: Vec::new(),
         classification_undetermined: 3,
@@ -241,7 +246,8 @@ fn sources() -> Vec<view::Source> {
         },
         inventory: view::Inventory {
             known_percent: 13.333,
-            oldest_check: None,
+            unread: 26,
+            ..view::Inventory::default()
         },
         rules_not_judged: vec![RuleId::RecipientNeverLoggedIn, RuleId::DepartedRecipient],
         classification_undetermined: 0,

@@ -171,27 +171,17 @@ impl Book {
     }
 }
 
+/// What a service counts before and after, and what was seen.
+fn counted(before: u64, seen: u64, after: u64) -> Expected {
+    Expected {
+        expected: before,
+        seen,
+        before,
+        after,
+    }
+}
+
 fn sources() -> Vec<view::Source> {
-    let control = BTreeMap::from([
-        (
-            ShareKind::Link,
-            Expected {
-                expected: 31,
-                seen: 31,
-                before: 31,
-                after: 32,
-            },
-        ),
-        (
-            ShareKind::Mail,
-            Expected {
-                expected: 5,
-                seen: 5,
-                before: 5,
-                after: 5,
-            },
-        ),
-    ]);
     let cloud = view::Source {
         name: "cloud".to_owned(),
         kind: SourceKind::Nextcloud,
@@ -226,7 +216,10 @@ fn sources() -> Vec<view::Source> {
             units: 0,
             waited_seconds: 12.5,
         },
-        control: Some(control),
+        control: Some(BTreeMap::from([
+            (ShareKind::Link, counted(31, 31, 32)),
+            (ShareKind::Mail, counted(5, 5, 5)),
+        ])),
         problems: vec![Problem::new(
             "dave",
             ProblemCode::AccountDisabled,
@@ -253,15 +246,7 @@ fn sources() -> Vec<view::Source> {
         classification_undetermined: 0,
         items_seen: 3,
         shares_seen: 3,
-        control: Some(BTreeMap::from([(
-            ShareKind::Link,
-            Expected {
-                expected: 120,
-                seen: 40,
-                before: 120,
-                after: 121,
-            },
-        )])),
+        control: Some(BTreeMap::from([(ShareKind::Link, counted(120, 40, 121))])),
         problems: (1..=26)
             .map(|number| {
                 let message = "No answer within 30 s. Check that the server is up and try again.";

@@ -11,6 +11,7 @@ mod judging;
 mod lock;
 mod pages;
 mod progress;
+mod recovery;
 mod runs;
 mod scopes;
 mod sharing;

@@ -48,7 +48,7 @@ impl Ledger {
         let scope = storable("a run's scope", &start.scope)?;
         let policy = storable("a run's policy", &start.policy)?;
         let started = start.now.as_second();
-        let (id, key) = within(&self.connection, |connection| {
+        within(&self.connection, |connection| {
             let last: i64 =
                 connection.query_row("SELECT COALESCE(max(id), 0) FROM run", [], |row| row.get(0))?;
             let stamp = start.now.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -73,14 +73,19 @@ impl Ledger {
                     params![id, source],
                 )?;
             }
-            Ok((id, key))
-        })?;
-        Ok(Run {
-            id,
-            key,
-            now: start.now,
-            scope: start.scope,
-            policy: start.policy,
+            let run = Run {
+                id,
+                key,
+                now: start.now,
+                scope: start.scope,
+                policy: start.policy,
+            };
+            if run.scope.users.is_empty() {
+                for source in &sources {
+                    super::recovery::adopt(connection, &run, *source)?;
+                }
+            }
+            Ok(run)
         })
     }
 

@@ -128,6 +128,7 @@ impl Ledger {
                         source,
                         share: Some(row.share),
                         judged: Some(&note),
+                        read_at: row.read_at,
                         known,
                         baseline,
                     };
@@ -165,6 +166,7 @@ impl Ledger {
                 source,
                 share: None,
                 judged: None,
+                read_at: run.now.as_second(),
                 known: &known,
                 baseline: !was_read_whole(connection, source)?,
             };

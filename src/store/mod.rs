@@ -14,6 +14,7 @@ mod pages;
 mod people;
 mod progress;
 mod purge;
+mod recovery;
 mod runs;
 mod scopes;
 mod sharing;
@@ -35,7 +36,7 @@ pub use pages::{RunFilter, StoredRun};
 pub use people::Reviewed;
 pub use purge::Forgotten;
 pub use runs::{Run, RunStart};
-pub use scopes::Place;
+pub use scopes::{Place, ScopeRow};
 pub use waivers::{EndedCover, MadeWaiver, NewWaiver, StandingFinding, Waived};
 
 /// The migrations, oldest first; the file's `user_version` counts those it has seen.

@@ -19,6 +19,8 @@ mod fence;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod listed;
 #[cfg(test)]
 mod login;

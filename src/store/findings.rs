@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::notes::{note, note_text};
 use super::{Result, Run, named, storable};
 use crate::model::{Finding, Level, PrincipalKind, Remedy, RuleId, Status, WaiverNote};
 use crate::policy::Judged;
@@ -87,8 +88,11 @@ impl Known {
     }
 }
 
-const KNOWN: &str = "SELECT f.share, f.id, f.key, f.rule, f.first_run, v.from_run, v.status, v.level, v.body
-     FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL";
+const KNOWN: &str = concat!(
+    "SELECT f.share, f.id, f.key, f.rule, f.first_run, v.from_run, v.status, v.level, ",
+    note_text!("v.body"),
+    " FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL"
+);
 
 /// The findings about a source's settings.
 pub(super) fn of_settings(connection: &Connection, source: i64) -> Result<Vec<Known>> {
@@ -225,7 +229,7 @@ fn write_version(
                 known.from_run,
                 status.as_str(),
                 level.as_str(),
-                words
+                note(connection, words)?
             ])?;
         return Ok(());
     }
@@ -254,6 +258,12 @@ fn insert_version(
              ON CONFLICT (finding, from_run) DO UPDATE SET to_run = NULL, status = excluded.status,
                  level = excluded.level, body = excluded.body",
         )?
-        .execute(params![finding, run.id, status.as_str(), level.as_str(), words])?;
+        .execute(params![
+            finding,
+            run.id,
+            status.as_str(),
+            level.as_str(),
+            note(connection, words)?
+        ])?;
     Ok(())
 }

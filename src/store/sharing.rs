@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Result, StoreError, named, storable, stored};
+use super::{Result, StoreError, named, number_of, storable, stored};
 use crate::model::{
     Access, Expiry, Item, ItemKind, Labels, Principal, PrincipalClass, Share, ShareKind, SourceName,
     short_digest,
@@ -16,7 +17,8 @@ use crate::model::{
 /// How many principals a [`Loader`] remembers the details of; beyond, it forgets all and reads again.
 const REMEMBERED_DETAILS: usize = 1024;
 
-/// Everything of a share that is neither a column nor a row of its own.
+/// Everything of a share that is neither a column nor a row of its own. It is kept as an array of its values in this
+/// order ([`Values`]); with their names, as versions before the fourth kept it, it makes the digest.
 #[derive(Debug, Serialize, Deserialize)]
 struct Body<'a> {
     #[serde(rename = "a")]
@@ -52,6 +54,57 @@ fn is_empty(names: &[String]) -> bool {
     names.is_empty()
 }
 
+/// What is kept of a [`Body`]: its values, without the last ones where these are empty.
+struct Values<'b>(&'b Body<'b>);
+
+/// Where the recipients are among [`Values`], for SQL.
+pub(super) const RECIPIENTS: &str = "'$[11]'";
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let Body {
+            access,
+            password,
+            expires,
+            created_at,
+            inherited,
+            label,
+            link,
+            unknown,
+            path,
+            path_is_owners,
+            item_kind,
+            recipients,
+            opened_by,
+        } = self.0;
+        let mut values = serializer.serialize_seq(None)?;
+        values.serialize_element(access)?;
+        values.serialize_element(password)?;
+        values.serialize_element(expires)?;
+        values.serialize_element(created_at)?;
+        values.serialize_element(inherited)?;
+        values.serialize_element(label)?;
+        values.serialize_element(link)?;
+        values.serialize_element(unknown)?;
+        values.serialize_element(path)?;
+        values.serialize_element(path_is_owners)?;
+        values.serialize_element(item_kind)?;
+        if !recipients.is_empty() || !opened_by.is_empty() {
+            values.serialize_element(recipients)?;
+        }
+        if !opened_by.is_empty() {
+            values.serialize_element(opened_by)?;
+        }
+        values.end()
+    }
+}
+
+/// What is kept of a body that an earlier version kept with names.
+pub(super) fn values_of(body: &str) -> Result<String> {
+    let body: Body<'_> = stored("a share", body)?;
+    storable("a share", &Values(&body))
+}
+
 /// The rows of what a share names.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -65,7 +118,7 @@ pub(super) struct Rows {
 /// A share as the rows of one version.
 #[derive(Debug)]
 pub(super) struct VersionRow {
-    pub(super) digest: String,
+    pub(super) digest: i64,
     pub(super) kind: ShareKind,
     pub(super) anonymous: bool,
     pub(super) owner: i64,
@@ -131,13 +184,9 @@ impl VersionRow {
             "{kind} {anonymous} {owner} {} {item}",
             shared_by.unwrap_or_default()
         );
-        let digest = short_digest([columns.as_str(), judged_by.as_str()]);
-        let body = if opened_by.is_empty() {
-            judged_by
-        } else {
-            written.opened_by = opened_by;
-            storable("a share", &written)?
-        };
+        let digest = number_of(&short_digest([columns.as_str(), judged_by.as_str()]));
+        written.opened_by = opened_by;
+        let body = storable("a share", &Values(&written))?;
         Ok(Self {
             digest,
             kind,
@@ -150,9 +199,23 @@ impl VersionRow {
     }
 }
 
+macro_rules! share_id {
+    () => {
+        "CASE s.follows WHEN 1 THEN (SELECT p.key || '/' || b.key FROM item b JOIN place p ON p.id = b.place
+             WHERE b.id = s.item) || '/' || s.key ELSE s.key END"
+    };
+}
+
+/// The id of `share s`.
+pub(super) const SHARE_ID: &str = share_id!();
+
 /// The columns that [`Loader::share`] reads, from `share s`, `share_version v` and `item i`.
-pub(super) const SHARE_COLUMNS: &str = "s.key, v.kind, v.anonymous, v.owner, v.shared_by, v.body, i.key, i.drive, \
-     i.size, i.labels, i.labels_complete, i.labels_policy, i.files_beneath";
+pub(super) const SHARE_COLUMNS: &str = concat!(
+    share_id!(),
+    ", v.kind, v.anonymous, v.owner, v.shared_by, v.body, i.key,
+     COALESCE((SELECT key FROM place WHERE id = i.place), ''), i.size, i.labels, i.labels_complete, i.labels_policy,
+     i.files_beneath"
+);
 
 /// Turns rows back into shares; remembers the principals of one page.
 #[derive(Debug)]

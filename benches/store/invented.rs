@@ -69,7 +69,7 @@ fn of_cloud(number: u32, each: u32) -> Share {
     Share {
         recipients: people.then(|| person(number % PEOPLE)).into_iter().collect(),
         link: (!people).then(|| "https://cloud.example.org/s/••••".to_owned()),
-        password: Some(number % 3 == 0),
+        password: Some(number.is_multiple_of(3)),
         ..share(
             "cloud",
             (place * PEOPLE + account + 1).to_string(),
@@ -89,7 +89,7 @@ fn of_tenant(number: u32, each: u32) -> Share {
     let item = number - number % 3 % 2;
     let drive = format!("b!{}", letters(u64::from(account), 64));
     let id = format!("01{}", letters(u64::from(item) << 1, 32).to_uppercase());
-    let anonymous = number % 2 == 0;
+    let anonymous = number.is_multiple_of(2);
     Share {
         anonymous,
         recipients: (!anonymous)

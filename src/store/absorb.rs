@@ -129,7 +129,12 @@ impl Writer<'_> {
 
     fn scope(&mut self, scope: &Scope) -> Result<()> {
         let account = match &scope.account {
-            Some(account) => Some(sharing::mention_principal(self.connection, self.source, account)?),
+            Some(account) => Some(sharing::mention_principal(
+                self.connection,
+                self.source,
+                self.run.id,
+                account,
+            )?),
             None => None,
         };
         self.connection
@@ -214,7 +219,7 @@ impl Writer<'_> {
         if let Some(row) = self.remembered.principals.get(&key) {
             return Ok(*row);
         }
-        let row = sharing::mention_principal(self.connection, self.source, principal)?;
+        let row = sharing::mention_principal(self.connection, self.source, self.run.id, principal)?;
         self.remembered.principals.insert(key, row);
         Ok(row)
     }

@@ -90,7 +90,7 @@ impl Known {
 
 const KNOWN: &str = concat!(
     "SELECT f.share, f.id, f.key, f.rule, f.first_run, v.from_run, v.status, v.level, ",
-    note_text!("v.body"),
+    note_text!("v.note"),
     " FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL"
 );
 
@@ -219,7 +219,7 @@ fn write_version(
     if known.from_run > run.id {
         connection
             .prepare_cached(
-                "INSERT INTO finding_version (finding, from_run, to_run, status, level, body)
+                "INSERT INTO finding_version (finding, from_run, to_run, status, level, note)
                  SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
                      SELECT 1 FROM finding_version WHERE finding = ?1 AND from_run <= ?2 AND to_run > ?2)",
             )?
@@ -254,9 +254,9 @@ fn insert_version(
     let (status, level) = standing;
     connection
         .prepare_cached(
-            "INSERT INTO finding_version (finding, from_run, status, level, body) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO finding_version (finding, from_run, status, level, note) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (finding, from_run) DO UPDATE SET to_run = NULL, status = excluded.status,
-                 level = excluded.level, body = excluded.body",
+                 level = excluded.level, note = excluded.note",
         )?
         .execute(params![
             finding,

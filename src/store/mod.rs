@@ -8,6 +8,7 @@ mod absorb;
 mod findings;
 mod health;
 mod judging;
+mod keep;
 mod lock;
 mod migrations;
 mod notes;

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::report::{Pages, view};
 
-const WORDS: &str = note_text!("v.body");
+const WORDS: &str = note_text!("v.note");
 const NOTED: &str = note_text!("v.judged");
 
 /// The rows of the accounts in a JSON list of account ids and mail addresses.

@@ -57,8 +57,10 @@ fn is_empty(names: &[String]) -> bool {
 /// What is kept of a [`Body`]: its values, without the last ones where these are empty.
 struct Values<'b>(&'b Body<'b>);
 
-/// Where the recipients are among [`Values`], for SQL.
+/// Where the rows of the recipients are among [`Values`], for SQL.
 pub(super) const RECIPIENTS: &str = "'$[11]'";
+/// Where the rows of those are who opened a link.
+pub(super) const OPENED_BY: &str = "'$[12]'";
 
 impl Serialize for Values<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -348,6 +350,33 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// The row of a share, by the service's own id of it.
+#[cfg(test)]
+pub(super) fn share_row(connection: &Connection, source: i64, id: &str) -> Result<Option<i64>> {
+    let mut classes = vec![source];
+    for (end, _) in id.match_indices('/') {
+        let drive = id.get(..end);
+        classes.extend(
+            connection
+                .prepare_cached("SELECT id FROM place WHERE source = ?1 AND key = ?2")?
+                .query_row(params![source, drive], |row| row.get::<_, i64>(0))
+                .optional()?,
+        );
+    }
+    for class in classes {
+        let found = connection
+            .prepare_cached(&format!(
+                "SELECT s.id FROM share s WHERE s.tag = ?1 AND s.source = ?2 AND {SHARE_ID} = ?3"
+            ))?
+            .query_row(params![super::tag_of(class, id), source, id], |row| row.get(0))
+            .optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// The path that an item has at its owner's, where the current version of a share tells it.
 pub(super) fn owners_path(
     connection: &Connection,
@@ -482,30 +511,39 @@ pub(super) fn tell_principal(
         )?)
 }
 
-/// The row of a principal that a share names; fills in a name or address that was not known.
-pub(super) fn mention_principal(connection: &Connection, source: i64, named: &Principal) -> Result<i64> {
+/// The row of a principal that a share names in a run; fills in a name or address that was not known.
+pub(super) fn mention_principal(
+    connection: &Connection,
+    source: i64,
+    run: i64,
+    named: &Principal,
+) -> Result<i64> {
     let class: PrincipalClass = named.class;
-    let known: Option<(i64, bool, bool)> = connection
+    let known: Option<(i64, bool, bool, bool)> = connection
         .prepare_cached(
-            "SELECT id, name IS NULL, email IS NULL FROM principal WHERE source = ?1 AND class = ?2 AND key = ?3",
+            "SELECT id, name IS NULL, email IS NULL, COALESCE(named_run, 0) < ?4 FROM principal
+             WHERE source = ?1 AND class = ?2 AND key = ?3",
         )?
-        .query_row(params![source, class.as_str(), named.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(params![source, class.as_str(), named.id, run], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
         .optional()?;
     match known {
-        Some((row, nameless, addressless)) => {
-            if (nameless && named.name.is_some()) || (addressless && named.email.is_some()) {
+        Some((row, nameless, addressless, anew)) => {
+            if anew || (nameless && named.name.is_some()) || (addressless && named.email.is_some()) {
                 connection
                     .prepare_cached(
-                        "UPDATE principal SET name = COALESCE(name, ?2), email = COALESCE(email, ?3) WHERE id = ?1",
+                        "UPDATE principal SET name = COALESCE(name, ?2), email = COALESCE(email, ?3),
+                             named_run = max(COALESCE(named_run, 0), ?4) WHERE id = ?1",
                     )?
-                    .execute(params![row, named.name, named.email])?;
+                    .execute(params![row, named.name, named.email, run])?;
             }
             Ok(row)
         }
         None => Ok(connection
             .prepare_cached(
-                "INSERT INTO principal (source, class, key, name, email, guest, active, gone)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+                "INSERT INTO principal (source, class, key, name, email, guest, active, gone, named_run)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
             )?
             .query_row(
                 params![
@@ -516,7 +554,8 @@ pub(super) fn mention_principal(connection: &Connection, source: i64, named: &Pr
                     named.email,
                     named.guest,
                     named.active,
-                    named.gone
+                    named.gone,
+                    run
                 ],
                 |row| row.get(0),
             )?),

@@ -11,6 +11,9 @@ use crate::model::{
 use crate::policy::{Judged, Past};
 use crate::report::{Pages, view};
 
+mod earlier;
+mod kept;
+
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 fn cloud() -> SourceName {

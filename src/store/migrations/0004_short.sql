@@ -91,30 +91,22 @@ INSERT INTO new_share_version
            (SELECT n.id FROM note n WHERE n.tag = tag_of(0, judged) AND n.text = judged)
     FROM share_version ORDER BY share, from_run;
 
-CREATE TABLE new_finding_version (
-    finding INTEGER NOT NULL REFERENCES finding (id) ON DELETE CASCADE,
-    from_run INTEGER NOT NULL,
-    to_run INTEGER,
-    status TEXT NOT NULL,                    -- `new` is not stored: it is `open` in the finding's first run
-    level TEXT NOT NULL,
-    body INTEGER NOT NULL REFERENCES note (id), -- message, remedy, waiver, and the share as it was judged
-    PRIMARY KEY (finding, from_run)
-) STRICT, WITHOUT ROWID;
-INSERT INTO new_finding_version
-    SELECT finding, from_run, to_run, status, level,
-           (SELECT n.id FROM note n WHERE n.tag = tag_of(0, body) AND n.text = body)
-    FROM finding_version ORDER BY finding, from_run;
+ALTER TABLE finding_version ADD COLUMN note INTEGER REFERENCES note (id);   -- message, remedy, waiver, how it was judged
+UPDATE finding_version SET note = (SELECT n.id FROM note n WHERE n.tag = tag_of(0, body) AND n.text = body);
+ALTER TABLE finding_version DROP COLUMN body;
 
-DROP TABLE finding_version;
 DROP TABLE share_version;
 DROP TABLE share;
 DROP TABLE item;
 ALTER TABLE new_item RENAME TO item;
 ALTER TABLE new_share RENAME TO share;
 ALTER TABLE new_share_version RENAME TO share_version;
-ALTER TABLE new_finding_version RENAME TO finding_version;
 
 CREATE INDEX item_tag ON item (tag);
 CREATE INDEX share_tag ON share (tag);
 CREATE INDEX share_item ON share (item) WHERE item IS NOT NULL;
 CREATE INDEX share_version_owner ON share_version (owner, share) WHERE to_run IS NULL;
+
+-- The run in which something last named it: one that no kept run names can be forgotten.
+ALTER TABLE principal ADD COLUMN named_run INTEGER;
+UPDATE principal SET named_run = (SELECT max(id) FROM run);

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, Memory};
@@ -115,6 +117,11 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     {
         exit = exit.max(not_kept(&ScanError::Store(error)));
     }
+    if let Some(time) = kept_since(global, settings)
+        && let Err(error) = scanned.ledger.forget_before(time)
+    {
+        exit = exit.max(not_kept(&ScanError::Store(error)));
+    }
     if scanned.verdict == Verdict::Incomplete {
         exit = exit.max(Exit::Incomplete);
     }
@@ -135,6 +142,13 @@ fn with_made_waivers(global: &Global, settings: &Settings, ledger: &Ledger) -> R
     })?;
     policy.waivers.extend(made.into_iter().map(|own| own.waiver));
     Ok(policy)
+}
+
+/// Since when runs are kept; `None` where none are.
+fn kept_since(global: &Global, settings: &Settings) -> Option<Timestamp> {
+    let now = global.now().to_zoned(TimeZone::UTC);
+    let since = now.checked_sub(settings.state.keep).ok()?;
+    (!global.no_state).then(|| since.timestamp())
 }
 
 /// Takes the long locks of a full scan; a scan of single accounts, or without state, needs none.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::sharing::{self, Rows, VersionRow};
-use super::{Ledger, REMEMBERED_PRINCIPALS, Result, Run, known_source, storable, within};
+use super::{Ledger, REMEMBERED_ROWS, Remembered, Result, Run, known_source, storable, tag_of, within};
 use crate::model::{Batch, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share};
 
 impl Ledger {
@@ -15,9 +15,9 @@ impl Ledger {
     /// # Errors
     /// Any [`super::StoreError`] of the file; nothing of the batches is kept then.
     pub fn absorb(&mut self, run: &Run, batches: &[Batch]) -> Result<()> {
-        let remembered = &mut self.principals;
-        if remembered.len() > REMEMBERED_PRINCIPALS {
-            remembered.clear();
+        let remembered = &mut self.remembered;
+        if remembered.len() > REMEMBERED_ROWS {
+            *remembered = Remembered::default();
         }
         let outcome = within(&self.connection, |connection| {
             for batch in batches {
@@ -29,8 +29,10 @@ impl Ledger {
                     source,
                     run,
                     scope: batch.scope.as_deref(),
+                    place: None,
                     remembered,
                 };
+                writer.place = writer.scope.map(|scope| writer.place(scope)).transpose()?;
                 for reading in &batch.readings {
                     writer.write(reading)?;
                 }
@@ -38,7 +40,7 @@ impl Ledger {
             Ok(())
         });
         if outcome.is_err() {
-            self.principals.clear();
+            self.remembered = Remembered::default();
         }
         outcome
     }
@@ -86,7 +88,9 @@ pub(super) struct Writer<'a> {
     pub(super) source: i64,
     pub(super) run: &'a Run,
     scope: Option<&'a str>,
-    remembered: &'a mut std::collections::HashMap<(i64, crate::model::PrincipalClass, String), i64>,
+    /// The row of the scope, as a place.
+    place: Option<i64>,
+    remembered: &'a mut Remembered,
 }
 
 impl Writer<'_> {
@@ -125,7 +129,12 @@ impl Writer<'_> {
 
     fn scope(&mut self, scope: &Scope) -> Result<()> {
         let account = match &scope.account {
-            Some(account) => Some(sharing::mention_principal(self.connection, self.source, account)?),
+            Some(account) => Some(sharing::mention_principal(
+                self.connection,
+                self.source,
+                self.run.id,
+                account,
+            )?),
             None => None,
         };
         self.connection
@@ -186,15 +195,15 @@ impl Writer<'_> {
         files_beneath: Option<u64>,
         classes: &str,
     ) -> Result<()> {
+        let Some((item, _)) = self.known_item(drive, item)? else {
+            return Ok(());
+        };
         self.connection
             .prepare_cached(
-                "UPDATE item SET labels = ?4, labels_complete = ?5, labels_policy = ?6,
-                     files_beneath = ?7, labels_run = ?8
-                 WHERE source = ?1 AND drive = ?2 AND key = ?3",
+                "UPDATE item SET labels = ?2, labels_complete = ?3, labels_policy = ?4,
+                     files_beneath = ?5, labels_run = ?6 WHERE id = ?1",
             )?
             .execute(params![
-                self.source,
-                drive.unwrap_or_default(),
                 item,
                 storable("labels", &labels.found)?,
                 labels.complete,
@@ -207,24 +216,52 @@ impl Writer<'_> {
 
     fn principal(&mut self, principal: &Principal) -> Result<i64> {
         let key = (self.source, principal.class, principal.id.clone());
-        if let Some(row) = self.remembered.get(&key) {
+        if let Some(row) = self.remembered.principals.get(&key) {
             return Ok(*row);
         }
-        let row = sharing::mention_principal(self.connection, self.source, principal)?;
-        self.remembered.insert(key, row);
+        let row = sharing::mention_principal(self.connection, self.source, self.run.id, principal)?;
+        self.remembered.principals.insert(key, row);
         Ok(row)
     }
 
-    fn item(&mut self, share: &Share) -> Result<i64> {
-        let size = share.item.size.and_then(|size| i64::try_from(size).ok());
-        let drive = share.item.drive.as_deref().unwrap_or_default();
-        let known: Option<(i64, Option<i64>)> = self
+    /// The row of a drive or another scope, made if need be.
+    pub(super) fn place(&mut self, place: &str) -> Result<i64> {
+        let key = (self.source, place.to_owned());
+        if let Some(row) = self.remembered.places.get(&key) {
+            return Ok(*row);
+        }
+        let row = self
             .connection
-            .prepare_cached("SELECT id, size FROM item WHERE source = ?1 AND drive = ?2 AND key = ?3")?
-            .query_row(params![self.source, drive, share.item.id], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
+            .prepare_cached(
+                "INSERT INTO place (source, key) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET key = key RETURNING id",
+            )?
+            .query_row(params![self.source, place], |row| row.get(0))?;
+        self.remembered.places.insert(key, row);
+        Ok(row)
+    }
+
+    /// The row and the size of an item.
+    pub(super) fn known_item(
+        &mut self,
+        drive: Option<&str>,
+        key: &str,
+    ) -> Result<Option<(i64, Option<i64>)>> {
+        let place = drive.map(|drive| self.place(drive)).transpose()?;
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT id, size FROM item WHERE tag = ?1 AND source = ?2 AND place IS ?3 AND key = ?4",
+            )?
+            .query_row(
+                params![tag_of(place.unwrap_or(self.source), key), self.source, place, key],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?)
+    }
+
+    fn item(&mut self, share: &Share, place: Option<i64>) -> Result<i64> {
+        let size = size_of(share);
+        let known = self.known_item(share.item.drive.as_deref(), &share.item.id)?;
         match known {
             Some((row, known)) => {
                 if size.is_some() && known != size {
@@ -237,9 +274,18 @@ impl Writer<'_> {
             None => Ok(self
                 .connection
                 .prepare_cached(
-                    "INSERT INTO item (source, drive, key, size) VALUES (?1, ?2, ?3, ?4) RETURNING id",
+                    "INSERT INTO item (source, place, tag, key, size) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
                 )?
-                .query_row(params![self.source, drive, share.item.id, size], |row| row.get(0))?),
+                .query_row(
+                    params![
+                        self.source,
+                        place,
+                        tag_of(place.unwrap_or(self.source), &share.item.id),
+                        share.item.id,
+                        size
+                    ],
+                    |row| row.get(0),
+                )?),
         }
     }
 
@@ -257,10 +303,13 @@ impl Writer<'_> {
                 .collect::<Result<Vec<_>>>()
         };
         let (recipients, opened_by) = (people(&share.recipients)?, people(&share.opened_by)?);
-        let known = Known::find(self.connection, self.source, self.scope, share)?;
+        let drive = share.item.drive.as_deref();
+        let place = drive.map(|drive| self.place(drive)).transpose()?;
+        let id = Id::of(share);
+        let known = self.find(share, &id, place)?;
         let item = match known.as_ref().and_then(|known| known.item) {
             Some(row) => row,
-            None => self.item(share)?,
+            None => self.item(share, place)?,
         };
         // Where the owner's list is not read, a resharer's name for the folder does not replace the owner's.
         let path = match &known {
@@ -282,11 +331,20 @@ impl Writer<'_> {
             let row = self
                 .connection
                 .prepare_cached(
-                    "INSERT INTO share (source, key, first_at, read_run, read_at, read_scope)
-                     VALUES (?1, ?2, ?3, ?4, ?3, ?5) RETURNING id",
+                    "INSERT INTO share (source, item, follows, tag, key, first_at, read_run, read_at, read_place)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8) RETURNING id",
                 )?
                 .query_row(
-                    params![self.source, share.id, now, self.run.id, self.scope],
+                    params![
+                        self.source,
+                        place.map(|_| item),
+                        id.follows,
+                        self.tag(share, &id, place),
+                        id.key,
+                        now,
+                        self.run.id,
+                        self.place
+                    ],
                     |row| row.get(0),
                 )?;
             return self.insert_version(row, &version);
@@ -302,7 +360,7 @@ impl Writer<'_> {
                 return Ok(());
             }
         }
-        self.touch(known.row, self.scope)?;
+        self.touch(&known, place.map(|_| item))?;
         self.replace_version(known.row, known.current.as_ref(), &version)
     }
 
@@ -325,13 +383,65 @@ impl Writer<'_> {
         ))
     }
 
-    fn touch(&mut self, row: i64, scope: Option<&str>) -> Result<()> {
+    fn touch(&mut self, known: &Known, item: Option<i64>) -> Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_scope = ?4, missing_run = NULL WHERE id = ?1",
+                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_place = ?4, missing_run = NULL
+                 WHERE id = ?1",
             )?
-            .execute(params![row, self.run.id, self.run.now.as_second(), scope])?;
+            .execute(params![
+                known.row,
+                self.run.id,
+                self.run.now.as_second(),
+                self.place
+            ])?;
+        if known.lies_at != item {
+            self.connection
+                .prepare_cached("UPDATE share SET item = ?2 WHERE id = ?1")?
+                .execute(params![known.row, item])?;
+        }
         Ok(())
+    }
+
+    /// By what the id of a share is looked up.
+    fn tag(&self, share: &Share, id: &Id<'_>, place: Option<i64>) -> i64 {
+        let class = place.filter(|_| id.follows).unwrap_or(self.source);
+        tag_of(class, &share.id)
+    }
+
+    fn find(&self, share: &Share, id: &Id<'_>, place: Option<i64>) -> Result<Option<Known>> {
+        let size = size_of(share);
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT s.id, s.read_run, s.read_place, v.from_run, v.digest, v.body IS NULL, v.owner, v.item,
+                     i.key, i.place, i.size, s.item
+                 FROM share s LEFT JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
+                 LEFT JOIN item i ON i.id = v.item
+                 WHERE s.tag = ?1 AND s.source = ?2 AND s.follows = ?3 AND s.key = ?4
+                   AND (?3 = 0 OR EXISTS (SELECT 1 FROM item b WHERE b.id = s.item AND b.place = ?5 AND b.key = ?6))",
+            )?
+            .query_row(
+                params![self.tag(share, id, place), self.source, id.follows, id.key, place, share.item.id],
+                |row| {
+                    let current = match row.get(3)? {
+                        Some::<i64>(_) => Some(Current::read(row, 3)?),
+                        None => None,
+                    };
+                    let same_item = row.get_ref(8)?.as_str_or_null()? == Some(&share.item.id)
+                        && row.get::<_, Option<i64>>(9)? == place
+                        && (size.is_none() || row.get::<_, Option<i64>>(10)? == size);
+                    Ok(Known {
+                        row: row.get(0)?,
+                        read_run: row.get(1)?,
+                        read_here: row.get::<_, Option<i64>>(2)? == self.place,
+                        item: current.as_ref().filter(|_| same_item).map(|current| current.item),
+                        lies_at: row.get(11)?,
+                        current,
+                    })
+                },
+            )
+            .optional()?)
     }
 
     /// Makes a reading the current version, unless it says what the current one says.
@@ -438,12 +548,41 @@ impl Writer<'_> {
     }
 }
 
+fn size_of(share: &Share) -> Option<i64> {
+    share.item.size.and_then(|size| i64::try_from(size).ok())
+}
+
+/// The id of a share, as it is kept.
+struct Id<'a> {
+    /// Whether it begins with the ids of its drive and its item.
+    follows: bool,
+    /// What comes after these, or all of it.
+    key: &'a str,
+}
+
+impl<'a> Id<'a> {
+    fn of(share: &'a Share) -> Self {
+        let after = |text: &'a str, part: &str| text.strip_prefix(part)?.strip_prefix('/');
+        let rest = share
+            .item
+            .drive
+            .as_deref()
+            .and_then(|drive| after(after(&share.id, drive)?, &share.item.id));
+        Self {
+            follows: rest.is_some(),
+            key: rest.unwrap_or(&share.id),
+        }
+    }
+}
+
 /// A share that the ledger has, as it stands before a reading.
 struct Known {
     row: i64,
     read_run: i64,
     /// Whether it was last read through the scope that is read now.
     read_here: bool,
+    /// The row of its item, where that lies in a drive.
+    lies_at: Option<i64>,
     /// The row of its item, where that is the one that the reading names, of the same size.
     item: Option<i64>,
     current: Option<Current>,
@@ -452,7 +591,7 @@ struct Known {
 /// The version of a share that stands.
 struct Current {
     from_run: i64,
-    digest: String,
+    digest: i64,
     /// Whether only its digest was kept.
     bare: bool,
     owner: i64,
@@ -473,40 +612,6 @@ impl Current {
 }
 
 impl Known {
-    fn find(
-        connection: &Connection,
-        source: i64,
-        scope: Option<&str>,
-        share: &Share,
-    ) -> Result<Option<Self>> {
-        let size = share.item.size.and_then(|size| i64::try_from(size).ok());
-        let drive = share.item.drive.as_deref().unwrap_or_default();
-        Ok(connection
-            .prepare_cached(
-                "SELECT s.id, s.read_run, s.read_scope, v.from_run, v.digest, v.body IS NULL, v.owner, v.item,
-                     i.key, i.drive, i.size
-                 FROM share s LEFT JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
-                 LEFT JOIN item i ON i.id = v.item WHERE s.source = ?1 AND s.key = ?2",
-            )?
-            .query_row(params![source, share.id], |row| {
-                let current = match row.get(3)? {
-                    Some::<i64>(_) => Some(Current::read(row, 3)?),
-                    None => None,
-                };
-                let same_item = row.get_ref(8)?.as_str_or_null()? == Some(&share.item.id)
-                    && row.get_ref(9)?.as_str_or_null()? == Some(drive)
-                    && (size.is_none() || row.get::<_, Option<i64>>(10)? == size);
-                Ok(Self {
-                    row: row.get(0)?,
-                    read_run: row.get(1)?,
-                    read_here: row.get_ref(2)?.as_str_or_null()? == scope,
-                    item: current.as_ref().filter(|_| same_item).map(|current| current.item),
-                    current,
-                })
-            })
-            .optional()?)
-    }
-
     /// Whether the same id means something else in another account's listing: another owner's, or another item.
     /// Whoever sees a share, these are the same.
     fn is_another(&self, share: &Share, version: &VersionRow) -> bool {

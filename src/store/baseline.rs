@@ -75,7 +75,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MIGRATIONS;
+    use crate::store::migrations::MIGRATIONS;
 
     #[test]
     fn what_an_older_version_found_is_held_if_its_source_was_not_read_whole_before() {

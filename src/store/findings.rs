@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::notes::{note, note_text};
 use super::{Result, Run, named, storable};
 use crate::model::{Finding, Level, PrincipalKind, Remedy, RuleId, Status, WaiverNote};
 use crate::policy::Judged;
@@ -87,8 +88,11 @@ impl Known {
     }
 }
 
-const KNOWN: &str = "SELECT f.share, f.id, f.key, f.rule, f.first_run, v.from_run, v.status, v.level, v.body
-     FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL";
+const KNOWN: &str = concat!(
+    "SELECT f.share, f.id, f.key, f.rule, f.first_run, v.from_run, v.status, v.level, ",
+    note_text!("v.note"),
+    " FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL"
+);
 
 /// The findings about a source's settings.
 pub(super) fn of_settings(connection: &Connection, source: i64) -> Result<Vec<Known>> {
@@ -219,7 +223,7 @@ fn write_version(
     if known.from_run > run.id {
         connection
             .prepare_cached(
-                "INSERT INTO finding_version (finding, from_run, to_run, status, level, body)
+                "INSERT INTO finding_version (finding, from_run, to_run, status, level, note)
                  SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
                      SELECT 1 FROM finding_version WHERE finding = ?1 AND from_run <= ?2 AND to_run > ?2)",
             )?
@@ -229,7 +233,7 @@ fn write_version(
                 known.from_run,
                 status.as_str(),
                 level.as_str(),
-                words
+                note(connection, words)?
             ])?;
         return Ok(());
     }
@@ -254,10 +258,16 @@ fn insert_version(
     let (status, level) = standing;
     connection
         .prepare_cached(
-            "INSERT INTO finding_version (finding, from_run, status, level, body) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO finding_version (finding, from_run, status, level, note) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (finding, from_run) DO UPDATE SET to_run = NULL, status = excluded.status,
-                 level = excluded.level, body = excluded.body",
+                 level = excluded.level, note = excluded.note",
         )?
-        .execute(params![finding, run.id, status.as_str(), level.as_str(), words])?;
+        .execute(params![
+            finding,
+            run.id,
+            status.as_str(),
+            level.as_str(),
+            note(connection, words)?
+        ])?;
     Ok(())
 }

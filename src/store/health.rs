@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::MIGRATIONS;
+use super::migrations::MIGRATIONS;
 use crate::model::{Check, Standing};
 
 const ABOUT: &str = "state file";

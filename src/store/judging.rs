@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::findings::{self, About, JudgedNote, Known};
+use super::notes::{note, note_text};
 use super::runs::was_read_whole;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
 use super::{Ledger, Result, Run, StoreError, storable, waivers, within};
@@ -42,6 +43,8 @@ pub struct Judging<'a> {
     /// The rules that the policy switches off: what they found before is closed by it.
     pub off: &'a [RuleId],
 }
+
+const NOTED: &str = note_text!("v.judged");
 
 /// A share of a page: its rows, when it was last read, and what it says.
 struct Row {
@@ -224,7 +227,7 @@ fn stale_before(now: Timestamp, relist_every: SignedDuration) -> i64 {
 /// itself it reads all shares that remain, and sorts them, for each page.
 fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, v.judged,
+        "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, {NOTED},
              s.missing_run IS NOT NULL, {SHARE_COLUMNS}
          FROM share_version v CROSS JOIN share s ON s.id = v.share CROSS JOIN item i ON i.id = v.item
          WHERE v.to_run IS NULL AND v.share > ?2 AND s.source = ?1 AND (?3 = '[]' OR {})
@@ -394,17 +397,17 @@ fn noted(
     before: Option<&str>,
     judged: &Judged,
 ) -> Result<Box<RawValue>> {
-    let note = to_raw_value(&JudgedNote::of(judged)).map_err(|source| StoreError::Stored {
+    let words = to_raw_value(&JudgedNote::of(judged)).map_err(|source| StoreError::Stored {
         what: "a judgement",
         source,
     })?;
-    if before != Some(note.get()) {
+    if before != Some(words.get()) {
         let (share, from_run) = version;
         connection
             .prepare_cached("UPDATE share_version SET judged = ?3 WHERE share = ?1 AND from_run = ?2")?
-            .execute(params![share, from_run, note.get()])?;
+            .execute(params![share, from_run, note(connection, words.get())?])?;
     }
-    Ok(note)
+    Ok(words)
 }
 
 fn keep(

@@ -9,7 +9,10 @@ mod baseline;
 mod findings;
 mod health;
 mod judging;
+mod keep;
 mod lock;
+mod migrations;
+mod notes;
 mod pages;
 mod people;
 mod progress;
@@ -21,6 +24,7 @@ mod sharing;
 mod waivers;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -39,19 +43,12 @@ pub use runs::{Run, RunStart};
 pub use scopes::{Place, ScopeRow};
 pub use waivers::{EndedCover, MadeWaiver, NewWaiver, StandingFinding, Waived};
 
-/// The migrations, oldest first; the file's `user_version` counts those it has seen.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_first.sql"),
-    include_str!("migrations/0002_drives.sql"),
-    include_str!("migrations/0003_memory.sql"),
-];
-
 /// How much of the file SQLite holds in memory, and of what it sorts before it goes to disk, in KiB. What is read again is
 /// read soon: more was measured to cost memory and to save no time.
 const CACHE_KIB: i64 = 1000;
 
-/// How many principals the ledger remembers the row of; beyond, it forgets all and asks again.
-const REMEMBERED_PRINCIPALS: usize = 4096;
+/// How many principals and places the ledger remembers the rows of; beyond, it forgets all and asks again.
+const REMEMBERED_ROWS: usize = 4096;
 
 /// Why the ledger could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -131,9 +128,22 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Debug)]
 pub struct Ledger {
     connection: Connection,
-    principals: HashMap<(i64, PrincipalClass, String), i64>,
+    remembered: Remembered,
     /// Keeps the folder of a temporary ledger until it is dropped.
     _folder: Option<tempfile::TempDir>,
+}
+
+/// Rows that are named again and again.
+#[derive(Debug, Default)]
+struct Remembered {
+    principals: HashMap<(i64, PrincipalClass, String), i64>,
+    places: HashMap<(i64, String), i64>,
+}
+
+impl Remembered {
+    fn len(&self) -> usize {
+        self.principals.len() + self.places.len()
+    }
 }
 
 impl Ledger {
@@ -186,15 +196,14 @@ impl Ledger {
         if folder.is_none() {
             connection.pragma_update(None, "synchronous", "NORMAL")?;
         }
-        connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         // The same statement, the same plan: without it SQLite plans some anew each time that other values are bound.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(64);
-        migrate(&mut connection, path)?;
+        migrations::migrate(&mut connection, path)?;
         Ok(Self {
             connection,
-            principals: HashMap::new(),
+            remembered: Remembered::default(),
             _folder: folder,
         })
     }
@@ -222,25 +231,26 @@ fn known_source(connection: &Connection, name: &SourceName) -> Result<Option<i64
         .optional()?)
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let version = version as usize;
-    let pending = MIGRATIONS.get(version..).ok_or_else(|| StoreError::Newer {
-        path: path.to_owned(),
-        found: version,
-        known: MIGRATIONS.len(),
-    })?;
-    for migration in pending {
-        transaction.execute_batch(migration)?;
-    }
-    transaction.pragma_update(
-        None,
-        "user_version",
-        u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX),
-    )?;
-    transaction.commit()?;
-    Ok(())
+/// A short number by which an id or text is looked up among those of its class; where two have the same, they are
+/// compared. Those of a class lie beside each other in an index, and so do ids that are numbers, in their order.
+fn tag_of(class: i64, text: &str) -> i64 {
+    // FNV-1a: quick, and the same for ever. Nobody gains by two texts of one tag.
+    let mixed = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |mixed, byte| {
+        (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let low = text.parse().unwrap_or((mixed >> 32 ^ mixed) & 0xffff_ffff);
+    *tags_of(class).start() | i64::try_from(low & 0xffff_ffff).unwrap_or_default()
+}
+
+/// The tags of a class, among which those of another may be.
+fn tags_of(class: i64) -> RangeInclusive<i64> {
+    let start = (class & 0x7fff) << 32;
+    start..=start | 0xffff_ffff
+}
+
+/// A digest, which has sixteen hexadecimal digits, as a number.
+fn number_of(digest: &str) -> i64 {
+    u64::from_str_radix(digest, 16).unwrap_or_default().cast_signed()
 }
 
 /// Makes the file and its folder for their owner only; an existing file keeps its rights.

@@ -7,12 +7,16 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::findings::{FindingBody, JudgedNote};
-use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
+use super::notes::note_text;
+use super::sharing::{Loader, RawShare, SHARE_COLUMNS, SHARE_ID};
 use super::{Ledger, Result, Run, StoreError, named, storable, stored};
 use crate::model::{
     Audience, Level, Principal, PrincipalClass, PrincipalKind, Problem, RuleId, Share, SourceName, Status,
 };
 use crate::report::{Pages, view};
+
+const WORDS: &str = note_text!("v.note");
+const NOTED: &str = note_text!("v.judged");
 
 /// The rows of the accounts in a JSON list of account ids and mail addresses.
 pub(super) fn accounts_named(list: &str) -> String {
@@ -262,13 +266,13 @@ impl StoredRun<'_> {
         let mut places = connection.prepare_cached(&format!(
             "SELECT f.id, v.from_run, w.from_run {}
              ORDER BY CASE v.level WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3
-                 ELSE 4 END, o.name, f.rule, length(s.key), s.key",
+                 ELSE 4 END, o.name, f.rule, length({SHARE_ID}), {SHARE_ID}",
             finding_set()
         ))?;
         let mut one = connection.prepare_cached(
             &format!(
                 "SELECT o.name, f.key, f.rule, f.first_run = ?4, f.first_at, f.last_at, f.checked_at, v.status, v.level,
-                     v.body, f.share IS NULL, {SHARE_COLUMNS}
+                     {WORDS}, f.share IS NULL, {SHARE_COLUMNS}
                  FROM finding f JOIN source o ON o.id = f.source
                  JOIN finding_version v ON v.finding = f.id AND v.from_run = ?2
                  LEFT JOIN share s ON s.id = f.share
@@ -333,11 +337,11 @@ impl StoredRun<'_> {
     fn walk_shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> Result<io::Result<()>> {
         let connection = &self.ledger.connection;
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT o.name, v.judged, {SHARE_COLUMNS} FROM share s
+            "SELECT o.name, {NOTED}, {SHARE_COLUMNS} FROM share s
              JOIN share_version v ON v.share = s.id AND v.from_run <= :run AND (v.to_run IS NULL OR v.to_run > :run)
              JOIN item i ON i.id = v.item JOIN source o ON o.id = s.source
              WHERE s.source IN (SELECT source FROM run_source WHERE run = :run) AND (:users = '[]' OR {})
-             ORDER BY o.name, length(s.key), s.key",
+             ORDER BY o.name, length({SHARE_ID}), {SHARE_ID}",
             of_users("v", ":users")
         ))?;
         let mut rows = statement.query(named_params! {":run": self.id, ":users": self.users})?;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::absorb::Writer;
 use super::sharing::VersionRow;
-use super::{Ledger, Result, Run, ScopeRow, named};
+use super::{Ledger, Result, Run, ScopeRow, named, tags_of};
 use crate::model::{Checkpoint, ScopeOutcome, SourceName};
 use crate::report::view;
 
@@ -139,7 +139,7 @@ impl Writer<'_> {
     }
 
     /// A scope was read to its end. If that was an enumeration, what it did not tell is no longer there.
-    pub(super) fn ended(&self, scope: &str) -> Result<()> {
+    pub(super) fn ended(&mut self, scope: &str) -> Result<()> {
         let begun: Option<i64> = self
             .connection
             .prepare_cached(
@@ -148,13 +148,15 @@ impl Writer<'_> {
             .query_row(params![self.source, scope], |row| row.get(0))
             .optional()?;
         let Some(begun) = begun else { return Ok(()) };
+        let place = self.place(scope)?;
+        let tags = tags_of(place);
         self.connection
             .prepare_cached(
-                "UPDATE share SET missing_run = ?4 WHERE read_run < ?3 AND missing_run IS NULL AND id IN (
-                     SELECT v.share FROM item i JOIN share_version v ON v.item = i.id AND v.to_run IS NULL
-                     WHERE i.source = ?1 AND i.drive = ?2)",
+                "UPDATE share SET missing_run = ?2 WHERE read_run < ?1 AND missing_run IS NULL AND id IN (
+                     SELECT s.id FROM item i JOIN share s ON s.item = i.id
+                     WHERE i.tag BETWEEN ?3 AND ?4 AND i.place = ?5)",
             )?
-            .execute(params![self.source, scope, begun, self.run.id])?;
+            .execute(params![begun, self.run.id, tags.start(), tags.end(), place])?;
         self.connection
             .prepare_cached("UPDATE scope SET begun_run = NULL WHERE source = ?1 AND key = ?2")?
             .execute(params![self.source, scope])?;
@@ -162,20 +164,24 @@ impl Writer<'_> {
     }
 
     /// All that is shared of an item was told.
-    pub(super) fn listed(&self, drive: &str, item: &str) -> Result<()> {
+    pub(super) fn listed(&mut self, drive: &str, item: &str) -> Result<()> {
+        let Some((item, _)) = self.known_item(Some(drive), item)? else {
+            return Ok(());
+        };
         self.connection
             .prepare_cached(
-                "UPDATE share SET missing_run = ?4 WHERE read_run < ?4 AND missing_run IS NULL AND id IN (
-                     SELECT v.share FROM item i JOIN share_version v ON v.item = i.id AND v.to_run IS NULL
-                     WHERE i.source = ?1 AND i.drive = ?2 AND i.key = ?3)",
+                "UPDATE share SET missing_run = ?2 WHERE item = ?1 AND read_run < ?2 AND missing_run IS NULL",
             )?
-            .execute(params![self.source, drive, item, self.run.id])?;
+            .execute([item, self.run.id])?;
         Ok(())
     }
 
     /// An item lies elsewhere: so do its shares, as far as they are kept.
-    pub(super) fn placed(&self, drive: &str, item: &str, path: &str, path_is_owners: bool) -> Result<()> {
-        for (share, version) in shares_of(self.connection, self.source, drive, item)? {
+    pub(super) fn placed(&mut self, drive: &str, item: &str, path: &str, path_is_owners: bool) -> Result<()> {
+        let Some((item, _)) = self.known_item(Some(drive), item)? else {
+            return Ok(());
+        };
+        for (share, version) in shares_of(self.connection, item)? {
             let version = version.placed(path, path_is_owners)?;
             self.replace_current(share, &version)?;
         }
@@ -214,18 +220,13 @@ impl Writer<'_> {
 }
 
 /// The shares of an item as they stand, as far as they are kept.
-fn shares_of(
-    connection: &Connection,
-    source: i64,
-    drive: &str,
-    item: &str,
-) -> Result<Vec<(i64, VersionRow)>> {
+fn shares_of(connection: &Connection, item: i64) -> Result<Vec<(i64, VersionRow)>> {
     let mut statement = connection.prepare_cached(
         "SELECT v.share, v.digest, v.kind, v.anonymous, v.owner, v.shared_by, v.item, v.body
-         FROM item i JOIN share_version v ON v.item = i.id AND v.to_run IS NULL
-         WHERE i.source = ?1 AND i.drive = ?2 AND i.key = ?3 AND v.body IS NOT NULL",
+         FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
+         WHERE s.item = ?1 AND v.body IS NOT NULL",
     )?;
-    let mut rows = statement.query(params![source, drive, item])?;
+    let mut rows = statement.query([item])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let version = VersionRow {

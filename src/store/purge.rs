@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, params};
 
 use super::sharing::{named_in, principal_by_row};
-use super::{Ledger, Result, storable, stored, within};
+use super::{Ledger, Remembered, Result, storable, stored, within};
 use crate::model::{PrincipalClass, SourceName};
 use crate::report::view;
 
@@ -47,7 +47,7 @@ impl Ledger {
     pub fn forget_owner(&mut self, id: &str, source: &SourceName) -> Result<Forgotten> {
         let ((source, _), owners) = self.owner_named(id, Some(source))?;
         let person = Person::of(&self.connection, source, owners)?;
-        self.principals.clear();
+        self.remembered = Remembered::default();
         // Without cascades: their look for children of each row that goes would read the file once a row.
         self.connection.pragma_update(None, "foreign_keys", false)?;
         self.connection.pragma_update(None, "secure_delete", true)?;
@@ -193,7 +193,8 @@ impl Person {
         }
         let items = run(
             "DELETE FROM item WHERE id IN (SELECT value FROM json_each(?1))
-                 AND id NOT IN (SELECT item FROM share_version)",
+                 AND id NOT IN (SELECT item FROM share_version)
+                 AND id NOT IN (SELECT item FROM share WHERE item IS NOT NULL)",
             &storable("rows", &items)?,
         )?;
         Ok(Forgotten {
@@ -219,7 +220,13 @@ impl Person {
             }
             connection.execute("DELETE FROM scope WHERE id = ?1", [row])?;
             connection.execute(
-                "UPDATE share SET read_scope = NULL WHERE source = ?1 AND read_scope = ?2",
+                "UPDATE share SET read_place = NULL WHERE source = ?1
+                     AND read_place = (SELECT id FROM place WHERE source = ?1 AND key = ?2)",
+                params![self.source, key],
+            )?;
+            connection.execute(
+                "DELETE FROM place WHERE source = ?1 AND key = ?2
+                     AND id NOT IN (SELECT place FROM item WHERE place IS NOT NULL)",
                 params![self.source, key],
             )?;
         }

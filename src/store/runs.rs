@@ -40,6 +40,8 @@ impl Ledger {
     /// # Errors
     /// Any [`StoreError`] of the file.
     pub fn begin(&mut self, start: RunStart) -> Result<Run> {
+        // Whom this run names is to be noted anew.
+        self.remembered = super::Remembered::default();
         let sources = start
             .sources
             .iter()

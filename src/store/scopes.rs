@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::pages::accounts_named;
-use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row};
+use super::sharing::{Loader, RECIPIENTS, RawShare, SHARE_COLUMNS, principal_by_row};
 use super::{Ledger, Result, Run, named, storable};
 use crate::model::{KnownScope, PrincipalClass, Relist, Scope, Share, ShareKind, SourceName};
 
@@ -89,16 +89,16 @@ impl Ledger {
         let Some(source) = self.known_source(source)? else {
             return Ok(Vec::new());
         };
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.connection.prepare_cached(&format!(
             "WITH seen AS (
                  SELECT v.owner, v.shared_by, v.body FROM share s JOIN share_version v ON v.share = s.id
                  WHERE s.source = ?1 AND s.read_run >= ?2 AND v.to_run IS NULL
              )
              SELECT key FROM principal WHERE class = ?3 AND (told_run IS NULL OR (?3 = 'group' AND told_run < ?2)) AND id IN (
                  SELECT owner FROM seen UNION SELECT shared_by FROM seen
-                 UNION SELECT r.value FROM seen, json_each(seen.body, '$.r') r
-             ) ORDER BY key LIMIT ?4",
-        )?;
+                 UNION SELECT r.value FROM seen, json_each(seen.body, {RECIPIENTS}) r
+             ) ORDER BY key LIMIT ?4"
+        ))?;
         let rows = statement.query_map(
             params![
                 source,
@@ -184,7 +184,7 @@ impl Ledger {
         };
         let mut statement = self.connection.prepare_cached(
             "SELECT v.kind, count(*) FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
-             WHERE s.source = ?1 AND s.read_run >= ?2 AND s.key NOT LIKE 'file/%' GROUP BY v.kind",
+             WHERE s.source = ?1 AND s.read_run >= ?2 AND NOT (s.follows = 0 AND s.key LIKE 'file/%') GROUP BY v.kind",
         )?;
         let mut rows = statement.query(params![source, run.id])?;
         while let Some(row) = rows.next()? {

@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Result, StoreError, named, storable, stored};
+use super::{Result, StoreError, named, number_of, storable, stored};
 use crate::model::{
     Access, Expiry, Item, ItemKind, Labels, Principal, PrincipalClass, Share, ShareKind, SourceName,
     short_digest,
@@ -16,7 +17,8 @@ use crate::model::{
 /// How many principals a [`Loader`] remembers the details of; beyond, it forgets all and reads again.
 const REMEMBERED_DETAILS: usize = 1024;
 
-/// Everything of a share that is neither a column nor a row of its own.
+/// Everything of a share that is neither a column nor a row of its own. It is kept as an array of its values in this
+/// order ([`Values`]); with their names, as versions before the fourth kept it, it makes the digest.
 #[derive(Debug, Serialize, Deserialize)]
 struct Body<'a> {
     #[serde(rename = "a")]
@@ -52,6 +54,59 @@ fn is_empty(names: &[String]) -> bool {
     names.is_empty()
 }
 
+/// What is kept of a [`Body`]: its values, without the last ones where these are empty.
+struct Values<'b>(&'b Body<'b>);
+
+/// Where the rows of the recipients are among [`Values`], for SQL.
+pub(super) const RECIPIENTS: &str = "'$[11]'";
+/// Where the rows of those are who opened a link.
+pub(super) const OPENED_BY: &str = "'$[12]'";
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let Body {
+            access,
+            password,
+            expires,
+            created_at,
+            inherited,
+            label,
+            link,
+            unknown,
+            path,
+            path_is_owners,
+            item_kind,
+            recipients,
+            opened_by,
+        } = self.0;
+        let mut values = serializer.serialize_seq(None)?;
+        values.serialize_element(access)?;
+        values.serialize_element(password)?;
+        values.serialize_element(expires)?;
+        values.serialize_element(created_at)?;
+        values.serialize_element(inherited)?;
+        values.serialize_element(label)?;
+        values.serialize_element(link)?;
+        values.serialize_element(unknown)?;
+        values.serialize_element(path)?;
+        values.serialize_element(path_is_owners)?;
+        values.serialize_element(item_kind)?;
+        if !recipients.is_empty() || !opened_by.is_empty() {
+            values.serialize_element(recipients)?;
+        }
+        if !opened_by.is_empty() {
+            values.serialize_element(opened_by)?;
+        }
+        values.end()
+    }
+}
+
+/// What is kept of a body that an earlier version kept with names.
+pub(super) fn values_of(body: &str) -> Result<String> {
+    let body: Body<'_> = stored("a share", body)?;
+    storable("a share", &Values(&body))
+}
+
 /// The rows of what a share names.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -65,7 +120,7 @@ pub(super) struct Rows {
 /// A share as the rows of one version.
 #[derive(Debug)]
 pub(super) struct VersionRow {
-    pub(super) digest: String,
+    pub(super) digest: i64,
     pub(super) kind: ShareKind,
     pub(super) anonymous: bool,
     pub(super) owner: i64,
@@ -131,13 +186,9 @@ impl VersionRow {
             "{kind} {anonymous} {owner} {} {item}",
             shared_by.unwrap_or_default()
         );
-        let digest = short_digest([columns.as_str(), judged_by.as_str()]);
-        let body = if opened_by.is_empty() {
-            judged_by
-        } else {
-            written.opened_by = opened_by;
-            storable("a share", &written)?
-        };
+        let digest = number_of(&short_digest([columns.as_str(), judged_by.as_str()]));
+        written.opened_by = opened_by;
+        let body = storable("a share", &Values(&written))?;
         Ok(Self {
             digest,
             kind,
@@ -150,9 +201,23 @@ impl VersionRow {
     }
 }
 
+macro_rules! share_id {
+    () => {
+        "CASE s.follows WHEN 1 THEN (SELECT p.key || '/' || b.key FROM item b JOIN place p ON p.id = b.place
+             WHERE b.id = s.item) || '/' || s.key ELSE s.key END"
+    };
+}
+
+/// The id of `share s`.
+pub(super) const SHARE_ID: &str = share_id!();
+
 /// The columns that [`Loader::share`] reads, from `share s`, `share_version v` and `item i`.
-pub(super) const SHARE_COLUMNS: &str = "s.key, v.kind, v.anonymous, v.owner, v.shared_by, v.body, i.key, i.drive, \
-     i.size, i.labels, i.labels_complete, i.labels_policy, i.files_beneath";
+pub(super) const SHARE_COLUMNS: &str = concat!(
+    share_id!(),
+    ", v.kind, v.anonymous, v.owner, v.shared_by, v.body, i.key,
+     COALESCE((SELECT key FROM place WHERE id = i.place), ''), i.size, i.labels, i.labels_complete, i.labels_policy,
+     i.files_beneath"
+);
 
 /// Turns rows back into shares; remembers the principals of one page.
 #[derive(Debug)]
@@ -287,10 +352,28 @@ impl<'a> Loader<'a> {
 
 /// The row of a share, by the service's own id of it.
 pub(super) fn share_row(connection: &Connection, source: i64, id: &str) -> Result<Option<i64>> {
-    Ok(connection
-        .prepare_cached("SELECT id FROM share WHERE source = ?1 AND key = ?2")?
-        .query_row(params![source, id], |row| row.get(0))
-        .optional()?)
+    let mut classes = vec![source];
+    for (end, _) in id.match_indices('/') {
+        let drive = id.get(..end);
+        classes.extend(
+            connection
+                .prepare_cached("SELECT id FROM place WHERE source = ?1 AND key = ?2")?
+                .query_row(params![source, drive], |row| row.get::<_, i64>(0))
+                .optional()?,
+        );
+    }
+    for class in classes {
+        let found = connection
+            .prepare_cached(&format!(
+                "SELECT s.id FROM share s WHERE s.tag = ?1 AND s.source = ?2 AND {SHARE_ID} = ?3"
+            ))?
+            .query_row(params![super::tag_of(class, id), source, id], |row| row.get(0))
+            .optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 /// The rows of the principals whom the body of a version names: recipients, and those who opened it.
@@ -433,30 +516,39 @@ pub(super) fn tell_principal(
         )?)
 }
 
-/// The row of a principal that a share names; fills in a name or address that was not known.
-pub(super) fn mention_principal(connection: &Connection, source: i64, named: &Principal) -> Result<i64> {
+/// The row of a principal that a share names in a run; fills in a name or address that was not known.
+pub(super) fn mention_principal(
+    connection: &Connection,
+    source: i64,
+    run: i64,
+    named: &Principal,
+) -> Result<i64> {
     let class: PrincipalClass = named.class;
-    let known: Option<(i64, bool, bool)> = connection
+    let known: Option<(i64, bool, bool, bool)> = connection
         .prepare_cached(
-            "SELECT id, name IS NULL, email IS NULL FROM principal WHERE source = ?1 AND class = ?2 AND key = ?3",
+            "SELECT id, name IS NULL, email IS NULL, COALESCE(named_run, 0) < ?4 FROM principal
+             WHERE source = ?1 AND class = ?2 AND key = ?3",
         )?
-        .query_row(params![source, class.as_str(), named.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(params![source, class.as_str(), named.id, run], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
         .optional()?;
     match known {
-        Some((row, nameless, addressless)) => {
-            if (nameless && named.name.is_some()) || (addressless && named.email.is_some()) {
+        Some((row, nameless, addressless, anew)) => {
+            if anew || (nameless && named.name.is_some()) || (addressless && named.email.is_some()) {
                 connection
                     .prepare_cached(
-                        "UPDATE principal SET name = COALESCE(name, ?2), email = COALESCE(email, ?3) WHERE id = ?1",
+                        "UPDATE principal SET name = COALESCE(name, ?2), email = COALESCE(email, ?3),
+                             named_run = max(COALESCE(named_run, 0), ?4) WHERE id = ?1",
                     )?
-                    .execute(params![row, named.name, named.email])?;
+                    .execute(params![row, named.name, named.email, run])?;
             }
             Ok(row)
         }
         None => Ok(connection
             .prepare_cached(
-                "INSERT INTO principal (source, class, key, name, email, guest, active, gone)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+                "INSERT INTO principal (source, class, key, name, email, guest, active, gone, named_run)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
             )?
             .query_row(
                 params![
@@ -467,7 +559,8 @@ pub(super) fn mention_principal(connection: &Connection, source: i64, named: &Pr
                     named.email,
                     named.guest,
                     named.active,
-                    named.gone
+                    named.gone,
+                    run
                 ],
                 |row| row.get(0),
             )?),

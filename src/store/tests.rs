@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::migrations::MIGRATIONS;
 use super::*;
 use crate::model::{
     Access, Audience, Batch, Expiry, Finding, FindingId, Item, ItemKind, Level, Principal, PrincipalKind,
@@ -9,6 +10,9 @@ use crate::model::{
 };
 use crate::policy::{Judged, Past};
 use crate::report::{Pages, view};
+
+mod earlier;
+mod kept;
 
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -224,7 +228,7 @@ fn two_readings_of_one_share_are_one_and_the_owners_counts() {
         }
         let paths: Vec<String> = ledger
             .connection
-            .prepare("SELECT body ->> 't' FROM share_version")
+            .prepare("SELECT body ->> '$[8]' FROM share_version")
             .unwrap()
             .query_map([], |row| row.get(0))
             .unwrap()

@@ -1,0 +1,63 @@
+//! Brings a state file up to date: what a file of an earlier version knows, this one knows.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use rusqlite::functions::{Context, FunctionFlags};
+
+use super::sharing::values_of;
+use super::{Result, StoreError, tag_of};
+
+/// The migrations, oldest first; the file's `user_version` counts those it has seen.
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_drives.sql"),
+    include_str!("migrations/0003_memory.sql"),
+    include_str!("migrations/0004_short.sql"),
+];
+
+/// Makes the migrations that a file has not seen, in one transaction: of two processes the second one waits, and finds
+/// nothing to do.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+    // Tables are rebuilt: what refers to them must not go with the old ones.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let version = version as usize;
+    let pending = MIGRATIONS.get(version..).ok_or_else(|| StoreError::Newer {
+        path: path.to_owned(),
+        found: version,
+        known: MIGRATIONS.len(),
+    })?;
+    if !pending.is_empty() {
+        functions(&transaction)?;
+        for migration in pending {
+            transaction.execute_batch(migration)?;
+        }
+        let now = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+        transaction.pragma_update(None, "user_version", now)?;
+    }
+    transaction.commit()?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(())
+}
+
+/// What SQL alone cannot do.
+fn functions(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("tag_of", 2, flags, |context: &Context<'_>| {
+        let text: Option<String> = context.get(1)?;
+        let class: Option<i64> = context.get(0)?;
+        Ok(text.map(|text| tag_of(class.unwrap_or_default(), &text)))
+    })?;
+    connection.create_scalar_function("number_of", 1, flags, |context: &Context<'_>| {
+        let digest: String = context.get(0)?;
+        // One that is none is no reading's: its share counts as changed.
+        Ok(super::number_of(&digest))
+    })?;
+    connection.create_scalar_function("values_of", 1, flags, |context: &Context<'_>| {
+        let body: Option<String> = context.get(0)?;
+        let values = body.map(|body| values_of(&body)).transpose();
+        values.map_err(|error| rusqlite::Error::UserFunctionError(error.into()))
+    })
+}

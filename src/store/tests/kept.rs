@@ -1,0 +1,143 @@
+//! What only old runs tell is forgotten, and nothing else.
+
+use super::earlier::assert_sound;
+use super::*;
+
+fn count(ledger: &Ledger, table: &str) -> i64 {
+    ledger
+        .connection
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+        .unwrap()
+}
+
+/// A link of alice's on a file of its own.
+fn own(id: &str, password: bool) -> Share {
+    let mut share = link(id, "alice", password);
+    share.item.id = format!("file-{id}");
+    share.recipients = vec![account(&format!("reader-of-{id}"))];
+    share
+}
+
+fn night(ledger: &mut Ledger, day: i64, shares: Vec<Share>) -> Run {
+    let run = begin(ledger, day, &[]);
+    read(
+        ledger,
+        &run,
+        &[("alice", Some(shares)), ("bob", Some(Vec::new()))],
+    );
+    let problem = Problem::new("*", crate::model::ProblemCode::ControlUnavailable, "words");
+    ledger.problem(&run, &cloud(), &problem).unwrap();
+    finish(ledger, &run);
+    run
+}
+
+fn printed(ledger: &Ledger, run: &Run) -> String {
+    let filter = RunFilter { all_shares: true };
+    let stored = ledger.stored_run(Some(&run.key), filter).unwrap();
+    let mut out = Vec::new();
+    crate::report::write(
+        crate::report::Format::Json,
+        crate::report::Style::default(),
+        &stored,
+        &mut out,
+    )
+    .unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn old_runs_go_with_what_only_they_tell_and_kept_ones_print_as_before() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let first = night(
+        &mut ledger,
+        0,
+        vec![own("1", false), own("2", false), own("3", false)],
+    );
+    // 2 gets a password and 3 vanishes; 1 changes on the way to what it is.
+    let second = night(&mut ledger, 1, vec![own("1", true), own("2", true)]);
+    let third = night(&mut ledger, 2, vec![own("1", false), own("2", true)]);
+    let killed = begin(&mut ledger, 2, &[]);
+    let fourth = night(&mut ledger, 30, vec![own("1", false), own("2", true)]);
+    let before = [&second, &third, &fourth].map(|run| printed(&ledger, run));
+    assert_eq!(ledger.forget_before(at(0)).unwrap(), 0, "nothing is as old");
+
+    assert_eq!(ledger.forget_before(at(1)).unwrap(), 1, "the first run");
+    let after = [&second, &third, &fourth].map(|run| printed(&ledger, run));
+    assert!(before == after);
+    assert!(matches!(
+        ledger.stored_run(Some(&first.key), RunFilter::default()),
+        Err(StoreError::NoSuchRun(_))
+    ));
+    assert_eq!(count(&ledger, "problem"), 3);
+    assert_sound(&ledger);
+
+    // The run that was killed goes once it cannot be under way any more.
+    assert_eq!(ledger.forget_before(at(8)).unwrap(), 2, "second and third");
+    assert_eq!(count(&ledger, "run"), 2);
+    assert_eq!(ledger.forget_before(at(9)).unwrap(), 0);
+    assert_eq!(ledger.forget_before(at(10)).unwrap(), 1, "{}", killed.key);
+    assert!(printed(&ledger, &fourth) == before[2]);
+    for (table, left) in [
+        ("run", 1),
+        ("run_source", 1),
+        ("problem", 1),
+        ("share", 2),
+        ("share_version", 2),
+        ("item", 2),
+        ("finding", 1),
+        ("finding_version", 1),
+        // alice, bob, and who reads 1 and 2.
+        ("principal", 4),
+        ("place", 1),
+    ] {
+        assert_eq!(count(&ledger, table), left, "{table}");
+    }
+    assert_sound(&ledger);
+    assert_eq!(ledger.forget_before(at(1000)).unwrap(), 0, "the latest run stays");
+
+    let next = night(&mut ledger, 31, vec![own("1", false), own("2", true)]);
+    assert_eq!(told(&ledger, &next), [("1".to_owned(), Status::Open)]);
+    assert_eq!(count(&ledger, "share_version"), 2);
+}
+
+#[test]
+fn what_stands_outlasts_the_run_that_told_it() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let shares = || vec![own("1", false), own("2", true)];
+    let first = night(&mut ledger, 0, shares());
+    ledger.forget_details(&first).unwrap();
+    let failed = begin(&mut ledger, 20, &[]);
+    read(
+        &mut ledger,
+        &failed,
+        &[("alice", None), ("bob", Some(Vec::new()))],
+    );
+    finish(&mut ledger, &failed);
+    let before = printed(&ledger, &failed);
+    assert_eq!(ledger.forget_before(at(20)).unwrap(), 1);
+    assert!(printed(&ledger, &failed) == before);
+    assert_eq!(told(&ledger, &failed), [("1".to_owned(), Status::NotChecked)]);
+    let again = night(&mut ledger, 21, shares());
+    assert_eq!(told(&ledger, &again), [("1".to_owned(), Status::Open)]);
+    // Whom a share names of which only a digest is kept is not forgotten: it would count as changed.
+    assert_eq!(versions(&ledger), 2);
+}
+
+#[test]
+fn that_a_source_was_read_whole_is_not_forgotten() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let whole = night(&mut ledger, 0, vec![own("1", false)]);
+    ledger
+        .connection
+        .execute("UPDATE run_source SET complete = 1", [])
+        .unwrap();
+    night(&mut ledger, 20, vec![own("1", false)]);
+    let third = night(&mut ledger, 40, vec![own("1", false)]);
+    assert_eq!(ledger.forget_before(at(100)).unwrap(), 1, "the second");
+    for run in [&whole, &third] {
+        assert!(printed(&ledger, run).contains("link-without-password"));
+    }
+    let next = begin(&mut ledger, 41, &[]);
+    finish(&mut ledger, &next);
+    assert!(printed(&ledger, &next).contains("\"baseline\":false"));
+}

@@ -124,12 +124,20 @@ impl Person {
             [self.source],
         )?;
         let named = self.named(connection)?;
+        let last: i64 = connection.query_row("SELECT max(id) FROM principal", [], |row| row.get(0))?;
         for row in &self.rows {
             if named.contains(row) {
                 connection.execute(
                     "UPDATE principal SET name = NULL, email = NULL, groups = NULL, zone = NULL, language = NULL,
                          answered_by = NULL, signed_in = NULL WHERE id = ?1",
                     [row],
+                )?;
+            } else if *row == last {
+                // Its number must not become another's: digests of shares whose particulars are not kept hold it.
+                connection.execute(
+                    "UPDATE principal SET key = ?2 || id, name = NULL, email = NULL, groups = NULL, zone = NULL,
+                         language = NULL, answered_by = NULL, signed_in = NULL, gone = 1 WHERE id = ?1",
+                    params![row, FORGOTTEN],
                 )?;
             } else {
                 connection.execute("DELETE FROM principal WHERE id = ?1", [row])?;

@@ -433,6 +433,32 @@ fn whom_shares_of_others_name_keeps_the_id_alone() {
 }
 
 #[test]
+fn somebody_without_shares_is_forgotten_with_the_id() {
+    let stage = Stage::small();
+    scan(&stage, NOW);
+    let zelda = json!({"id": "zelda", "name": "Zelda Zonk", "email": "zelda@example.org"});
+    stage.change(&json!({"do": "add", "account": zelda}));
+    scan(&stage, NEXT_DAY);
+    assert!(remembers(&stage, "zelda") && remembers(&stage, "Zelda Zonk"));
+    let ran = stage.run_at(NEXT_DAY, &["purge", "--owner", "zelda@example.org"]);
+    let told = "forgotten in `cloud`: the person, shares: 0, findings about them: 0, files and folders: 0\n";
+    assert_eq!(ran.ended(0).out, told);
+    assert!(!remembers(&stage, "zelda") && !remembers(&stage, "Zelda Zonk"));
+    sound(&stage);
+    // Nor does the next one who comes take her place.
+    let gerda = json!({"id": "gerda", "name": "Gerda", "email": "gerda@example.org"});
+    stage.change(&json!({"do": "add", "account": gerda}));
+    scan(&stage, THIRD_DAY);
+    let state = Connection::open(stage.path("state.db")).unwrap();
+    let earlier = "SELECT count(*) FROM principal WHERE id < (SELECT id FROM principal WHERE key = 'gerda')
+                       AND key LIKE '(forgotten)%'";
+    assert_eq!(
+        state.query_row(earlier, [], |row| row.get::<_, i64>(0)).unwrap(),
+        1
+    );
+}
+
+#[test]
 fn a_share_that_was_handed_on_is_forgotten_for_the_time_before() {
     let stage = Stage::small();
     let first = scan(&stage, NOW);

@@ -7,6 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::findings::FindingBody;
+use super::notes::note_text;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
 use super::{Ledger, Result, Run, StoreError, named, storable, stored, within};
 use crate::model::{Audience, FindingId, Level, RuleId, Share, SourceName, Status};
@@ -14,6 +15,10 @@ use crate::policy::{Accepted, Breadth, Filter, Hold, Turn, Waiver};
 
 /// For how many days a waiver that lapsed is still told of; one of the configuration is, until it is taken out there.
 const TOLD_AFTER: i64 = 30;
+
+/// The words of a version of a finding, where that is `v`, and where it is `t`.
+const WORDS: &str = note_text!("v.note");
+const STANDING_WORDS: &str = note_text!("t.note");
 
 /// A waiver of one finding, as somebody asks for it.
 #[derive(Clone, Debug)]
@@ -217,7 +222,7 @@ impl Ledger {
     /// Any [`StoreError`] of the file.
     pub fn standing_findings(&self, visit: &mut dyn FnMut(&StandingFinding)) -> Result<()> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT o.name, f.key, f.rule, t.body, f.share IS NULL, {SHARE_COLUMNS}
+            "SELECT o.name, f.key, f.rule, {STANDING_WORDS}, f.share IS NULL, {SHARE_COLUMNS}
              FROM finding f JOIN source o ON o.id = f.source
              JOIN finding_version t ON t.finding = f.id AND t.to_run IS NULL
              LEFT JOIN share s ON s.id = f.share
@@ -284,7 +289,7 @@ impl LastJudged {
         let found: Option<(Option<i64>, String, String, String, String)> = connection
             .query_row(
                 &format!(
-                    "SELECT f.share, f.rule, v.status, v.level, v.body
+                    "SELECT f.share, f.rule, v.status, v.level, {WORDS}
                      FROM finding f JOIN finding_version v ON v.finding = f.id WHERE f.key = ?1 {LATEST_FIRST}"
                 ),
                 [finding.as_str()],

@@ -228,7 +228,7 @@ impl Ledger {
              LEFT JOIN share s ON s.id = f.share
              LEFT JOIN share_version v ON v.share = f.share AND v.to_run IS NULL
              LEFT JOIN item i ON i.id = v.item
-             WHERE t.status IN ('open', 'waived', 'not-checked')"
+             WHERE t.status IN ('open', 'waived', 'not-checked') AND (f.share IS NULL OR v.share IS NOT NULL)"
         ))?;
         let mut rows = statement.query([])?;
         let mut loaders: HashMap<String, Loader<'_>> = HashMap::new();
@@ -240,7 +240,7 @@ impl Ledger {
                 let loader = loaders
                     .entry(source.clone())
                     .or_insert_with(|| Loader::new(&self.connection, SourceName::new(&source), ""));
-                // One whose version ended since, or of which only the digest is kept, has nothing to be matched by.
+                // One of which only the digest is kept has nothing to be matched by.
                 let Some(share) = loader.share(RawShare::read(row, 5)?)? else {
                     continue;
                 };

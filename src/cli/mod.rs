@@ -105,7 +105,7 @@ enum Command {
     /// What was found before a source was once read whole
     #[command(subcommand)]
     Baseline(baseline::Command),
-    /// Forget somebody, and what belonged to them
+    /// Forget somebody and what belonged to them, or what only old runs tell
     Purge(purge::Arguments),
     /// Check every source, the state and the mail, and say what is missing and how to grant it
     Doctor(doctor::Arguments),

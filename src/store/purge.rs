@@ -1,10 +1,11 @@
-//! Forgets people: what they own goes, and of themselves no more than an id stays, where shares of others name it.
+//! Forgets people, and what only old runs tell, for good. Of people, what they own goes, and of themselves no more than an id stays, where shares of others name it.
 //!
 //! What is deleted is overwritten, and the file is written anew, so that nothing remains in pages that are free or in
 //! the write-ahead log. What a purge does, it does in one transaction.
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::sharing::{named_in, principal_by_row};
@@ -57,6 +58,19 @@ impl Ledger {
         forgotten.wiped = self.wipe()?;
         self.connection.pragma_update(None, "secure_delete", false)?;
         Ok(forgotten)
+    }
+
+    /// Forgets runs as [`Ledger::forget_before`] does, and leaves no remains of them in the file. Gives how many went,
+    /// and whether the file could be written anew.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file; what was forgotten until then stays so.
+    pub fn erase_before(&mut self, time: Timestamp) -> Result<(usize, bool)> {
+        self.connection.pragma_update(None, "secure_delete", true)?;
+        let runs = self.forget_before(time);
+        let wiped = self.wipe()?;
+        self.connection.pragma_update(None, "secure_delete", false)?;
+        Ok((runs?, wiped))
     }
 
     /// Writes the file anew and empties its log; says whether nobody kept it from that.

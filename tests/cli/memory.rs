@@ -386,7 +386,7 @@ fn somebody_who_is_purged_is_nowhere_in_the_state() {
         assert_eq!(rules_of(&again, "12"), rules_of(&first, "12"));
         let unknown = stage.run_at(NEXT_DAY, &["purge", "--owner", named]);
         assert!(
-            unknown.ended(2).err.contains("nobody was forgotten"),
+            unknown.ended(2).err.contains("nothing was forgotten"),
             "{}",
             unknown.err
         );
@@ -517,6 +517,61 @@ fn nobody_is_forgotten_while_a_scan_goes_on() {
     }
     stage.run(&["--no-state", "purge", "--owner", "alice"]).ended(2);
     assert!(remembers(&stage, "Alice Archer"));
+}
+
+#[test]
+fn runs_before_a_day_are_forgotten_with_what_only_they_told() {
+    let stage = Stage::small();
+    let first = scan(&stage, NOW);
+    let set = json!({"do": "update", "share": 1, "set": {"label": "closed for ever"}});
+    stage.change(&set);
+    stage.change(&json!({"do": "remove", "account": "erin"}));
+    scan(&stage, NEXT_DAY);
+    let third = scan(&stage, THIRD_DAY);
+    assert!(remembers(&stage, "open for ever"));
+    let purge = |day: &str| stage.run_at(THIRD_DAY, &["purge", "--before", day]);
+    for day in ["2026-02-30", "yesterday", "", "2026-11-24T00:00:00Z", "\u{1b}"] {
+        let ran = purge(day);
+        assert!(ran.ended(2).err.contains("no day of the calendar"), "{}", ran.err);
+    }
+    stage
+        .run_at(
+            THIRD_DAY,
+            &["purge", "--before", "2026-11-24", "--owner", "alice"],
+        )
+        .ended(2);
+    stage
+        .run_at(
+            THIRD_DAY,
+            &["purge", "--before", "2026-11-24", "--source", "cloud"],
+        )
+        .ended(2);
+    let none = purge("2026-11-22");
+    assert_eq!(
+        none.ended(0).out,
+        "forgotten: 0 runs before 2026-11-22, with what only they told\n"
+    );
+    let two = purge("2026-11-24");
+    assert_eq!(
+        two.ended(0).out,
+        "forgotten: 2 runs before 2026-11-24, with what only they told\n"
+    );
+    for text in ["open for ever", "Thesis", "Erin Exit"] {
+        assert!(!remembers(&stage, text), "{text}");
+    }
+    sound(&stage);
+    let id = first["run"]["id"].as_str().unwrap();
+    stage.run(&["report", "--run", id]).ended(2);
+    let kept = stage.run(&["report", "--format", "json"]).ended(0).json();
+    assert_eq!(kept["findings"], third["findings"]);
+    // What stands is kept with its first day, whichever day is named.
+    purge("2099-01-01").ended(0);
+    let next = scan(&stage, "2026-11-25T12:00:00Z");
+    let known = finding(&next, "link-without-expiry", "1").unwrap();
+    assert_eq!(
+        (&known["status"], &known["first_seen"]),
+        (&json!("open"), &json!(NOW))
+    );
 }
 
 #[test]

@@ -92,7 +92,7 @@ struct Person {
     owners: Vec<i64>,
     /// These, and those of their addresses as recipients.
     rows: Vec<i64>,
-    /// Their ids and addresses, in lower case.
+    /// Their ids, addresses and names, in lower case.
     names: BTreeSet<String>,
 }
 
@@ -102,7 +102,7 @@ impl Person {
         for row in &owners {
             if let Some(who) = principal_by_row(connection, *row)? {
                 names.extend(
-                    [Some(who.id), who.email]
+                    [Some(who.id), who.email, who.name]
                         .into_iter()
                         .flatten()
                         .map(|name| name.to_lowercase()),
@@ -287,7 +287,7 @@ impl Person {
             })
     }
 
-    /// Takes them out of what runs were asked to read, and out of the lists of those who answer for sites.
+    /// Takes them out of what runs were asked to read, of the lists of those who answer for sites, and of reviews.
     fn mentions(&self, connection: &Connection) -> Result<()> {
         let is_theirs = |name: &String| self.names.contains(&name.to_lowercase());
         let mut statement =
@@ -306,6 +306,17 @@ impl Person {
                     params![run, storable("a run's scope", &scope)?],
                 )?;
             }
+        }
+        let mut statement =
+            connection.prepare("SELECT DISTINCT confirmed_by FROM share WHERE confirmed_by IS NOT NULL")?;
+        let reviewers = statement
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<String>>>()?;
+        for name in reviewers.iter().filter(|name| is_theirs(name)) {
+            connection.execute(
+                "UPDATE share SET confirmed_by = ?2 WHERE confirmed_by = ?1",
+                params![name, FORGOTTEN],
+            )?;
         }
         let mut statement = connection
             .prepare("SELECT id, answered_by FROM principal WHERE source = ?1 AND answered_by IS NOT NULL")?;

@@ -1,6 +1,6 @@
 //! `scan`: reads the sources, judges every share, records the run, prints the report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -101,7 +101,11 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     );
     let scanned = run::scan(ledger, &policy, &parts, &request, || global.finished(), &cancel).await;
     watch.abort();
-    let mut scanned = scanned.map_err(|error| not_kept(&error))?;
+    let state = &settings.state.path;
+    let mut scanned = scanned.map_err(|error| match error {
+        ScanError::NotBegun(error) => unusable(state, &error),
+        error => not_kept(state, &error),
+    })?;
     let filter = RunFilter {
         all_shares: arguments.all_shares,
     };
@@ -114,12 +118,12 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     if settings.state.details == Details::Findings
         && let Err(error) = scanned.ledger.forget_details(&scanned.run)
     {
-        exit = exit.max(not_kept(&ScanError::Store(error)));
+        exit = exit.max(not_kept(state, &ScanError::Store(error)));
     }
     if let Some(time) = kept_since(global, settings)
         && let Err(error) = scanned.ledger.forget_before(time)
     {
-        exit = exit.max(not_kept(&ScanError::Store(error)));
+        exit = exit.max(not_kept(state, &ScanError::Store(error)));
     }
     if scanned.verdict == Verdict::Incomplete {
         exit = exit.max(Exit::Incomplete);
@@ -151,9 +155,12 @@ fn lock(
     let locks = names
         .iter()
         .map(|name| SourceLock::take(&settings.state.path, name, global.finished()));
-    locks.collect::<Result<_, _>>().map_err(|error| {
-        say(&format!("error: {error}; nothing was sent"));
-        Exit::Usage
+    locks.collect::<Result<_, _>>().map_err(|error| match error {
+        StoreError::Locked { .. } => {
+            say(&format!("error: {error}; nothing was sent"));
+            Exit::Usage
+        }
+        error => unusable(&settings.state.path, &error),
     })
 }
 
@@ -164,12 +171,16 @@ pub(super) fn open(global: &Global, settings: &Settings) -> Result<Ledger, Exit>
     } else {
         Ledger::open(&settings.state.path)
     };
-    ledger.map_err(|error| {
-        say(&format!(
-            "error: {error}\nhelp: --no-state makes a scan without it; nothing was sent"
-        ));
-        Exit::Usage
-    })
+    ledger.map_err(|error| unusable(&settings.state.path, &error))
+}
+
+/// Says why there is no state to work with, before anything was sent.
+fn unusable(state: &Path, error: &StoreError) -> Exit {
+    say(&format!(
+        "error: {error}\nhelp: --no-state makes a scan without {}; nothing was sent",
+        state.display()
+    ));
+    Exit::Usage
 }
 
 /// A stored run, or why there is none to print.
@@ -183,7 +194,7 @@ pub(super) fn stored<'l>(
             say(&format!("error: {error}"));
             Exit::Usage
         }
-        error => not_kept(&ScanError::Store(error)),
+        error => not_kept(ledger.path(), &ScanError::Store(error)),
     })
 }
 
@@ -206,7 +217,11 @@ pub(super) fn print(
     exit
 }
 
-fn not_kept(error: &ScanError) -> Exit {
-    say(&format!("error: the result could not be kept: {error}"));
+fn not_kept(state: &Path, error: &ScanError) -> Exit {
+    say(&format!(
+        "error: the result could not be kept in {}: {error}\nhelp: earlier runs are as they were, `sharewarden report` \
+         prints them; --no-state makes a scan without the state file",
+        state.display()
+    ));
     Exit::NotKept
 }

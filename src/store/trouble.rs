@@ -5,15 +5,13 @@ use rusqlite::ffi;
 
 /// What SQLite's refusal means to whoever runs a scan.
 pub(super) fn words(error: &rusqlite::Error) -> String {
-    match error.sqlite_error().and_then(advice) {
+    match error.sqlite_error().copied().and_then(advice) {
         Some(advice) => format!("{error}: {advice}"),
         None => error.to_string(),
     }
 }
 
-fn advice(told: &ffi::Error) -> Option<&'static str> {
-    const LOCKS: &str =
-        "its file system cannot lock files, or another process kept it for long; put it on a local disk";
+fn advice(told: ffi::Error) -> Option<&'static str> {
     Some(match (told.code, told.extended_code) {
         (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => {
             "it is damaged, or no state of sharewarden; restore the latest backup, as docs/operation.md says, or move it \

@@ -91,6 +91,7 @@ impl<'a> Making<'a> {
                 in_flight: nextcloud.limits.in_flight,
                 stop_after: nextcloud.limits.stop_after,
                 relist_every: nextcloud.limits.relist_every,
+                remembers: self.memory == Memory::Heeded,
             }),
             SourceDetails::Microsoft365(tenant) => Ok(Part {
                 name: name.clone(),
@@ -99,6 +100,7 @@ impl<'a> Making<'a> {
                 in_flight: tenant.limits.in_flight,
                 stop_after: tenant.limits.stop_after,
                 relist_every: tenant.limits.relist_every,
+                remembers: self.memory == Memory::Heeded,
             }),
         }
     }

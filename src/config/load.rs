@@ -194,7 +194,7 @@ fn finish(
     let mut tree: Table<'_> = tree;
     computed::put(&mut tree, &values);
     let shown = show::show(&tree, root);
-    let digest = digest(&tree);
+    let digests = digests(&tree);
     tree::tags_outside(&mut tree, root);
     let whole = Spanned::new(tree::NOWHERE, tree);
     let file = match written::File::deserialize(toml::Deserializer::from(whole)) {
@@ -210,7 +210,7 @@ fn finish(
             return Err(Report::new(diagnostics));
         }
     };
-    let (settings, errors, warnings) = validate::validate(&file, digest, texts, today, taken);
+    let (settings, errors, warnings) = validate::validate(&file, digests, texts, today, taken);
     diagnostics.extend(errors);
     if diagnostics.is_empty() {
         Ok((settings, warnings, shown))
@@ -219,8 +219,15 @@ fn finish(
     }
 }
 
-/// Tells one policy from another: a digest of what is in effect, whatever file and order it is written in.
-fn digest(tree: &Table<'_>) -> String {
+/// Tell one policy from another: digests of what is in effect, whatever file and order it is written in.
+pub(super) struct Digests {
+    /// Of what shares are judged by.
+    pub(super) rules: String,
+    /// Of what is accepted, too.
+    pub(super) policy: String,
+}
+
+fn digests(tree: &Table<'_>) -> Digests {
     let part = |name: &str| {
         tree.get(name)
             .map_or(Value::Null, |node| tree::json(node.get_ref()))
@@ -239,5 +246,10 @@ fn digest(tree: &Table<'_>) -> String {
             words.dedup();
         }
     }
-    short_digest([policy, part("waiver"), part("gap")].map(|part| part.to_string()))
+    let policy = policy.to_string();
+    let accepted = [part("waiver"), part("gap")].map(|part| part.to_string());
+    Digests {
+        rules: short_digest([&policy]),
+        policy: short_digest([&policy].into_iter().chain(&accepted)),
+    }
 }

@@ -26,6 +26,7 @@ impl Default for Policy {
             classes: Classes::default(),
             waivers: Vec::new(),
             gaps: Vec::new(),
+            rules_digest: String::new(),
             digest: String::new(),
         }
     }

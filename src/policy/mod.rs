@@ -72,6 +72,8 @@ pub struct Policy {
     pub gaps: Vec<Gap>,
     /// Distinguishes one policy from another: a digest of all of the above.
     pub digest: String,
+    /// Distinguishes what shares are judged by: a digest of all of the above but waivers and gaps.
+    pub rules_digest: String,
 }
 
 /// Which findings an override, a waiver or an enforcement rule is about; what is not given matches all.

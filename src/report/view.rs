@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::model::{
@@ -127,12 +128,18 @@ pub struct Source {
 }
 
 /// How much of a source's inventory is known.
-#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, serde::Deserialize)]
 pub struct Inventory {
     /// The part of its scopes that was ever read, in percent.
     pub known_percent: f64,
     /// When the part that was read longest ago was read.
     pub oldest_check: Option<Timestamp>,
+    /// How many scopes there are of each age, by the day (UTC) on which the part that was read longest ago was read.
+    #[serde(default)]
+    pub read_on: BTreeMap<Date, u64>,
+    /// How many were never read to their end.
+    #[serde(default)]
+    pub unread: u64,
 }
 
 /// Sums over a report's findings.

@@ -188,12 +188,17 @@ async fn summarise(
     judged: &JudgedSource,
 ) -> Result<view::Source, ScanError> {
     let (run, name) = (source.run.clone(), source.part.name.clone());
-    let (accounts, (items_seen, shares_seen, inventory), seen) = source
+    let stale_before = run
+        .now
+        .checked_sub(source.part.relist_every)
+        .unwrap_or(Timestamp::MIN);
+    let (accounts, (items_seen, shares_seen), inventory, seen) = source
         .desk
         .ask(move |ledger| {
             Ok::<_, StoreError>((
                 ledger.account_totals(&run, &name)?,
-                ledger.seen(&run, &name)?,
+                ledger.seen(&run, &name, stale_before)?,
+                ledger.inventory(&name)?,
                 ledger.seen_by_kind(&run, &name)?,
             ))
         })

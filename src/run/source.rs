@@ -2,27 +2,27 @@
 //!
 //! Whatever fails is kept as a problem and the reading goes on where it can; nothing is held but one page.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, ScanError};
 use crate::model::{
-    Batch, KnownScope, PrincipalClass, Problem, ProblemCode, Share, ShareKind, SourceFacts, SourceKind,
-    SourceName, Want,
+    Batch, KnownScope, PrincipalClass, Problem, ProblemCode, Relist, Share, ShareKind, SourceFacts,
+    SourceKind, SourceName, Want, short_digest,
 };
 use crate::policy::{self, Judge, Past, Policy};
 use crate::provider::{Listed, Pace, ReadError, Reader, Sink};
-use crate::store::{Place, Run, StoreError};
+use crate::store::{Place, Run, ScopeRow, StoreError};
 
-/// How many scopes are taken from the ledger at once.
+/// How many shares are taken from the ledger at once.
 const PAGE: usize = 500;
 /// How many scopes may fail one after the other before the source is given up.
 const PATIENCE: u32 = 20;
@@ -36,6 +36,7 @@ const WANTS: usize = 20_000;
 const LOOK_UPS: usize = 50;
 /// How many groups a scan asks the members of.
 const GROUPS: usize = 5_000;
+const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 
 /// A source with its reader, as a run uses it.
 pub struct Part {
@@ -51,6 +52,8 @@ pub struct Part {
     pub stop_after: Duration,
     /// How long a share that was not read again still counts as checked.
     pub relist_every: SignedDuration,
+    /// Whether what earlier runs remember of a scope counts; else it is read anew.
+    pub remembers: bool,
 }
 
 impl std::fmt::Debug for Part {
@@ -203,29 +206,15 @@ impl SourceRun<'_> {
         let stop = AtomicBool::new(false);
         let failures = AtomicU32::new(0);
         let ended =
-            |now: Instant| stop.load(Ordering::Relaxed) || self.cancel.is_cancelled() || now >= deadline;
-        let pages = stream::unfold(Some(None::<String>), |after| async {
-            let after = after?;
-            if ended(Instant::now()) {
-                return None;
-            }
-            match self.scopes(after).await {
-                Ok(page) => {
-                    let next = page.last().map(|known| Some(known.scope.id.clone()));
-                    (!page.is_empty()).then_some((Ok(page), next))
-                }
-                Err(error) => Some((Err(error), None)),
-            }
-        });
-        let scopes = pages.flat_map(|page| match page {
-            Ok(page) => stream::iter(page.into_iter().map(Ok).collect::<Vec<_>>()),
-            Err(error) => stream::iter(vec![Err(error)]),
-        });
-        let paces = scopes.map(|known| async {
-            let known = known?;
+            &|now: Instant| stop.load(Ordering::Relaxed) || self.cancel.is_cancelled() || now >= deadline;
+        let relisting = self.relisting().await?;
+        let scopes = stream::iter(self.scopes().await?);
+        let relisting = &relisting;
+        let paces = scopes.map(|row| async move {
             if ended(Instant::now()) {
                 return Ok(None);
             }
+            let known = self.recall(row, relisting.of(row)).await?;
             Ok::<_, ScanError>(Some(self.part.reader.read(&known, sink).await))
         });
         let mut paces = std::pin::pin!(paces.buffer_unordered(self.part.in_flight.max(1)));
@@ -276,12 +265,50 @@ impl SourceRun<'_> {
         }
     }
 
-    async fn scopes(&self, after: Option<String>) -> Result<Vec<KnownScope>, ScanError> {
+    async fn scopes(&self) -> Result<Vec<ScopeRow>, ScanError> {
         let (run, source) = (self.run.clone(), self.part.name.clone());
         Ok(self
             .desk
-            .ask(move |ledger| ledger.scopes_after(&run, &source, after.as_deref(), PAGE))
+            .ask(move |ledger| ledger.scopes_to_read(&run, &source))
             .await??)
+    }
+
+    /// A scope with what is remembered of it.
+    async fn recall(&self, row: ScopeRow, relist: Relist) -> Result<KnownScope, ScanError> {
+        let remembers = self.part.remembers;
+        Ok(self
+            .desk
+            .ask(move |ledger| ledger.scope_to_read(row, relist, remembers))
+            .await??)
+    }
+
+    /// What of each scope is listed again although nothing says that it changed: a part of everything each night, and
+    /// what would become too old otherwise. Who asks for one person's shares wants them as they are now.
+    async fn relisting(&self) -> Result<Relisting, ScanError> {
+        let now = self.run.now;
+        if !self.run.scope.users.is_empty() {
+            let before = Timestamp::MAX;
+            let quotas = HashMap::new();
+            return Ok(Relisting { now, before, quotas });
+        }
+        let every = self.part.relist_every;
+        let nights = u64::try_from(every.as_hours() / 24).unwrap_or_default().max(1);
+        let night = u64::try_from(now.as_second() / SECONDS_A_DAY).unwrap_or_default();
+        let (run, source) = (self.run.clone(), self.part.name.clone());
+        let rules = short_digest([self.policy.rules_digest.as_str(), env!("CARGO_PKG_VERSION")]);
+        let (quotas, judged_since) = self
+            .desk
+            .ask(move |ledger| {
+                let quotas = ledger.relist_quotas(&source, nights, night)?;
+                Ok::<_, StoreError>((quotas, ledger.judged_since(&run, &source, &rules)?))
+            })
+            .await??;
+        // What comes of age before the next night is listed in this one.
+        let slack = (every / 2).min(SignedDuration::from_hours(12));
+        let overdue = now.checked_sub(every - slack).unwrap_or(Timestamp::MIN);
+        // Of shares without a finding only digests may be kept: other rules can judge them only once they are read again.
+        let before = overdue.max(judged_since);
+        Ok(Relisting { now, before, quotas })
     }
 
     /// What rules ask of people and groups: counted from the account list, or looked up one by one.
@@ -475,6 +502,23 @@ async fn gather(waiting: &mut mpsc::Receiver<Batch>) -> Option<Vec<Batch>> {
         gathered.push(batch);
     }
     Some(gathered)
+}
+
+/// What of each scope is listed again although nothing says that it changed.
+struct Relisting {
+    now: Timestamp,
+    before: Timestamp,
+    quotas: HashMap<ScopeRow, u64>,
+}
+
+impl Relisting {
+    fn of(&self, scope: ScopeRow) -> Relist {
+        Relist {
+            now: self.now,
+            before: self.before,
+            least: self.quotas.get(&scope).copied().unwrap_or_default(),
+        }
+    }
 }
 
 /// Where going over the shares for what is wanted stands.

@@ -145,6 +145,8 @@ pub(super) struct About<'a> {
     pub(super) share: Option<i64>,
     /// How the share was judged, as JSON.
     pub(super) judged: Option<&'a RawValue>,
+    /// When what was judged was read.
+    pub(super) read_at: i64,
     pub(super) known: &'a [Known],
 }
 
@@ -164,7 +166,6 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
             judged: about.judged,
         },
     )?;
-    let now = run.now.as_second();
     let known = about.known.iter().find(|known| known.key == finding.id.as_str());
     let Some(known) = known else {
         let row = connection
@@ -181,7 +182,7 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
                     about.share,
                     finding.rule.as_str(),
                     run.id,
-                    now
+                    about.read_at
                 ],
                 |row| row.get(0),
             )?;
@@ -189,7 +190,7 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
     };
     connection
         .prepare_cached("UPDATE finding SET first_run = ?2, last_at = ?3, checked_at = ?3 WHERE id = ?1")?
-        .execute(params![known.row, known.first_run.min(run.id), now])?;
+        .execute(params![known.row, known.first_run.min(run.id), about.read_at])?;
     write_version(connection, run, known, (status, finding.level), &words)
 }
 

@@ -125,6 +125,7 @@ impl Ledger {
                         source,
                         share: Some(row.share),
                         judged: Some(&note),
+                        read_at: row.read_at,
                         known,
                     };
                     keep(connection, run, about, &judged, &closed)?;
@@ -160,6 +161,7 @@ impl Ledger {
                 source,
                 share: None,
                 judged: None,
+                read_at: run.now.as_second(),
                 known: &known,
             };
             for finding in found.iter().filter(|finding| in_scope(run, finding.rule)) {

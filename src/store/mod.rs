@@ -14,6 +14,7 @@ mod migrations;
 mod notes;
 mod pages;
 mod progress;
+mod recovery;
 mod runs;
 mod scopes;
 mod sharing;
@@ -33,7 +34,7 @@ pub use judging::{JudgedSource, Judging};
 pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};
 pub use runs::{Run, RunStart};
-pub use scopes::Place;
+pub use scopes::{Place, ScopeRow};
 
 /// How much of the file SQLite holds in memory, and of what it sorts before it goes to disk, in KiB. What is read again is
 /// read soon: more was measured to cost memory and to save no time.

@@ -3,30 +3,16 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::absorb::Writer;
 use super::sharing::VersionRow;
-use super::{Ledger, Result, Run, named, tags_of};
-use crate::model::{Checkpoint, SourceName};
+use super::{Ledger, Result, Run, ScopeRow, named, tags_of};
+use crate::model::{Checkpoint, ScopeOutcome, SourceName};
+use crate::report::view;
 
 impl Ledger {
-    /// What is remembered of a scope, as its adapter wrote it.
-    ///
-    /// # Errors
-    /// Any [`super::StoreError`] of the file.
-    pub fn checkpoint(&self, source: &SourceName, scope: &str) -> Result<Option<Vec<u8>>> {
-        let found = self
-            .connection
-            .prepare_cached(
-                "SELECT k.data FROM checkpoint k JOIN scope s ON s.id = k.scope JOIN source o ON o.id = s.source
-                 WHERE o.name = ?1 AND s.key = ?2",
-            )?
-            .query_row([source.as_str(), scope], |row| row.get(0))
-            .optional()?;
-        Ok(found)
-    }
-
     /// How many items of each scope are to be listed again in one of so many nights, although nothing says that they
     /// changed: over all scopes, and over all nights, no more and no fewer than there are.
     ///
@@ -37,9 +23,9 @@ impl Ledger {
         source: &SourceName,
         nights: u64,
         night: u64,
-    ) -> Result<HashMap<String, u64>> {
+    ) -> Result<HashMap<ScopeRow, u64>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT s.key, k.parts FROM checkpoint k JOIN scope s ON s.id = k.scope JOIN source o ON o.id = s.source
+            "SELECT s.id, k.parts FROM checkpoint k JOIN scope s ON s.id = k.scope JOIN source o ON o.id = s.source
              WHERE o.name = ?1 ORDER BY s.id",
         )?;
         let mut rows = statement.query([source.as_str()])?;
@@ -50,7 +36,7 @@ impl Ledger {
             let parts = u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default();
             let before = sum;
             sum = sum.saturating_add(parts);
-            quotas.insert(row.get(0)?, sum / nights - before / nights);
+            quotas.insert(ScopeRow(row.get(0)?), sum / nights - before / nights);
         }
         Ok(quotas)
     }
@@ -68,6 +54,78 @@ impl Ledger {
             |row| row.get(0),
         )?;
         Ok(Timestamp::from_second(since).unwrap_or(run.now))
+    }
+}
+
+impl Ledger {
+    /// How many items and shares of a source count as seen in a run: those that it read, and those of drives that it
+    /// read to their end which nothing says have changed, as long as they were last read at `stale_before` or later.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn seen(&self, run: &Run, source: &SourceName, stale_before: Timestamp) -> Result<(u64, u64)> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok((0, 0));
+        };
+        let (items, shares): (i64, i64) = self.connection.query_row(
+            "SELECT count(DISTINCT v.item), count(*) FROM share s
+             JOIN share_version v ON v.share = s.id AND v.to_run IS NULL JOIN item i ON i.id = v.item
+             WHERE s.source = ?1 AND (s.read_run >= ?2 OR (s.missing_run IS NULL AND s.read_at >= ?3 AND i.place IN (
+                 SELECT d.id FROM scope p JOIN coverage c ON c.scope = p.id JOIN place d ON d.source = ?1 AND d.key = p.key
+                 WHERE p.source = ?1 AND c.run >= ?2 AND c.outcome = ?4)))",
+            params![source, run.id, stale_before.as_second(), ScopeOutcome::Scanned.as_str()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let count = |count: i64| u64::try_from(count).unwrap_or_default();
+        Ok((count(items), count(shares)))
+    }
+
+    /// How far the scopes that were last listed are known, and how old that is.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn inventory(&self, source: &SourceName) -> Result<view::Inventory> {
+        let mut inventory = view::Inventory::default();
+        let Some(source) = self.known_source(source)? else {
+            return Ok(inventory);
+        };
+        // Of a scope that was never read to its end some parts may be known; of others the part that was read longest
+        // ago tells how old it is.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT min(c.read_at, COALESCE(k.oldest, c.read_at)), COALESCE(c.outcome, '') NOT IN ('skipped', 'gone'),
+                 COALESCE(k.parts, 0), COALESCE(k.waiting, 0)
+             FROM scope s LEFT JOIN coverage c ON c.scope = s.id LEFT JOIN checkpoint k ON k.scope = s.id
+             WHERE s.source = ?1 AND s.listed_run = (SELECT max(listed_run) FROM scope WHERE source = ?1)",
+        )?;
+        let mut rows = statement.query([source])?;
+        let (mut listed, mut all, mut known) = (0_u64, 0.0_f64, 0.0_f64);
+        while let Some(row) = rows.next()? {
+            listed += 1;
+            if !row.get::<_, bool>(1)? {
+                continue;
+            }
+            all += 1.0;
+            let oldest = row.get::<_, Option<i64>>(0)?;
+            let Some(oldest) = oldest.and_then(|second| Timestamp::from_second(second).ok()) else {
+                inventory.unread += 1;
+                let (parts, waiting): (u32, u32) = (row.get(2)?, row.get(3)?);
+                known += f64::from(parts.saturating_sub(waiting)) / f64::from(parts.max(1));
+                continue;
+            };
+            known += 1.0;
+            let day = oldest.to_zoned(TimeZone::UTC).date();
+            *inventory.read_on.entry(day).or_default() += 1;
+            inventory.oldest_check = Some(inventory.oldest_check.map_or(oldest, |other| other.min(oldest)));
+        }
+        inventory.known_percent = if listed == 0 {
+            // Nobody was ever listed: of a source that was never reached nothing is known.
+            0.0
+        } else if all == 0.0 {
+            100.0
+        } else {
+            (known * 1000.0 / all).floor() / 10.0
+        };
+        Ok(inventory)
     }
 }
 

@@ -50,7 +50,7 @@ impl Ledger {
         let scope = storable("a run's scope", &start.scope)?;
         let policy = storable("a run's policy", &start.policy)?;
         let started = start.now.as_second();
-        let (id, key) = within(&self.connection, |connection| {
+        within(&self.connection, |connection| {
             let last: i64 =
                 connection.query_row("SELECT COALESCE(max(id), 0) FROM run", [], |row| row.get(0))?;
             let stamp = start.now.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -75,14 +75,19 @@ impl Ledger {
                     params![id, source],
                 )?;
             }
-            Ok((id, key))
-        })?;
-        Ok(Run {
-            id,
-            key,
-            now: start.now,
-            scope: start.scope,
-            policy: start.policy,
+            let run = Run {
+                id,
+                key,
+                now: start.now,
+                scope: start.scope,
+                policy: start.policy,
+            };
+            if run.scope.users.is_empty() {
+                for source in &sources {
+                    super::recovery::adopt(connection, &run, *source)?;
+                }
+            }
+            Ok(run)
         })
     }
 
@@ -149,55 +154,6 @@ impl Ledger {
             }
         }
         Ok(totals)
-    }
-
-    /// How many items and shares this run saw in a source, and how much of its inventory is known.
-    ///
-    /// # Errors
-    /// Any [`StoreError`] of the file.
-    pub fn seen(&self, run: &Run, source: &SourceName) -> Result<(u64, u64, view::Inventory)> {
-        let unknown = view::Inventory {
-            known_percent: 0.0,
-            oldest_check: None,
-        };
-        let Some(source) = self.known_source(source)? else {
-            return Ok((0, 0, unknown));
-        };
-        let (items, shares): (i64, i64) = self.connection.query_row(
-            "SELECT count(DISTINCT v.item), count(*) FROM share s
-             JOIN share_version v ON v.share = s.id AND v.to_run IS NULL WHERE s.source = ?1 AND s.read_run >= ?2",
-            params![source, run.id],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        let (known, all, listed, oldest): (i64, i64, i64, Option<i64>) = self.connection.query_row(
-            "SELECT count(c.read_at) FILTER (WHERE within), count(*) FILTER (WHERE within), count(*),
-                 min(c.read_at) FILTER (WHERE within)
-             FROM (SELECT s.id, COALESCE(c.outcome, '') NOT IN ('skipped', 'gone') AS within
-                   FROM scope s LEFT JOIN coverage c ON c.scope = s.id
-                   WHERE s.source = ?1 AND s.listed_run = (SELECT max(listed_run) FROM scope WHERE source = ?1)) s
-             LEFT JOIN coverage c ON c.scope = s.id",
-            [source],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-        )?;
-        #[expect(clippy::cast_precision_loss, reason = "a percentage of counts far below 2^52")]
-        let known_percent = if listed == 0 {
-            // Nobody was ever listed: of a source that was never reached nothing is known.
-            0.0
-        } else if all == 0 {
-            100.0
-        } else {
-            (known as f64 * 1000.0 / all as f64).floor() / 10.0
-        };
-        let oldest_check = oldest.and_then(|second| Timestamp::from_second(second).ok());
-        let inventory = view::Inventory {
-            known_percent,
-            oldest_check,
-        };
-        Ok((
-            u64::try_from(items).unwrap_or_default(),
-            u64::try_from(shares).unwrap_or_default(),
-            inventory,
-        ))
     }
 
     /// Keeps what a source came to in a run; `whole` where all of it was read.

@@ -13,67 +13,65 @@ use crate::model::{KnownScope, PrincipalClass, Relist, Scope, Share, ShareKind, 
 /// Where a share stands among those of its owner: the owner's row, and the share's.
 pub type Place = (i64, i64);
 
+/// A scope's row in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ScopeRow(pub(super) i64);
+
 impl Ledger {
-    /// The scopes of this run, which it listed (or a later one, beside it), and whose id comes after `after`, in the order of their ids.
+    /// The scopes of this run, which it listed (or a later one, beside it): those first that were not read to their end
+    /// for the longest time, so that a scan goes on where the last one stopped.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn scopes_after(
-        &self,
-        run: &Run,
-        source: &SourceName,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<KnownScope>> {
+    pub fn scopes_to_read(&self, run: &Run, source: &SourceName) -> Result<Vec<ScopeRow>> {
         let Some(source) = self.known_source(source)? else {
             return Ok(Vec::new());
         };
         let users = storable("accounts", &run.scope.users)?;
-        // A range that the index knows, or each page would begin with the first scope.
-        let beyond = if after.is_some() { ">" } else { ">=" };
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT s.key, s.account, c.searched_at FROM scope s LEFT JOIN coverage c ON c.scope = s.id
-             WHERE s.source = ?1 AND s.listed_run >= ?2 AND s.key {beyond} ?3
-               AND (?4 = '[]' OR s.account IN {}) ORDER BY s.key LIMIT ?5",
-            accounts_named("?4")
+            "SELECT s.id FROM scope s LEFT JOIN coverage c ON c.scope = s.id
+             WHERE s.source = ?1 AND s.listed_run >= ?2 AND (?3 = '[]' OR s.account IN {})
+             ORDER BY c.read_at, s.key",
+            accounts_named("?3")
         ))?;
-        let rows = statement
-            .query_map(
-                params![
-                    source,
-                    run.id,
-                    after.unwrap_or_default(),
-                    users,
-                    i64::try_from(limit).unwrap_or(i64::MAX)
-                ],
-                |row| {
-                    Ok((
-                        row.get::<_, String>(0)?,
-                        row.get::<_, Option<i64>>(1)?,
-                        row.get::<_, Option<i64>>(2)?,
-                    ))
-                },
+        let rows = statement.query_map(params![source, run.id, users], |row| row.get(0).map(ScopeRow))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// A scope with what is remembered of it; without its checkpoint, where that is not to count.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn scope_to_read(
+        &self,
+        ScopeRow(row): ScopeRow,
+        relist: Relist,
+        remembers: bool,
+    ) -> Result<KnownScope> {
+        let (id, account, searched, checkpoint) = self
+            .connection
+            .prepare_cached(
+                "SELECT s.key, s.account, c.searched_at, k.data FROM scope s LEFT JOIN coverage c ON c.scope = s.id
+                 LEFT JOIN checkpoint k ON k.scope = s.id AND ?2 WHERE s.id = ?1",
             )?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        rows.into_iter()
-            .map(|(id, account, searched)| {
-                let account = match account {
-                    Some(row) => principal_by_row(&self.connection, row)?,
-                    None => None,
-                };
-                let searched_at = searched.and_then(|second| Timestamp::from_second(second).ok());
-                Ok(KnownScope {
-                    scope: Scope { id, account },
-                    searched_at,
-                    checkpoint: None,
-                    relist: Relist {
-                        now: run.now,
-                        before: run.now,
-                        least: 0,
-                    },
-                })
-            })
-            .collect()
+            .query_row(params![row, remembers], |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get::<_, Option<i64>>(1)?,
+                    row.get::<_, Option<i64>>(2)?,
+                    row.get(3)?,
+                ))
+            })?;
+        let account = match account {
+            Some(row) => principal_by_row(&self.connection, row)?,
+            None => None,
+        };
+        Ok(KnownScope {
+            scope: Scope { id, account },
+            searched_at: searched.and_then(|second| Timestamp::from_second(second).ok()),
+            checkpoint,
+            relist,
+        })
     }
 
     /// The principals of a class that shares read in this run name and of which the service itself has not told:

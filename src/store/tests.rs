@@ -355,7 +355,7 @@ fn a_scan_of_one_account_beside_a_full_one_takes_nothing_from_it() {
     let totals = ledger.account_totals(&full, &cloud()).unwrap();
     assert_eq!((totals.found, totals.scanned), (2, 2));
     assert_eq!(ledger.account_totals(&one, &cloud()).unwrap().found, 1);
-    let listed = ledger.scopes_after(&one, &cloud(), None, 10).unwrap();
+    let listed = ledger.scopes_to_read(&one, &cloud()).unwrap();
     assert_eq!(listed.len(), 1, "a full scan beside it adds no accounts to it");
     assert_ne!(told(&ledger, &full)[0].1, Status::NotChecked);
 }

@@ -21,6 +21,8 @@ mod fence;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod listed;
 #[cfg(test)]
 mod login;

@@ -74,7 +74,11 @@ fn a_finding_is_new_once_then_open_then_resolved_once_and_then_gone() {
         for field in ["id", "rule", "level", "first_seen", "message", "share"] {
             assert_eq!(before[field], after[field], "{field}");
         }
-        assert_eq!(after["last_seen"], LATER);
+        // A home that is searched once a week was not looked into again.
+        let node = after["share"]["id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("file/"));
+        assert_eq!(after["last_seen"], if node { NOW } else { LATER });
     }
     totals_agree(&second);
     stage.change(&json!({"do": "remove", "share": 1}));
@@ -603,4 +607,69 @@ fn a_scan_ends_where_its_time_does() {
         ["SEARCH", "REPORT"].contains(&asked.method.as_str()) || asked.path.contains("serverinfo")
     };
     assert_eq!(after[first..].iter().filter(more).count(), 0, "{after:#?}");
+}
+
+#[test]
+fn a_scan_goes_on_where_the_last_one_ran_out_of_time() {
+    let mut world = small();
+    let people: Vec<String> = (0..8).map(|number| format!("person{number}")).collect();
+    for person in &people {
+        list(&mut world["nextcloud"]["accounts"]).push(json!({"id": person, "files": [{"path": "/a.txt"}]}));
+    }
+    let shares = people
+        .iter()
+        .map(|person| json!({"type": "link", "owner": person, "path": "/a.txt"}));
+    add_shares(&mut world, shares.collect());
+    let stage = Stage::of(&world);
+    let listed = |stage: &Stage| -> Vec<String> {
+        let asked = stage.requests();
+        let mut accounts: Vec<String> = asked
+            .iter()
+            .filter(|asked| asked.is_listing())
+            .filter_map(|asked| asked.account.clone())
+            .collect();
+        accounts.dedup();
+        accounts
+    };
+    let short = "limits = { requests_per_second = 1000, in_flight = 1, stop_after = \"1s\" }";
+    stage.configure(&Config {
+        source: short,
+        ..Config::default()
+    });
+    stage.fault(&json!({"match": {"path_contains": "api/v1/shares"}, "action": {"do": "delay", "ms": 250}}));
+    let first = scan(&stage, NOW, &[], 3);
+    let read = listed(&stage);
+    let inventory = &first["sources"][0]["inventory"];
+    assert!(
+        inventory["known_percent"].as_f64().unwrap() < 100.0,
+        "{inventory}"
+    );
+    assert!(inventory["unread"].as_u64() > Some(0), "{inventory}");
+    stage.forget_requests();
+    let second = scan(&stage, LATER, &[], 3);
+    let next = listed(&stage);
+    assert!(!read.is_empty() && !next.is_empty());
+    assert!(
+        next.iter().all(|account| !read.contains(account)),
+        "{read:?} were read, and now {next:?}"
+    );
+    assert!(
+        second["totals"]["by_status"].get("resolved").is_none(),
+        "{}",
+        second["totals"]
+    );
+    // What was read first is a night older than what was read now.
+    stage.no_faults();
+    stage.configure(&Config::default());
+    let third = scan(&stage, NEXT_DAY, &[], 0);
+    assert_eq!(third["sources"][0]["inventory"]["known_percent"], 100.0);
+    assert_eq!(
+        third["sources"][0]["inventory"]["read_on"],
+        json!({"2026-11-23": 13})
+    );
+    assert!(
+        third["totals"]["by_status"].get("resolved").is_none(),
+        "{}",
+        third["totals"]
+    );
 }

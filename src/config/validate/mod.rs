@@ -23,6 +23,7 @@ use jiff::{SignedDuration, Span, civil::Date};
 use super::{
     Diagnostic, FileRef, SecretRef, Settings,
     blank::is_variable,
+    load::Digests,
     settings::Patterns,
     text::Texts,
     values::{self, Wrong},
@@ -43,7 +44,7 @@ pub(super) struct Context<'t> {
 /// Reads the meaning of a whole configuration. The settings are good only if there are no errors.
 pub(super) fn validate(
     file: &written::File,
-    digest: String,
+    digests: Digests,
     texts: &Texts,
     today: Date,
     taken: BTreeSet<String>,
@@ -72,7 +73,7 @@ pub(super) fn validate(
         mail: mail::mail(it, &file.mail, &known),
         schedule: system::schedule(it, &file.schedule),
         export: system::export(it, &file.export),
-        policy: policy::policy(it, file, digest, &known),
+        policy: policy::policy(it, file, digests, &known),
         sources,
     };
     (settings, context.errors, context.warnings)

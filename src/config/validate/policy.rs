@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     config::{
-        addresses, values,
+        addresses,
+        load::Digests,
+        values,
         written::{At, Classify, File, Policy as Written},
     },
     model::{Classes, SourceKind},
@@ -19,7 +21,7 @@ use crate::{
 pub(super) fn policy(
     it: &mut Context<'_>,
     file: &File,
-    digest: String,
+    digests: Digests,
     sources: &[(&str, SourceKind)],
 ) -> Policy {
     let written = &file.policy;
@@ -43,7 +45,8 @@ pub(super) fn policy(
         classes: classes(it, &written.classify),
         waivers: waivers(it, &file.waiver, max_waiver, sources),
         gaps: gaps(it, &file.gap, max_waiver, sources),
-        digest,
+        digest: digests.policy,
+        rules_digest: digests.rules,
     };
     contradictions(it, written, &policy);
     policy

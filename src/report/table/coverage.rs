@@ -105,10 +105,24 @@ fn inventory(source: &Source) -> String {
         "{:.1} % known",
         (source.inventory.known_percent * 10.0).floor() / 10.0
     );
-    match source.inventory.oldest_check {
-        Some(time) => format!("{known}, the oldest part read {}", words::moment(time)),
-        None => known,
+    let mut parts = vec![known];
+    if let Some(time) = source.inventory.oldest_check {
+        parts.push(format!("the oldest part read {}", words::moment(time)));
     }
+    let scopes = words::scopes(source.kind).to_lowercase();
+    if source.inventory.read_on.len() > 1 {
+        // The newest first: of long lists the old part is what counts, and it is one line above.
+        let ages = source.inventory.read_on.iter().rev();
+        let ages: Vec<String> = ages.map(|(day, count)| format!("{count} of {day}")).collect();
+        parts.push(format!("{scopes}: {}", ages.join(DOT)));
+    }
+    if source.inventory.unread > 0 {
+        parts.push(format!(
+            "{} {scopes} never read to the end",
+            source.inventory.unread
+        ));
+    }
+    parts.join(", ")
 }
 
 fn seen(source: &Source) -> String {

@@ -171,27 +171,17 @@ impl Book {
     }
 }
 
+/// What a service counts before and after, and what was seen.
+fn counted(before: u64, seen: u64, after: u64) -> Expected {
+    Expected {
+        expected: before,
+        seen,
+        before,
+        after,
+    }
+}
+
 fn sources() -> Vec<view::Source> {
-    let control = BTreeMap::from([
-        (
-            ShareKind::Link,
-            Expected {
-                expected: 31,
-                seen: 31,
-                before: 31,
-                after: 32,
-            },
-        ),
-        (
-            ShareKind::Mail,
-            Expected {
-                expected: 5,
-                seen: 5,
-                before: 5,
-                after: 5,
-            },
-        ),
-    ]);
     let cloud = view::Source {
         name: "cloud".to_owned(),
         kind: SourceKind::Nextcloud,
@@ -206,7 +196,12 @@ fn sources() -> Vec<view::Source> {
         },
         inventory: view::Inventory {
             known_percent: 100.0,
-            oldest_check: Some(time("2026-11-22T02:00:04Z")),
+            oldest_check: Some(time("2026-11-20T02:00:04Z")),
+            read_on: BTreeMap::from([
+                ("2026-11-20".parse().unwrap(), 3),
+                ("2026-11-22".parse().unwrap(), 8),
+            ]),
+            unread: 0,
         },
         rules_not_judged: Vec::new(),
         classification_undetermined: 3,
@@ -221,7 +216,10 @@ fn sources() -> Vec<view::Source> {
             units: 0,
             waited_seconds: 12.5,
         },
-        control: Some(control),
+        control: Some(BTreeMap::from([
+            (ShareKind::Link, counted(31, 31, 32)),
+            (ShareKind::Mail, counted(5, 5, 5)),
+        ])),
         problems: vec![Problem::new(
             "dave",
             ProblemCode::AccountDisabled,
@@ -241,21 +239,14 @@ fn sources() -> Vec<view::Source> {
         },
         inventory: view::Inventory {
             known_percent: 13.333,
-            oldest_check: None,
+            unread: 26,
+            ..view::Inventory::default()
         },
         rules_not_judged: vec![RuleId::RecipientNeverLoggedIn, RuleId::DepartedRecipient],
         classification_undetermined: 0,
         items_seen: 3,
         shares_seen: 3,
-        control: Some(BTreeMap::from([(
-            ShareKind::Link,
-            Expected {
-                expected: 120,
-                seen: 40,
-                before: 120,
-                after: 121,
-            },
-        )])),
+        control: Some(BTreeMap::from([(ShareKind::Link, counted(120, 40, 121))])),
         problems: (1..=26)
             .map(|number| {
                 let message = "No answer within 30 s. Check that the server is up and try again.";

@@ -93,7 +93,7 @@ fn the_document_is_as_documented() {
     assert_keys(
         &source["inventory"],
         source_text,
-        &["known_percent", "oldest_check"],
+        &["known_percent", "oldest_check", "read_on", "unread"],
     );
     let requests = ["sent", "retried", "throttled", "units", "waited_seconds"];
     assert_keys(&source["requests"], source_text, &requests);

@@ -14,7 +14,7 @@ use super::{Exit, Global, unwritten};
 use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, SourceName, Verdict};
 use crate::report::{self, Format, Pages};
-use crate::run::{self, Scan, ScanError};
+use crate::run::{self, Scan, ScanError, Scanned};
 use crate::store::{Ledger, RunFilter, SourceLock, StoreError, StoredRun};
 
 #[derive(Debug, Args)]
@@ -115,15 +115,13 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         Ok(stored) => print(global, &stored, &arguments.format, &output, fail_on),
         Err(exit) => exit,
     };
-    if settings.state.details == Details::Findings
-        && let Err(error) = scanned.ledger.forget_details(&scanned.run)
-    {
-        exit = exit.max(not_kept(state, &ScanError::Store(error)));
-    }
-    if let Some(time) = kept_since(global, settings)
-        && let Err(error) = scanned.ledger.forget_before(time)
-    {
-        exit = exit.max(not_kept(state, &ScanError::Store(error)));
+    if let Err(error) = forget(global, settings, &mut scanned) {
+        say(&format!(
+            "error: what is no longer to be kept could not be removed from {}: {error}\nhelp: the run is kept; the next \
+             scan tries again",
+            state.display()
+        ));
+        exit = exit.max(Exit::NotKept);
     }
     if scanned.verdict == Verdict::Incomplete {
         exit = exit.max(Exit::Incomplete);
@@ -135,11 +133,16 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     })
 }
 
-/// Since when runs are kept; `None` where none are.
-fn kept_since(global: &Global, settings: &Settings) -> Option<Timestamp> {
+/// Forgets what the settings do not let be kept: particulars of shares without a finding, and old runs.
+fn forget(global: &Global, settings: &Settings, scanned: &mut Scanned) -> Result<(), StoreError> {
+    if settings.state.details == Details::Findings {
+        scanned.ledger.forget_details(&scanned.run)?;
+    }
     let now = global.now().to_zoned(TimeZone::UTC);
-    let since = now.checked_sub(settings.state.keep).ok()?;
-    (!global.no_state).then(|| since.timestamp())
+    if let Ok(since) = now.checked_sub(settings.state.keep) {
+        scanned.ledger.forget_before(since.timestamp())?;
+    }
+    Ok(())
 }
 
 /// Takes the long locks of a full scan; a scan of single accounts, or without state, needs none.

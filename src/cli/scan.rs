@@ -1,10 +1,9 @@
 //! `scan`: reads the sources, judges every share, records the run, prints the report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +14,7 @@ use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, SourceName, Verdict};
 use crate::policy::{self, Policy};
 use crate::report::{self, Format, Pages};
-use crate::run::{self, Scan, ScanError};
+use crate::run::{self, Scan, ScanError, Scanned};
 use crate::store::{Ledger, RunFilter, SourceLock, StoreError, StoredRun};
 
 #[derive(Debug, Args)]
@@ -102,7 +101,11 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     );
     let scanned = run::scan(ledger, &policy, &parts, &request, || global.finished(), &cancel).await;
     watch.abort();
-    let mut scanned = scanned.map_err(|error| not_kept(&error))?;
+    let state = &settings.state.path;
+    let mut scanned = scanned.map_err(|error| match error {
+        ScanError::NotBegun(error) => unusable(state, &error),
+        error => not_kept(state, &error),
+    })?;
     let filter = RunFilter {
         all_shares: arguments.all_shares,
     };
@@ -112,15 +115,13 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         Ok(stored) => print(global, &stored, &arguments.format, &output, fail_on),
         Err(exit) => exit,
     };
-    if settings.state.details == Details::Findings
-        && let Err(error) = scanned.ledger.forget_details(&scanned.run)
-    {
-        exit = exit.max(not_kept(&ScanError::Store(error)));
-    }
-    if let Some(time) = kept_since(global, settings)
-        && let Err(error) = scanned.ledger.forget_before(time)
-    {
-        exit = exit.max(not_kept(&ScanError::Store(error)));
+    if let Err(error) = forget(global, settings, &mut scanned) {
+        say(&format!(
+            "error: what is no longer to be kept could not be removed from {}: {error}\nhelp: the run is kept; the next \
+             scan tries again",
+            state.display()
+        ));
+        exit = exit.max(Exit::NotKept);
     }
     if scanned.verdict == Verdict::Incomplete {
         exit = exit.max(Exit::Incomplete);
@@ -144,11 +145,16 @@ fn with_made_waivers(global: &Global, settings: &Settings, ledger: &Ledger) -> R
     Ok(policy)
 }
 
-/// Since when runs are kept; `None` where none are.
-fn kept_since(global: &Global, settings: &Settings) -> Option<Timestamp> {
+/// Forgets what the settings do not let be kept: particulars of shares without a finding, and old runs.
+fn forget(global: &Global, settings: &Settings, scanned: &mut Scanned) -> Result<(), StoreError> {
+    if settings.state.details == Details::Findings {
+        scanned.ledger.forget_details(&scanned.run)?;
+    }
     let now = global.now().to_zoned(TimeZone::UTC);
-    let since = now.checked_sub(settings.state.keep).ok()?;
-    (!global.no_state).then(|| since.timestamp())
+    if let Ok(since) = now.checked_sub(settings.state.keep) {
+        scanned.ledger.forget_before(since.timestamp())?;
+    }
+    Ok(())
 }
 
 /// Takes the long locks of a full scan; a scan of single accounts, or without state, needs none.
@@ -164,9 +170,12 @@ fn lock(
     let locks = names
         .iter()
         .map(|name| SourceLock::take(&settings.state.path, name, global.finished()));
-    locks.collect::<Result<_, _>>().map_err(|error| {
-        say(&format!("error: {error}; nothing was sent"));
-        Exit::Usage
+    locks.collect::<Result<_, _>>().map_err(|error| match error {
+        StoreError::Locked { .. } => {
+            say(&format!("error: {error}; nothing was sent"));
+            Exit::Usage
+        }
+        error => unusable(&settings.state.path, &error),
     })
 }
 
@@ -177,12 +186,16 @@ pub(super) fn open(global: &Global, settings: &Settings) -> Result<Ledger, Exit>
     } else {
         Ledger::open(&settings.state.path)
     };
-    ledger.map_err(|error| {
-        say(&format!(
-            "error: {error}\nhelp: --no-state makes a scan without it; nothing was sent"
-        ));
-        Exit::Usage
-    })
+    ledger.map_err(|error| unusable(&settings.state.path, &error))
+}
+
+/// Says why there is no state to work with, before anything was sent.
+fn unusable(state: &Path, error: &StoreError) -> Exit {
+    say(&format!(
+        "error: {error}\nhelp: --no-state makes a scan without {}; nothing was sent",
+        state.display()
+    ));
+    Exit::Usage
 }
 
 /// A stored run, or why there is none to print.
@@ -196,7 +209,7 @@ pub(super) fn stored<'l>(
             say(&format!("error: {error}"));
             Exit::Usage
         }
-        error => not_kept(&ScanError::Store(error)),
+        error => not_kept(ledger.path(), &ScanError::Store(error)),
     })
 }
 
@@ -219,7 +232,11 @@ pub(super) fn print(
     exit
 }
 
-fn not_kept(error: &ScanError) -> Exit {
-    say(&format!("error: the result could not be kept: {error}"));
+fn not_kept(state: &Path, error: &ScanError) -> Exit {
+    say(&format!(
+        "error: the result could not be kept in {}: {error}\nhelp: earlier runs are as they were, `sharewarden report` \
+         prints them; --no-state makes a scan without the state file",
+        state.display()
+    ));
     Exit::NotKept
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,9 @@ pub struct Scanned {
 /// Why a scan could not be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
+    /// The run could not be begun: nothing was sent.
+    #[error(transparent)]
+    NotBegun(StoreError),
     /// The ledger failed.
     #[error(transparent)]
     Store(StoreError),
@@ -65,7 +68,7 @@ pub async fn scan(
     finished: impl FnOnce() -> Timestamp,
     cancel: &CancellationToken,
 ) -> Result<Scanned, ScanError> {
-    let run = ledger.begin(RunStart {
+    let begun = ledger.begin(RunStart {
         now: scan.now,
         scope: view::RunScope {
             sources: parts.iter().map(|part| part.name.to_string()).collect(),
@@ -75,9 +78,11 @@ pub async fn scan(
         },
         policy: policy_note(policy, scan.exclusions),
         sources: parts.iter().map(|part| (part.name.clone(), part.kind)).collect(),
-    })?;
+    });
+    let run = begun.map_err(ScanError::NotBegun)?;
     let (desk, thread) = Desk::open(ledger);
-    let results = join_all(parts.iter().map(|part| {
+    // Where the ledger fails, nothing more is asked of any source.
+    let results = try_join_all(parts.iter().map(|part| {
         let source = SourceRun {
             desk: &desk,
             run: &run,
@@ -87,25 +92,16 @@ pub async fn scan(
         };
         async move { scan_source(source).await }
     }))
-    .await;
+    .await?;
     let mut verdict = Verdict::Complete;
     let mut used = BTreeSet::new();
     let mut outgrown: BTreeMap<usize, Outgrown> = BTreeMap::new();
-    let mut failure = None;
-    for result in results {
-        match result {
-            Ok((worth, judged)) => {
-                verdict = verdict.max(worth);
-                used.extend(judged.waivers_used);
-                for (place, more) in judged.outgrown {
-                    outgrown.entry(place).or_default().add(more);
-                }
-            }
-            Err(error) => failure = Some(error),
+    for (worth, judged) in results {
+        verdict = verdict.max(worth);
+        used.extend(judged.waivers_used);
+        for (place, more) in judged.outgrown {
+            outgrown.entry(place).or_default().add(more);
         }
-    }
-    if let Some(error) = failure {
-        return Err(error);
     }
     let everything = run.scope.full && verdict != Verdict::Incomplete;
     let today = run.now.to_zoned(TimeZone::UTC).date();

@@ -9,6 +9,34 @@ use crate::model::{Check, Standing};
 
 const ABOUT: &str = "state file";
 
+/// What is so in each file that this program wrote: words for what is not, and how many of them there are.
+const INVARIANTS: &[(&str, &str)] = &[
+    (
+        "rows refer to others that are not there",
+        "SELECT count(*) FROM pragma_foreign_key_check",
+    ),
+    (
+        "versions of a share overlap",
+        "SELECT count(*) FROM share_version v JOIN share_version n ON n.share = v.share AND n.from_run > v.from_run
+         WHERE v.to_run IS NULL OR n.from_run < v.to_run",
+    ),
+    (
+        "versions of a finding overlap",
+        "SELECT count(*) FROM finding_version v JOIN finding_version n ON n.finding = v.finding AND n.from_run > v.from_run
+         WHERE v.to_run IS NULL OR n.from_run < v.to_run",
+    ),
+    (
+        "shares are there twice",
+        "SELECT count(*) FROM share s JOIN share t ON t.tag = s.tag AND t.id > s.id AND t.source = s.source
+         WHERE t.key = s.key AND t.follows = s.follows AND (s.follows = 0 OR t.item = s.item)",
+    ),
+    (
+        "files or folders are there twice",
+        "SELECT count(*) FROM item i JOIN item t ON t.tag = i.tag AND t.id > i.id AND t.source = i.source
+         WHERE t.key = i.key AND t.place IS i.place",
+    ),
+];
+
 /// Examines a state file: whether it, or the folder to make it in, can be written, is sound, and of a known version.
 #[must_use]
 pub fn examine(path: &Path) -> Check {
@@ -19,7 +47,10 @@ pub fn examine(path: &Path) -> Check {
         Err(error) => return failed(path, &error),
     };
     match look(path) {
-        Err(error) => failed(path, &error),
+        Err(error) => match error.downcast::<rusqlite::Error>() {
+            Ok(error) => failed(path, &super::trouble::words(&error)),
+            Err(error) => failed(path, &error),
+        },
         Ok((version, _)) if version > MIGRATIONS.len() => failed(
             path,
             &format!(
@@ -27,7 +58,7 @@ pub fn examine(path: &Path) -> Check {
                 MIGRATIONS.len()
             ),
         ),
-        Ok((_, found)) if found != "ok" => failed(path, &format!("it is damaged: {found}"))
+        Ok((_, Some(found))) => failed(path, &format!("it is damaged: {found}"))
             .step("restore the latest backup, as docs/operation.md says"),
         Ok(_) if open_to_others(&metadata) => Check::new(
             ABOUT,
@@ -46,18 +77,38 @@ pub fn examine(path: &Path) -> Check {
     }
 }
 
-/// The file's version, and what SQLite says of its soundness.
-fn look(path: &Path) -> Result<(usize, String), Box<dyn std::error::Error>> {
+/// The file's version, and what is not sound about it.
+fn look(path: &Path) -> Result<(usize, Option<String>), Box<dyn std::error::Error>> {
     // SQLite would open what it may not write, and say so only when it writes.
     std::fs::OpenOptions::new().write(true).open(path)?;
     tempfile::tempfile_in(here(path.parent().unwrap_or(path)))?;
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let version = version as usize;
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?;
+    let found = if found != "ok" {
+        Some(found)
+    } else if version == MIGRATIONS.len() {
+        contradictions(&connection)?
+    } else {
+        None
+    };
     // Whether it could be written; nothing is.
     connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
-    Ok((version as usize, found))
+    Ok((version, found))
+}
+
+/// What cannot be so, in words.
+fn contradictions(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut found = Vec::new();
+    for (words, query) in INVARIANTS {
+        let count: i64 = connection.query_row(query, [], |row| row.get(0))?;
+        if count > 0 {
+            found.push(format!("{words} ({count})"));
+        }
+    }
+    Ok((!found.is_empty()).then(|| found.join("; ")))
 }
 
 /// A folder as it can be looked at: the one above a bare name is this one.
@@ -106,6 +157,72 @@ fn open_to_others(_: &std::fs::Metadata) -> bool {
 mod tests {
     use super::*;
     use crate::store::Ledger;
+
+    #[test]
+    fn what_cannot_be_so_is_told() {
+        const SHARE: &str =
+            "INSERT INTO share (id, source, follows, tag, key, first_at, read_run, read_at) VALUES";
+        const VERSION: &str = "INSERT INTO share_version (share, from_run, to_run, digest, kind, anonymous, owner, item) VALUES";
+        const FINDING: &str = "INSERT INTO finding_version (finding, from_run, to_run, status, level) VALUES";
+        let sound = format!(
+            "INSERT INTO source (id, name, kind) VALUES (1, 'cloud', 'nextcloud');
+             INSERT INTO principal (id, source, class, key) VALUES (1, 1, 'account', 'alice');
+             INSERT INTO item (id, source, tag, key) VALUES (1, 1, 5, 'a');
+             {SHARE} (1, 1, 0, 7, '1', 0, 1, 0); {VERSION} (1, 1, 3, 0, 'link', 1, 1, 1), (1, 3, NULL, 0, 'link', 1, 1, 1);
+             INSERT INTO finding (id, key, source, share, rule, first_run, first_at, last_at, checked_at)
+                 VALUES (1, 'f', 1, 1, 'link-without-expiry', 1, 0, 0, 0);
+             {FINDING} (1, 1, 2, 'open', 'low'), (1, 2, NULL, 'waived', 'low');"
+        );
+        for (broken, words) in [
+            (String::new(), None),
+            (
+                format!("{VERSION} (9, 1, NULL, 0, 'link', 1, 1, 1)"),
+                Some("refer to others"),
+            ),
+            (
+                "INSERT INTO checkpoint VALUES (9, 1, 1, 1, 1, x'')".to_owned(),
+                Some("refer to others"),
+            ),
+            (
+                format!("{VERSION} (1, 2, 3, 0, 'link', 1, 1, 1)"),
+                Some("versions of a share"),
+            ),
+            (
+                format!("{VERSION} (1, 4, NULL, 0, 'link', 1, 1, 1)"),
+                Some("versions of a share"),
+            ),
+            (
+                format!("{FINDING} (1, 3, NULL, 'open', 'low')"),
+                Some("versions of a finding"),
+            ),
+            (
+                format!("{SHARE} (2, 1, 0, 7, '1', 0, 1, 0)"),
+                Some("shares are there twice"),
+            ),
+            (format!("{SHARE} (2, 1, 0, 7, '2', 0, 1, 0)"), None),
+            (
+                "INSERT INTO item (source, tag, key) VALUES (1, 5, 'a')".to_owned(),
+                Some("files or folders"),
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("state.db");
+            drop(Ledger::open(&path).unwrap());
+            let connection = Connection::open(&path).unwrap();
+            connection.pragma_update(None, "foreign_keys", false).unwrap();
+            connection.execute_batch(&sound).unwrap();
+            connection.execute_batch(&broken).unwrap();
+            drop(connection);
+            let check = examine(&path);
+            match words {
+                None => assert_eq!(check.standing, Standing::Good, "{broken}: {check:?}"),
+                Some(words) => assert!(
+                    check.standing == Standing::Failed && check.found.contains(words),
+                    "{broken}: {check:?}"
+                ),
+            }
+        }
+    }
 
     #[test]
     fn a_file_is_told_by_what_it_is() {

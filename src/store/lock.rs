@@ -25,7 +25,7 @@ impl SourceLock {
     /// Takes the lock of a source beside a state file.
     ///
     /// # Errors
-    /// [`StoreError::Locked`], with who holds it and since when; [`StoreError::Open`].
+    /// [`StoreError::Locked`], with who holds it and since when; [`StoreError::Open`]; [`StoreError::Unlockable`].
     pub fn take(state: &Path, source: &SourceName, now: Timestamp) -> Result<Self> {
         let mut path = state.as_os_str().to_owned();
         path.push(format!(".{source}.lock"));
@@ -55,7 +55,7 @@ impl SourceLock {
                     holder: holder.escape_debug().to_string(),
                 })
             }
-            Err(TryLockError::Error(source)) => Err(StoreError::Open { path, source }),
+            Err(TryLockError::Error(source)) => Err(StoreError::Unlockable { path, source }),
         }
     }
 }

@@ -21,25 +21,35 @@ pub(super) const MIGRATIONS: &[&str] = &[
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
     // Tables are rebuilt: what refers to them must not go with the old ones.
     connection.pragma_update(None, "foreign_keys", false)?;
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let version = version as usize;
-    let pending = MIGRATIONS.get(version..).ok_or_else(|| StoreError::Newer {
-        path: path.to_owned(),
-        found: version,
-        known: MIGRATIONS.len(),
-    })?;
-    if !pending.is_empty() {
+    // A file that is up to date is not waited for, and need not be written.
+    if !pending(connection, path)?.is_empty() {
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         functions(&transaction)?;
-        for migration in pending {
+        for migration in pending(&transaction, path)? {
             transaction.execute_batch(migration)?;
         }
         let now = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
         transaction.pragma_update(None, "user_version", now)?;
+        transaction.commit()?;
     }
-    transaction.commit()?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
+}
+
+/// The migrations that a file has not seen.
+pub(super) fn pending(connection: &Connection, path: &Path) -> Result<&'static [&'static str]> {
+    let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let version = version as usize;
+    if version == 0 && connection.prepare("SELECT 1 FROM sqlite_schema")?.exists([])? {
+        return Err(StoreError::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    MIGRATIONS.get(version..).ok_or_else(|| StoreError::Newer {
+        path: path.to_owned(),
+        found: version,
+        known: MIGRATIONS.len(),
+    })
 }
 
 /// What SQL alone cannot do.

@@ -21,6 +21,7 @@ mod recovery;
 mod runs;
 mod scopes;
 mod sharing;
+mod trouble;
 mod waivers;
 
 use std::collections::HashMap;
@@ -54,7 +55,7 @@ const REMEMBERED_ROWS: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file or its folder could not be made or opened.
-    #[error("cannot open the state file {}: {source}; check the folder and its rights, or name another with [state] path", path.display())]
+    #[error("cannot open the state file {}: {source}; check it, its folder and their rights, or name another with [state] path", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -81,8 +82,22 @@ pub enum StoreError {
         /// Who holds the lock and since when.
         holder: String,
     },
+    /// The file is a database of another program.
+    #[error("{} is the database of another program, which is left alone; name another file with [state] path", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system cannot lock files.
+    #[error("cannot lock {}: {source}; the state needs a file system with locks: name a file on a local disk with [state] path", path.display())]
+    Unlockable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// SQLite refused.
-    #[error("the state file failed: {0}")]
+    #[error("the state file failed: {}", trouble::words(.0))]
     Sqlite(#[from] rusqlite::Error),
     /// A stored value is not what this program writes.
     #[error("the state file holds {what} that this version cannot read: {source}")]
@@ -162,7 +177,7 @@ impl Ledger {
         opened.map_err(|error| match error {
             StoreError::Sqlite(error) => StoreError::Open {
                 path: path.to_owned(),
-                source: std::io::Error::other(error),
+                source: std::io::Error::other(trouble::words(&error)),
             },
             other => other,
         })
@@ -192,6 +207,8 @@ impl Ledger {
 
     fn prepare(mut connection: Connection, path: &Path, folder: Option<tempfile::TempDir>) -> Result<Self> {
         connection.busy_timeout(std::time::Duration::from_secs(30))?;
+        // What is not ours, or not ours yet, is left as it is.
+        migrations::pending(&connection, path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         if folder.is_none() {
             connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -206,6 +223,12 @@ impl Ledger {
             remembered: Remembered::default(),
             _folder: folder,
         })
+    }
+
+    /// The file that it is kept in.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        Path::new(self.connection.path().unwrap_or_default())
     }
 
     /// The row of a source, made if need be.

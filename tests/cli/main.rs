@@ -9,6 +9,8 @@ mod commands;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod enrolment;
 #[cfg(test)]
 mod examination;

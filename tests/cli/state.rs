@@ -338,6 +338,46 @@ fn an_older_run_is_printed_as_it_was_whatever_changed_since() {
 }
 
 #[test]
+fn runs_are_kept_as_long_as_is_configured() {
+    let stage = Stage::small();
+    stage.configure(&Config {
+        more: "keep = \"10d\"",
+        ..Config::default()
+    });
+    let first = scan(&stage, NOW, &[], 0);
+    let second = scan(&stage, NEXT_DAY, &[], 0);
+    stage.change(&json!({"do": "remove", "share": 1}));
+    // Ten days and an hour after the first run.
+    let third = scan(&stage, "2026-12-02T13:00:00Z", &[], 0);
+    let stored = |report: &Value| {
+        let id = report["run"]["id"].as_str().unwrap();
+        stage.run(&["report", "--format", "json", "--run", id])
+    };
+    let ran = stored(&first);
+    assert!(ran.ended(2).err.contains("no stored run"), "{}", ran.err);
+    for kept in [&second, &third] {
+        let printed = stored(kept).ended(0).json();
+        assert_eq!(findings(&printed).len(), findings(kept).len());
+        for (is, was) in findings(&printed).iter().zip(findings(kept)) {
+            for field in ["id", "level", "status", "first_seen", "message"] {
+                assert_eq!(is[field], was[field], "{field}");
+            }
+            assert_eq!(is["share"]["id"], was["share"]["id"]);
+            assert_eq!(is["share"]["owner"], was["share"]["owner"]);
+        }
+    }
+    // What still stands keeps its first date.
+    let fourth = scan(&stage, "2026-12-03T12:00:00Z", &[], 0);
+    let standing = |report: &Value| -> Vec<Value> {
+        let of = findings(report).iter().filter(|each| each["share"]["id"] == "9");
+        of.map(|each| each["first_seen"].clone()).collect()
+    };
+    assert!(!standing(&fourth).is_empty());
+    assert_eq!(standing(&fourth), standing(&first));
+    stored(&second).ended(0);
+}
+
+#[test]
 fn without_a_state_nothing_is_left_behind() {
     let stage = Stage::small();
     let files = || -> BTreeSet<String> {

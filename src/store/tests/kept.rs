@@ -56,7 +56,7 @@ fn old_runs_go_with_what_only_they_tell_and_kept_ones_print_as_before() {
     // 2 gets a password and 3 vanishes; 1 changes on the way to what it is.
     let second = night(&mut ledger, 1, vec![own("1", true), own("2", true)]);
     let third = night(&mut ledger, 2, vec![own("1", false), own("2", true)]);
-    let killed = begin(&mut ledger, 2, &[]);
+    let killed = begin(&mut ledger, 30, &["bob"]);
     let fourth = night(&mut ledger, 30, vec![own("1", false), own("2", true)]);
     let before = [&second, &third, &fourth].map(|run| printed(&ledger, run));
     assert_eq!(ledger.forget_before(at(0)).unwrap(), 0, "nothing is as old");
@@ -74,8 +74,8 @@ fn old_runs_go_with_what_only_they_tell_and_kept_ones_print_as_before() {
     // The run that was killed goes once it cannot be under way any more.
     assert_eq!(ledger.forget_before(at(8)).unwrap(), 2, "second and third");
     assert_eq!(count(&ledger, "run"), 2);
-    assert_eq!(ledger.forget_before(at(9)).unwrap(), 0);
-    assert_eq!(ledger.forget_before(at(10)).unwrap(), 1, "{}", killed.key);
+    assert_eq!(ledger.forget_before(at(37)).unwrap(), 0);
+    assert_eq!(ledger.forget_before(at(38)).unwrap(), 1, "{}", killed.key);
     assert!(printed(&ledger, &fourth) == before[2]);
     for (table, left) in [
         ("run", 1),

@@ -343,6 +343,8 @@ fn sound(stage: &Stage) {
     assert_eq!(found, "ok");
     let mut orphans = state.prepare("PRAGMA foreign_key_check").unwrap();
     assert!(!orphans.exists([]).unwrap());
+    let examined = stage.run(&["doctor"]);
+    assert!(examined.out.contains("is sound and can be written"), "{}", examined.out);
 }
 
 #[test]

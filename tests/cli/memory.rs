@@ -1,5 +1,6 @@
 //! What people decide about what is known: reviews, baselines, and who is to be forgotten.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use rusqlite::Connection;
@@ -448,6 +449,56 @@ fn whom_shares_of_others_name_keeps_the_id_alone() {
     assert_eq!(
         (&sharer["id"], &sharer["name"], &sharer["email"]),
         (&json!("erin"), &Value::Null, &Value::Null)
+    );
+}
+
+#[test]
+fn the_drive_of_somebody_who_is_purged_is_forgotten_and_read_from_its_beginning() {
+    let stage = Stage::tenant();
+    // Some of its sites are locked.
+    let scan = |now: &str| stage.run_at(now, &["scan", "--format", "json"]).ended(3).json();
+    let first = scan(NOW);
+    let alice = "alice@example.org";
+    let theirs = of_owner(&first, alice);
+    let paths: BTreeSet<&str> = findings(&first)
+        .iter()
+        .filter(|finding| finding["share"]["owner"]["id"] == alice)
+        .map(|finding| finding["share"]["item"]["name"].as_str().unwrap())
+        .collect();
+    let elsewhere = findings(&first)
+        .iter()
+        .filter(|finding| finding["share"]["owner"]["id"] != alice);
+    let others: BTreeSet<&str> = elsewhere
+        .filter_map(|finding| finding["share"]["item"]["name"].as_str())
+        .collect();
+    let only: Vec<&&str> = paths.difference(&others).collect();
+    assert!(theirs > 0 && !only.is_empty());
+    let name = findings(&first)
+        .iter()
+        .find(|finding| finding["share"]["owner"]["id"] == alice)
+        .map(|finding| finding["share"]["owner"]["name"].as_str().unwrap());
+    let ran = stage.run(&["purge", "--owner", alice]);
+    assert!(
+        ran.ended(0)
+            .out
+            .contains(&format!("findings about them: {theirs}")),
+        "{}",
+        ran.out
+    );
+    for text in only.iter().map(|name| **name).chain(name) {
+        assert!(!remembers(&stage, text), "{text}");
+    }
+    sound(&stage);
+    let id = first["run"]["id"].as_str().unwrap();
+    let again = stage
+        .run(&["report", "--run", id, "--format", "json"])
+        .ended(3)
+        .json();
+    assert_eq!((of_owner(&again, alice), &again["totals"]), (0, &first["totals"]));
+    let next = scan(NEXT_DAY);
+    assert_eq!(
+        (of_owner(&next, alice), findings(&next).len()),
+        (theirs, findings(&first).len())
     );
 }
 

@@ -8,7 +8,7 @@ use super::terminal::{Output, say};
 use super::{Exit, Global, scan};
 use crate::model::Verdict;
 use crate::report::Pages;
-use crate::store::RunFilter;
+use crate::store::{Ledger, RunFilter};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -37,7 +37,7 @@ pub(super) fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
         ));
         return Err(Exit::Usage);
     }
-    let ledger = scan::open(global, &loaded.settings)?;
+    let ledger = Ledger::open_to_read(path).map_err(|error| scan::unusable(path, &error))?;
     let output = Output::of(arguments.output);
     let stored = scan::stored(&ledger, arguments.run.as_deref(), RunFilter::default())?;
     let exit = scan::print(global, &stored, &arguments.format, &output, None);

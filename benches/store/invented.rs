@@ -11,6 +11,9 @@ use crate::TOGETHER;
 /// How many people there are; each owns as many shares as any other.
 pub(crate) const PEOPLE: u32 = 10_000;
 
+/// Beyond all accounts: their ids of shares and files lie so far from each other.
+const APART: u32 = 2 * PEOPLE;
+
 /// A source, and what the number of its first and of its last share are.
 pub(crate) struct Part {
     pub(crate) name: &'static str,
@@ -72,10 +75,10 @@ fn of_cloud(number: u32, each: u32) -> Share {
         password: Some(number.is_multiple_of(3)),
         ..share(
             "cloud",
-            (place * PEOPLE + account + 1).to_string(),
+            (place * APART + account + 1).to_string(),
             Item {
                 path: format!("/Projects/Group {:02}/Invented document {item}.docx", item % 40),
-                ..file((item % each * PEOPLE + account + 40_000_000).to_string())
+                ..file((item % each * APART + account + 40_000_000).to_string())
             },
             person(account),
             if people { ShareKind::User } else { ShareKind::Link },

@@ -1,4 +1,5 @@
-//! What commands have in common that record what people decided: the state they write to, and the words they take.
+//! What commands have in common that work on the state alone: the state they read or write, and the words they take of
+//! what people decided.
 //!
 //! They write in short transactions and ask no service, so that they never wait for a scan.
 
@@ -9,6 +10,20 @@ use crate::store::{Ledger, StoreError};
 
 /// The configuration, and the state with what is decided upon; `what` names the command.
 pub(super) fn open(global: &Global, what: &str) -> Result<(Loaded, Ledger), Exit> {
+    let loaded = stated(global, what)?;
+    let ledger = scan::open(global, &loaded.settings)?;
+    Ok((loaded, ledger))
+}
+
+/// The state as it is, for a command that only prints it.
+pub(super) fn read(global: &Global, what: &str) -> Result<Ledger, Exit> {
+    let loaded = stated(global, what)?;
+    let path = &loaded.settings.state.path;
+    Ledger::open_to_read(path).map_err(|error| scan::unusable(path, &error))
+}
+
+/// The configuration, where there is a state.
+fn stated(global: &Global, what: &str) -> Result<Loaded, Exit> {
     if global.no_state {
         say(&format!(
             "error: `{what}` works on what the state holds, so --no-state leaves it nothing to do"
@@ -24,8 +39,7 @@ pub(super) fn open(global: &Global, what: &str) -> Result<(Loaded, Ledger), Exit
         ));
         return Err(Exit::Usage);
     }
-    let ledger = scan::open(global, &loaded.settings)?;
-    Ok((loaded, ledger))
+    Ok(loaded)
 }
 
 /// Says why nothing was recorded.

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
-    let (_, ledger) = decision::open(global, "report")?;
+    let ledger = decision::read(global, "report")?;
     let output = Output::of(arguments.output);
     let stored = scan::stored(&ledger, arguments.run.as_deref(), RunFilter::default())?;
     let exit = scan::print(global, &stored, &arguments.format, &output, None);

@@ -190,7 +190,7 @@ pub(super) fn open(global: &Global, settings: &Settings) -> Result<Ledger, Exit>
 }
 
 /// Says why there is no state to work with, before anything was sent.
-fn unusable(state: &Path, error: &StoreError) -> Exit {
+pub(super) fn unusable(state: &Path, error: &StoreError) -> Exit {
     say(&format!(
         "error: {error}\nhelp: --no-state makes a scan without {}; nothing was sent",
         state.display()
@@ -209,7 +209,13 @@ pub(super) fn stored<'l>(
             say(&format!("error: {error}"));
             Exit::Usage
         }
-        error => not_kept(ledger.path(), &ScanError::Store(error)),
+        error => {
+            say(&format!(
+                "error: the run cannot be read from {}: {error}",
+                ledger.path().display()
+            ));
+            Exit::NotKept
+        }
     })
 }
 

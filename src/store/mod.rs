@@ -29,7 +29,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
 use crate::model::{PrincipalClass, SourceKind, SourceName};
 
@@ -180,6 +180,37 @@ impl Ledger {
                 source: std::io::Error::other(trouble::words(&error)),
             },
             other => other,
+        })
+    }
+
+    /// Opens the ledger in a file to be read; one that cannot be written is read as it lies there.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        Self::open(path).or_else(|error| Self::as_it_lies(path).map_err(|_unreadable| error))
+    }
+
+    /// Opens a file of which nothing waits in its log, without locks or files beside it.
+    fn as_it_lies(path: &Path) -> Result<Self> {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let unread = Path::new(&log).metadata().is_ok_and(|log| log.len() > 0);
+        let (false, Some(text)) = (unread, path.to_str()) else {
+            return Err(StoreError::NoRun);
+        };
+        let text = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let address = format!("file:{text}?immutable=1");
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(address, flags)?;
+        let current = migrations::pending(&connection, path)?.is_empty();
+        if !current || !connection.prepare("SELECT 1 FROM run")?.exists([])? {
+            return Err(StoreError::NoRun);
+        }
+        Ok(Self {
+            connection,
+            remembered: Remembered::default(),
+            _folder: None,
         })
     }
 

@@ -69,7 +69,7 @@ impl Ledger {
         };
         let (items, shares): (i64, i64) = self.connection.query_row(
             "SELECT count(DISTINCT v.item), count(*) FROM share s
-             JOIN share_version v ON v.share = s.id AND v.to_run IS NULL JOIN item i ON i.id = v.item
+             CROSS JOIN share_version v ON v.share = s.id AND v.to_run IS NULL JOIN item i ON i.id = v.item
              WHERE s.source = ?1 AND (s.read_run >= ?2 OR (s.missing_run IS NULL AND s.read_at >= ?3 AND i.place IN (
                  SELECT d.id FROM scope p JOIN coverage c ON c.scope = p.id JOIN place d ON d.source = ?1 AND d.key = p.key
                  WHERE p.source = ?1 AND c.run >= ?2 AND c.outcome = ?4)))",

@@ -183,7 +183,7 @@ impl Ledger {
             return Ok(counts);
         };
         let mut statement = self.connection.prepare_cached(
-            "SELECT v.kind, count(*) FROM share s JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
+            "SELECT v.kind, count(*) FROM share s CROSS JOIN share_version v ON v.share = s.id AND v.to_run IS NULL
              WHERE s.source = ?1 AND s.read_run >= ?2 AND NOT (s.follows = 0 AND s.key LIKE 'file/%') GROUP BY v.kind",
         )?;
         let mut rows = statement.query(params![source, run.id])?;

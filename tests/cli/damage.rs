@@ -192,12 +192,16 @@ fn what_may_not_be_written_is_told_before_anything_is_sent() {
     };
     let mut program = stage.program();
     program.arguments(&["--now", NOW, "scan"]);
+    let mut report = stage.program();
+    report.arguments(&["report", "--format", "json"]);
     // The file alone; then its folder, in which its log has to be made.
     for (file, folder, words) in [(0o444, 0o777, "denied"), (0o666, 0o555, "its folder")] {
         mode(&moved, file);
         mode(&stage.path("kept"), folder);
         if let Some(ran) = as_nobody(&stage, &program) {
             refused(&stage, &ran, &[words]);
+            let printed = as_nobody(&stage, &report).unwrap();
+            assert_eq!(printed.ended(0).json(), before, "what is there can be printed");
         }
         mode(&stage.path("kept"), 0o755);
     }
@@ -216,9 +220,9 @@ fn what_may_not_be_written_is_told_before_anything_is_sent() {
 
 /// Runs a program that may make no file larger than so many blocks of 512 bytes: the nearest to a full disk that every
 /// account can make.
-fn with_room_for(stage: &Stage, blocks: u32) -> Ran {
+fn with_room_for(stage: &Stage, blocks: u32, command: &str) -> Ran {
     let mut program = stage.program();
-    program.arguments(&["--now", NOW, "scan", "--format", "json"]);
+    program.arguments(&["--now", NOW, command, "--format", "json"]);
     let inner = program.command();
     let mut command = Command::new("sh");
     command
@@ -236,9 +240,11 @@ fn with_room_for(stage: &Stage, blocks: u32) -> Ran {
 fn on_a_full_disk_nothing_is_lost_and_nothing_half_written_counts() {
     let (stage, before) = scanned();
     let report = || stage.run(&["report", "--format", "json"]).ended(0).json();
+    let printed = with_room_for(&stage, 0, "report");
+    assert_eq!(printed.ended(0).json(), before, "what is there can be printed");
     let mut codes = Vec::new();
     for kib in [0, 8, 24, 40, 56, 72, 104, 200, 4096] {
-        let ran = with_room_for(&stage, kib * 2);
+        let ran = with_room_for(&stage, kib * 2, "scan");
         codes.push(ran.code.unwrap());
         match ran.code {
             Some(0) => break,

@@ -156,6 +156,10 @@ pub struct Past {
     pub first_seen: Option<Timestamp>,
     /// When somebody last confirmed it.
     pub confirmed_at: Option<Timestamp>,
+    /// Whether it was ever told to have a password.
+    pub had_password: bool,
+    /// Whether it was ever told to end on a date.
+    pub had_expiry: bool,
 }
 
 /// The judgement of one share.

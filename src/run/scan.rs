@@ -174,13 +174,19 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
                 judged.waivers_used.extend(&posture.waivers_used);
                 ledger.keep_posture(&run, &name, &posture.findings, &posture.not_judged, &off)?;
             }
-            // Asked for by name, they must not pass for judged: their evidence is not kept yet.
-            let asked = |rule: &RuleId| run.scope.rules.contains(rule);
-            judged.not_judged.extend(
-                [RuleId::ProtectionRemoved, RuleId::BreachSuspected]
-                    .into_iter()
-                    .filter(asked),
-            );
+            // Asked for by name, it must not pass for judged: its evidence is not kept yet.
+            let asked = |rule: RuleId| run.scope.rules.contains(&rule);
+            if asked(RuleId::BreachSuspected) {
+                judged.not_judged.insert(RuleId::BreachSuspected);
+            }
+            // Nothing is known of the nights before.
+            let removed = RuleId::ProtectionRemoved;
+            if !ledger.remembers()
+                && (run.scope.rules.is_empty() || asked(removed))
+                && !off.contains(&removed)
+            {
+                judged.not_judged.insert(removed);
+            }
             Ok::<_, StoreError>(judged)
         })
         .await??)

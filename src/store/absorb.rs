@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::sharing::{self, Rows, VersionRow};
 use super::{Ledger, REMEMBERED_PRINCIPALS, Result, Run, known_source, storable, within};
-use crate::model::{Batch, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share};
+use crate::model::{
+    Batch, Expiry, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share,
+};
 
 impl Ledger {
     /// Writes batches of readings in their order, in one transaction.
@@ -278,15 +280,24 @@ impl Writer<'_> {
         };
         let version = VersionRow::of(share, path.as_deref(), rows)?;
         let now = self.run.now.as_second();
+        let protected = Protected::of(share);
         let Some(known) = known else {
             let row = self
                 .connection
                 .prepare_cached(
-                    "INSERT INTO share (source, key, first_at, read_run, read_at, read_scope)
-                     VALUES (?1, ?2, ?3, ?4, ?3, ?5) RETURNING id",
+                    "INSERT INTO share (source, key, first_at, read_run, read_at, read_scope, had_password, had_expiry)
+                     VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7) RETURNING id",
                 )?
                 .query_row(
-                    params![self.source, share.id, now, self.run.id, self.scope],
+                    params![
+                        self.source,
+                        share.id,
+                        now,
+                        self.run.id,
+                        self.scope,
+                        protected.password,
+                        protected.expiry
+                    ],
                     |row| row.get(0),
                 )?;
             return self.insert_version(row, &version);
@@ -302,7 +313,7 @@ impl Writer<'_> {
                 return Ok(());
             }
         }
-        self.touch(known.row, self.scope)?;
+        self.touch(known.row, protected)?;
         self.replace_version(known.row, known.current.as_ref(), &version)
     }
 
@@ -325,12 +336,20 @@ impl Writer<'_> {
         ))
     }
 
-    fn touch(&mut self, row: i64, scope: Option<&str>) -> Result<()> {
+    fn touch(&mut self, row: i64, protected: Protected) -> Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_scope = ?4, missing_run = NULL WHERE id = ?1",
+                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_scope = ?4, missing_run = NULL,
+                     had_password = max(had_password, ?5), had_expiry = max(had_expiry, ?6) WHERE id = ?1",
             )?
-            .execute(params![row, self.run.id, self.run.now.as_second(), scope])?;
+            .execute(params![
+                row,
+                self.run.id,
+                self.run.now.as_second(),
+                self.scope,
+                protected.password,
+                protected.expiry
+            ])?;
         Ok(())
     }
 
@@ -435,6 +454,22 @@ impl Writer<'_> {
                 version.body
             ])?;
         Ok(())
+    }
+}
+
+/// What certainly protects a share: it is remembered for ever.
+#[derive(Clone, Copy)]
+struct Protected {
+    password: bool,
+    expiry: bool,
+}
+
+impl Protected {
+    fn of(share: &Share) -> Self {
+        Self {
+            password: share.password == Some(true),
+            expiry: matches!(share.expires, Expiry::At { .. }),
+        }
     }
 }
 

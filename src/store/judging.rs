@@ -210,7 +210,7 @@ fn stale_before(now: Timestamp, relist_every: SignedDuration) -> i64 {
 fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, v.judged,
-             s.missing_run IS NOT NULL, {SHARE_COLUMNS}
+             s.missing_run IS NOT NULL, s.had_password, s.had_expiry, {SHARE_COLUMNS}
          FROM share_version v CROSS JOIN share s ON s.id = v.share CROSS JOIN item i ON i.id = v.item
          WHERE v.to_run IS NULL AND v.share > ?2 AND s.source = ?1 AND (?3 = '[]' OR {})
          ORDER BY v.share LIMIT {PAGE}",
@@ -227,12 +227,14 @@ fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result
                 past: Past {
                     first_seen: second(row.get(4)?),
                     confirmed_at: second(row.get(5)?),
+                    had_password: row.get(8)?,
+                    had_expiry: row.get(9)?,
                 },
                 judged: row.get(6)?,
                 missing: row.get(7)?,
-                owner: row.get(11)?,
-                shared_by: row.get(12)?,
-                raw: RawShare::read(row, 8)?,
+                owner: row.get(13)?,
+                shared_by: row.get(14)?,
+                raw: RawShare::read(row, 10)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;

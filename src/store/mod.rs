@@ -105,8 +105,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Ledger {
     connection: Connection,
     principals: HashMap<(i64, PrincipalClass, String), i64>,
-    /// Keeps the folder of a temporary ledger until it is dropped.
-    _folder: Option<tempfile::TempDir>,
+    /// The folder of a temporary ledger, until it is dropped.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Ledger {
@@ -168,8 +168,14 @@ impl Ledger {
         Ok(Self {
             connection,
             principals: HashMap::new(),
-            _folder: folder,
+            folder,
         })
+    }
+
+    /// Whether it outlasts the process: what an earlier run kept is there, and what this one keeps will be.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.folder.is_none()
     }
 
     /// The row of a source, made if need be.

@@ -63,6 +63,7 @@ mod tests {
             let past = Past {
                 first_seen: first_seen.map(days),
                 confirmed_at: confirmed.map(days),
+                ..Past::default()
             };
             Bench {
                 past,

@@ -6,6 +6,9 @@ ALTER TABLE scope ADD COLUMN begun_run INTEGER;              -- the run that beg
 ALTER TABLE share ADD COLUMN missing_run INTEGER;            -- the run that listed its place without it; null while it is there
 ALTER TABLE share ADD COLUMN had_password INTEGER NOT NULL DEFAULT 0;   -- whether any reading had one
 ALTER TABLE share ADD COLUMN had_expiry INTEGER NOT NULL DEFAULT 0;
+UPDATE share SET
+    had_password = EXISTS (SELECT 1 FROM share_version v WHERE v.share = share.id AND json_extract(v.body, '$.p') = 1),
+    had_expiry = EXISTS (SELECT 1 FROM share_version v WHERE v.share = share.id AND json_type(v.body, '$.e.At') = 'object');
 ALTER TABLE share ADD COLUMN confirmed_by TEXT;              -- who looked at it, at confirmed_at
 ALTER TABLE finding ADD COLUMN baseline INTEGER NOT NULL DEFAULT 0;     -- 1: found before its source was once read whole, and not released
 CREATE INDEX share_version_item ON share_version (item) WHERE to_run IS NULL;

@@ -153,7 +153,7 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, BTreeSet<usize>)
 async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<JudgedSource, ScanError> {
     let (run, name, kind) = (source.run.clone(), source.part.name.clone(), source.part.kind);
     let (policy, relist_every) = (Arc::clone(source.policy), source.part.relist_every);
-    let facts = facts.cloned();
+    let (facts, left_out) = (facts.cloned(), source.part.reader.left_out());
     Ok(source
         .desk
         .ask(move |ledger| {
@@ -165,6 +165,7 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
                 classes: policy.classes.digest(),
                 relist_every,
                 off: &off,
+                left_out: &left_out,
             };
             let mut judged =
                 ledger.judge_source(&run, judging, &mut |share, past| judge.share(share, past))?;

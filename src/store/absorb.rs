@@ -75,7 +75,7 @@ impl Ledger {
              SELECT id, ?2, ?3 FROM scope WHERE source = ?1 AND listed_run < ?2 AND (account IS NULL OR account NOT IN (
                  SELECT s.account FROM scope s LEFT JOIN coverage c ON c.scope = s.id
                  WHERE s.source = ?1 AND s.listed_run >= ?2 AND s.account IS NOT NULL
-                   AND (c.run IS NULL OR c.run < ?2 OR c.outcome IN ('failed', 'skipped'))))
+                   AND (c.run IS NULL OR c.run < ?2 OR c.outcome IN ('failed', 'skipped', 'excluded'))))
              ON CONFLICT (scope) DO UPDATE SET run = excluded.run, outcome = excluded.outcome",
             params![source, run.id, ScopeOutcome::Gone.as_str()],
         )?;

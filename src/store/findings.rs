@@ -81,6 +81,11 @@ impl Known {
         matches!(self.status, Status::Open | Status::Waived | Status::NotChecked)
     }
 
+    /// The run since which nothing is known of it.
+    pub(super) fn unchecked_since(&self) -> Option<i64> {
+        (self.status == Status::NotChecked).then_some(self.from_run)
+    }
+
     /// Whether it is among those that were found now.
     pub(super) fn is_among(&self, found: &[Finding]) -> bool {
         found.iter().any(|finding| finding.id.as_str() == self.key)

@@ -1,9 +1,10 @@
 //! Runs: begun before anything is sent, finished with what they came to.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::{Ledger, Result, StoreError, storable, stored, within};
+use super::findings::Known;
+use super::{Ledger, Result, StoreError, storable, within};
 use crate::model::{AccountTotals, Problem, ScopeOutcome, SourceKind, SourceName, Verdict, short_digest};
 use crate::report::view;
 
@@ -141,7 +142,7 @@ impl Ledger {
                 .transpose()?;
             match outcome {
                 Some(ScopeOutcome::Scanned) => totals.scanned += count,
-                Some(ScopeOutcome::Skipped) => totals.skipped += count,
+                Some(ScopeOutcome::Skipped | ScopeOutcome::Excluded) => totals.skipped += count,
                 Some(ScopeOutcome::Gone) => totals.gone += count,
                 Some(ScopeOutcome::Failed) | None => totals.failed += count,
             }
@@ -170,7 +171,7 @@ impl Ledger {
         let (known, all, listed, oldest): (i64, i64, i64, Option<i64>) = self.connection.query_row(
             "SELECT count(c.read_at) FILTER (WHERE within), count(*) FILTER (WHERE within), count(*),
                  min(c.read_at) FILTER (WHERE within)
-             FROM (SELECT s.id, COALESCE(c.outcome, '') NOT IN ('skipped', 'gone') AS within
+             FROM (SELECT s.id, COALESCE(c.outcome, '') NOT IN ('skipped', 'excluded', 'gone') AS within
                    FROM scope s LEFT JOIN coverage c ON c.scope = s.id
                    WHERE s.source = ?1 AND s.listed_run = (SELECT max(listed_run) FROM scope WHERE source = ?1)) s
              LEFT JOIN coverage c ON c.scope = s.id",
@@ -246,24 +247,53 @@ impl Ledger {
         )?;
         Ok(())
     }
+}
 
-    /// The digest of the policy that the run before this one judged by.
-    pub(super) fn earlier_policy(&self, run: &Run) -> Result<Option<String>> {
-        let policy: Option<String> = self
+/// By which policies a source was judged before a run.
+pub(super) struct Policies<'a> {
+    connection: &'a Connection,
+    run: i64,
+    source: i64,
+    /// The last run that judged by another policy.
+    other: Option<i64>,
+}
+
+impl<'a> Policies<'a> {
+    pub(super) fn of(connection: &'a Connection, run: &Run, source: i64) -> Result<Self> {
+        let other = connection
+            .prepare_cached(
+                "SELECT max(r.id) FROM run r JOIN run_source s ON s.run = r.id WHERE s.source = ?1 AND r.id < ?2
+                 AND r.finished_at IS NOT NULL AND json_extract(r.policy, '$.digest') <> ?3",
+            )?
+            .query_row(params![source, run.id, run.policy.digest], |row| row.get(0))?;
+        Ok(Self {
+            connection,
+            run: run.id,
+            source,
+            other,
+        })
+    }
+
+    /// Whether a finding was last seen under another policy than tonight's: by a run that judged everything, or by
+    /// one of single accounts or rules since.
+    pub(super) fn differ_for(&self, known: &Known) -> Result<bool> {
+        let Some(other) = self.other else {
+            return Ok(false);
+        };
+        let seen_before = known.unchecked_since().unwrap_or(self.run);
+        let judged: Option<i64> = self
             .connection
-            .query_row(
-                "SELECT policy FROM run WHERE id < ?1 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
-                [run.id],
-                |row| row.get(0),
-            )
-            .optional()?;
-        policy
-            .map(|policy| Ok(stored::<view::PolicyNote>("a run's policy", &policy)?.digest))
-            .transpose()
+            .prepare_cached(
+                "SELECT max(r.id) FROM run r JOIN run_source s ON s.run = r.id WHERE s.source = ?1 AND r.id < ?2
+                 AND r.finished_at IS NOT NULL AND json_array_length(r.scope, '$.users') = 0
+                 AND json_array_length(r.scope, '$.rules') = 0",
+            )?
+            .query_row([self.source, seen_before], |row| row.get(0))?;
+        Ok(judged.is_none_or(|judged| other >= judged))
     }
 }
 
-fn was_read_whole(connection: &rusqlite::Connection, source: i64) -> Result<bool> {
+fn was_read_whole(connection: &Connection, source: i64) -> Result<bool> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM run_source WHERE source = ?1 AND complete = 1")?
         .exists([source])?)

@@ -166,6 +166,7 @@ fn finish(ledger: &mut Ledger, run: &Run) {
         source: &name,
         classes: "",
         off: &[],
+        left_out: &[],
         relist_every: WEEK,
     };
     ledger.judge_source(run, judging, &mut judge).unwrap();
@@ -405,6 +406,7 @@ fn shares_without_a_finding_keep_only_their_digest_and_come_back_whole() {
         source: &name,
         classes: "",
         off: &[],
+        left_out: &[],
         relist_every: WEEK,
     };
     ledger

@@ -68,7 +68,7 @@ pub(super) struct Known {
     row: i64,
     key: String,
     pub(super) rule: RuleId,
-    first_run: i64,
+    last_at: i64,
     from_run: i64,
     status: Status,
     level: Level,
@@ -92,7 +92,7 @@ impl Known {
     }
 }
 
-const KNOWN: &str = "SELECT f.share, f.id, f.key, f.rule, f.first_run, v.from_run, v.status, v.level, v.body
+const KNOWN: &str = "SELECT f.share, f.id, f.key, f.rule, f.last_at, v.from_run, v.status, v.level, v.body
      FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL";
 
 /// The findings about a source's settings.
@@ -126,7 +126,7 @@ fn known(row: &Row<'_>) -> Result<Known> {
         row: row.get(1)?,
         key: row.get(2)?,
         rule: named("a rule", text(row, 3)?)?,
-        first_run: row.get(4)?,
+        last_at: row.get(4)?,
         from_run: row.get(5)?,
         status: named("a status", text(row, 6)?)?,
         level: named("a level", text(row, 7)?)?,
@@ -186,16 +186,34 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
                 ],
                 |row| row.get(0),
             )?;
-        return insert_version(connection, run, row, (status, finding.level), &words);
+        let standing = Standing {
+            status,
+            level: finding.level,
+            words: &words,
+            seen_at: None,
+        };
+        return insert_version(connection, run, row, standing);
     };
     connection
-        .prepare_cached("UPDATE finding SET first_run = ?2, last_at = ?3, checked_at = ?3 WHERE id = ?1")?
-        .execute(params![known.row, known.first_run.min(run.id), now])?;
-    write_version(connection, run, known, (status, finding.level), &words)
+        .prepare_cached(
+            "UPDATE finding SET last_at = max(last_at, ?2), checked_at = max(checked_at, ?2) WHERE id = ?1",
+        )?
+        .execute(params![known.row, now])?;
+    let standing = Standing {
+        status,
+        level: finding.level,
+        words: &words,
+        seen_at: None,
+    };
+    write_version(connection, run, known, standing)
 }
 
 /// Records that a finding no longer stands, or was not checked; its words stay.
 pub(super) fn ended(connection: &Connection, run: &Run, known: &Known, status: Status) -> Result<()> {
+    // A scan that was begun later, and runs beside this one, has judged it since.
+    if known.from_run > run.id {
+        return Ok(());
+    }
     if status != Status::NotChecked {
         connection
             .prepare_cached("UPDATE finding SET checked_at = ?2 WHERE id = ?1")?
@@ -204,19 +222,28 @@ pub(super) fn ended(connection: &Connection, run: &Run, known: &Known, status: S
     if known.status == status {
         return Ok(());
     }
-    write_version(connection, run, known, (status, known.level), &known.body)
+    let standing = Standing {
+        status,
+        level: known.level,
+        words: &known.body,
+        seen_at: Some(known.last_at),
+    };
+    write_version(connection, run, known, standing)
 }
 
-fn write_version(
-    connection: &Connection,
-    run: &Run,
-    known: &Known,
-    standing: (Status, Level),
-    words: &str,
-) -> Result<()> {
-    let (status, level) = standing;
-    // A scan that was begun later, and runs beside this one, has judged it since: this one's picture keeps what
-    // was known before, or what it says itself.
+/// What a version of a finding says.
+#[derive(Clone, Copy)]
+struct Standing<'a> {
+    status: Status,
+    level: Level,
+    words: &'a str,
+    /// When it was last seen; `None` where that was in the version's first run, and has gone on.
+    seen_at: Option<i64>,
+}
+
+fn write_version(connection: &Connection, run: &Run, known: &Known, standing: Standing<'_>) -> Result<()> {
+    // A scan that was begun later, and runs beside this one, was the first to see it, and tells so: this one's picture
+    // has it, too.
     if known.from_run > run.id {
         connection
             .prepare_cached(
@@ -228,13 +255,13 @@ fn write_version(
                 known.row,
                 run.id,
                 known.from_run,
-                status.as_str(),
-                level.as_str(),
-                words
+                standing.status.as_str(),
+                standing.level.as_str(),
+                standing.words
             ])?;
         return Ok(());
     }
-    if known.status == status && known.level == level && known.body == words {
+    if known.status == standing.status && known.level == standing.level && known.body == standing.words {
         return Ok(());
     }
     if known.from_run < run.id {
@@ -242,23 +269,23 @@ fn write_version(
             .prepare_cached("UPDATE finding_version SET to_run = ?3 WHERE finding = ?1 AND from_run = ?2")?
             .execute(params![known.row, known.from_run, run.id])?;
     }
-    insert_version(connection, run, known.row, standing, words)
+    insert_version(connection, run, known.row, standing)
 }
 
-fn insert_version(
-    connection: &Connection,
-    run: &Run,
-    finding: i64,
-    standing: (Status, Level),
-    words: &str,
-) -> Result<()> {
-    let (status, level) = standing;
+fn insert_version(connection: &Connection, run: &Run, finding: i64, standing: Standing<'_>) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO finding_version (finding, from_run, status, level, body) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO finding_version (finding, from_run, status, level, body, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (finding, from_run) DO UPDATE SET to_run = NULL, status = excluded.status,
-                 level = excluded.level, body = excluded.body",
+                 level = excluded.level, body = excluded.body, seen_at = excluded.seen_at",
         )?
-        .execute(params![finding, run.id, status.as_str(), level.as_str(), words])?;
+        .execute(params![
+            finding,
+            run.id,
+            standing.status.as_str(),
+            standing.level.as_str(),
+            standing.words,
+            standing.seen_at
+        ])?;
     Ok(())
 }

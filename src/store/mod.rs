@@ -5,6 +5,7 @@
 //! come in batches, judging and reports go over pages. No link token, password or credential is stored.
 
 mod absorb;
+mod events;
 mod findings;
 mod health;
 mod judging;

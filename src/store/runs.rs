@@ -223,6 +223,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// Has a run tell of what it changed, and of what runs before it changed that never ended, and never will: those that
+    /// were asked for the same, or for what a run of everything covers.
+    fn tell(&self, run: &Run) -> Result<()> {
+        let everything = run.scope.users.is_empty() && run.scope.rules.is_empty();
+        within(&self.connection, |connection| {
+            connection.execute("UPDATE run_source SET told_by = ?1 WHERE run = ?1", [run.id])?;
+            connection.execute(
+                "UPDATE run_source SET told_by = ?1
+                 WHERE (told_by IS NULL OR told_by IN (SELECT id FROM run WHERE finished_at IS NULL))
+                   AND run < ?1 AND source IN (SELECT source FROM run_source WHERE run = ?1)
+                   AND run IN (SELECT id FROM run WHERE finished_at IS NULL AND (?2 OR scope = ?3))",
+                params![run.id, everything, storable("a run's scope", &run.scope)?],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Ends a run with its verdict and sums.
     ///
     /// # Errors
@@ -234,6 +251,7 @@ impl Ledger {
         verdict: Verdict,
         notices: &[view::Notice],
     ) -> Result<()> {
+        self.tell(run)?;
         let totals = self.totals(run)?;
         self.connection.execute(
             "UPDATE run SET finished_at = ?2, verdict = ?3, totals = ?4, notices = ?5 WHERE id = ?1",

@@ -183,6 +183,11 @@ pub(super) struct RawShare {
 }
 
 impl RawShare {
+    /// The service's own id.
+    pub(super) fn id(&self) -> &str {
+        &self.key
+    }
+
     /// Whether it stands for a node of which is known only that it is shared.
     pub(super) fn is_shared_node(&self) -> bool {
         self.key.starts_with("file/")

@@ -10,6 +10,9 @@ UPDATE share SET
     had_password = EXISTS (SELECT 1 FROM share_version v WHERE v.share = share.id AND json_extract(v.body, '$.p') = 1),
     had_expiry = EXISTS (SELECT 1 FROM share_version v WHERE v.share = share.id AND json_type(v.body, '$.e.At') = 'object');
 ALTER TABLE share ADD COLUMN confirmed_by TEXT;              -- who looked at it, at confirmed_at
+ALTER TABLE finding_version ADD COLUMN seen_at INTEGER;      -- when it was last seen, of one that was not seen in from_run
+ALTER TABLE run_source ADD COLUMN told_by INTEGER;           -- the run that tells what this one changed: itself, or the next one where it never ended
+UPDATE run_source SET told_by = run;
 ALTER TABLE finding ADD COLUMN baseline INTEGER NOT NULL DEFAULT 0;     -- 1: found before its source was once read whole, and not released
 CREATE INDEX share_version_item ON share_version (item) WHERE to_run IS NULL;
 

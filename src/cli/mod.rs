@@ -6,6 +6,7 @@ mod doctor;
 mod emulate;
 mod enroll;
 mod exit;
+mod history;
 mod login;
 mod mail;
 mod prepared;
@@ -90,6 +91,8 @@ enum Command {
     Scan(scan::Arguments),
     /// Print a stored run again, without scanning
     Report(report::Arguments),
+    /// Tell the life of a finding, of a share, or of what somebody owns, without scanning
+    History(history::Arguments),
     /// Check every source, the state and the mail, and say what is missing and how to grant it
     Doctor(doctor::Arguments),
     /// Register the auditor with a Nextcloud, to read all accounts with one secret
@@ -183,6 +186,7 @@ fn run(cli: Cli) -> Exit {
     let result = match command {
         Command::Scan(arguments) => block_on(scan::run(&global, arguments)),
         Command::Report(arguments) => report::run(&global, arguments),
+        Command::History(arguments) => history::run(&global, arguments),
         Command::Doctor(arguments) => block_on(doctor::run(&global, arguments)),
         Command::Enroll(arguments) => block_on(enroll::run(&global, arguments)),
         Command::Login(arguments) => block_on(login::run(&global, arguments)),

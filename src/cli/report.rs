@@ -8,7 +8,7 @@ use super::terminal::{Output, say};
 use super::{Exit, Global, scan};
 use crate::model::Verdict;
 use crate::report::Pages;
-use crate::store::RunFilter;
+use crate::store::{Ledger, RunFilter};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -24,8 +24,25 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
+    let ledger = kept(global, "report")?;
+    let output = Output::of(arguments.output);
+    let stored = scan::stored(&ledger, arguments.run.as_deref(), RunFilter::default())?;
+    let exit = scan::print(global, &stored, &arguments.format, &output, None);
+    // A report of an incomplete run must not pass for a clean one either.
+    let incomplete = stored.header().run.verdict == Verdict::Incomplete;
+    Ok(if incomplete {
+        exit.max(Exit::Incomplete)
+    } else {
+        exit
+    })
+}
+
+/// The ledger of earlier runs, for a command that reads it and scans nothing.
+pub(super) fn kept(global: &Global, command: &str) -> Result<Ledger, Exit> {
     if global.no_state {
-        say("error: `report` prints what the state holds, so --no-state leaves it nothing to print");
+        say(&format!(
+            "error: `{command}` prints what the state holds, so --no-state leaves it nothing to print"
+        ));
         return Err(Exit::Usage);
     }
     let loaded = global.load()?;
@@ -37,15 +54,5 @@ pub(super) fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
         ));
         return Err(Exit::Usage);
     }
-    let ledger = scan::open(global, &loaded.settings)?;
-    let output = Output::of(arguments.output);
-    let stored = scan::stored(&ledger, arguments.run.as_deref(), RunFilter::default())?;
-    let exit = scan::print(global, &stored, &arguments.format, &output, None);
-    // A report of an incomplete run must not pass for a clean one either.
-    let incomplete = stored.header().run.verdict == Verdict::Incomplete;
-    Ok(if incomplete {
-        exit.max(Exit::Incomplete)
-    } else {
-        exit
-    })
+    scan::open(global, &loaded.settings)
 }

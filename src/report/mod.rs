@@ -9,6 +9,7 @@ use crate::model::names;
 
 pub mod csv;
 mod flat;
+pub mod history;
 pub mod json;
 pub mod ndjson;
 pub mod table;

@@ -142,17 +142,18 @@ impl Serialize for EventLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut line = serializer.serialize_map(None)?;
         self.stamp.serialize_into(&mut line)?;
-        serialize_happening(self.happening, &mut line)?;
+        serialize_about(&self.happening.subject, &self.happening.before, &mut line)?;
         line.end()
     }
 }
 
 /// What an event says after its stamp.
-pub(super) fn serialize_happening<M: SerializeMap>(
-    happening: &view::Happening,
+pub(super) fn serialize_about<M: SerializeMap>(
+    subject: &view::Subject,
+    before: &view::Before,
     line: &mut M,
 ) -> Result<(), M::Error> {
-    let about = flat::About::subject(&happening.subject);
+    let about = flat::About::subject(subject);
     for (name, value) in flat::FIELDS
         .iter()
         .filter(|(name, _)| !flat::OF_NOW.contains(name))
@@ -160,7 +161,7 @@ pub(super) fn serialize_happening<M: SerializeMap>(
         line.serialize_entry(name, &value(&about))?;
     }
     for (name, value) in flat::BEFORE {
-        line.serialize_entry(name, &value(&happening.before))?;
+        line.serialize_entry(name, &value(before))?;
     }
     Ok(())
 }

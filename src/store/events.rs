@@ -145,8 +145,8 @@ pub(super) fn share_changed(
     (run, time): (i64, jiff::Timestamp),
     loaders: &mut Loaders<'_>,
 ) -> Result<Option<Happening>> {
-    let now = share_version(connection, place, place.now, loaders)?;
-    let was = share_version(connection, place, place.was, loaders)?;
+    let mut read = |version| share_version(connection, (&place.source, place.share, version), loaders);
+    let (now, was) = (read(place.now)?, read(place.was)?);
     let id = now.id;
     let changed = |share, before| {
         let subject = Subject::Share {
@@ -184,6 +184,23 @@ pub(super) fn share_changed(
     Ok(Some(changed(Some(Box::new(shown)), before)))
 }
 
+/// A share as a version of it told it, with the particulars that are kept.
+pub(super) fn share_subject(
+    connection: &Connection,
+    (source, share, version): (&str, i64, i64),
+    loaders: &mut Loaders<'_>,
+) -> Result<Subject> {
+    let told = share_version(connection, (source, share, version), loaders)?;
+    let judged = told.judged;
+    Ok(Subject::Share {
+        source: source.to_owned(),
+        id: told.id,
+        share: told
+            .share
+            .map(|share| Box::new(pages::share_view(share, judged.as_ref()))),
+    })
+}
+
 /// A version of a share as far as it is kept.
 struct ShareVersion {
     id: String,
@@ -193,21 +210,20 @@ struct ShareVersion {
 
 fn share_version(
     connection: &Connection,
-    place: &SharePlace,
-    version: i64,
+    (source, share, version): (&str, i64, i64),
     loaders: &mut Loaders<'_>,
 ) -> Result<ShareVersion> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT v.judged, {SHARE_COLUMNS} FROM share_version v JOIN share s ON s.id = v.share
          JOIN item i ON i.id = v.item WHERE v.share = ?1 AND v.from_run = ?2"
     ))?;
-    let mut rows = statement.query([place.share, version])?;
+    let mut rows = statement.query([share, version])?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let judged: Option<String> = row.get(0)?;
     let raw = RawShare::read(row, 1)?;
     Ok(ShareVersion {
         id: raw.id().to_owned(),
-        share: loaders.of(&place.source).share(raw)?,
+        share: loaders.of(source).share(raw)?,
         judged: judged.map(|note| stored("a judgement", &note)).transpose()?,
     })
 }

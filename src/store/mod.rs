@@ -8,6 +8,7 @@ mod absorb;
 mod events;
 mod findings;
 mod health;
+mod history;
 mod judging;
 mod lock;
 mod pages;
@@ -25,6 +26,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use crate::model::{PrincipalClass, SourceKind, SourceName};
 
 pub use health::examine;
+pub use history::StoredLife;
 pub use judging::{JudgedSource, Judging};
 pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};
@@ -93,6 +95,22 @@ pub enum StoreError {
     /// No run has the id asked for.
     #[error("no stored run has the id {0:?}; `sharewarden report` without --run prints the latest")]
     NoSuchRun(String),
+    /// Nothing has the id asked for.
+    #[error("the state knows no {what} {id:?}")]
+    NothingKnown {
+        /// What was asked for.
+        what: &'static str,
+        /// The id.
+        id: String,
+    },
+    /// Things of several sources have the id asked for.
+    #[error("several sources have a share {id:?} ({sources}): say which one with --source")]
+    Ambiguous {
+        /// The id.
+        id: String,
+        /// The sources that have it.
+        sources: String,
+    },
     /// Nothing was stored yet.
     #[error("no run is stored yet: make one with `sharewarden scan`")]
     NoRun,

@@ -290,6 +290,14 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// The shares that have an id, in whichever source: their rows and their sources'.
+pub(super) fn find_shares(connection: &Connection, id: &str) -> Result<Vec<(i64, i64)>> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, source FROM share WHERE key = ?1 ORDER BY source")?;
+    let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The path that an item has at its owner's, where the current version of a share tells it.
 pub(super) fn owners_path(
     connection: &Connection,

@@ -11,6 +11,8 @@ mod coverage;
 #[cfg(test)]
 mod enrolment;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod examination;
 #[cfg(test)]
 mod exits;

@@ -23,6 +23,8 @@ mod fence;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod listed;
 #[cfg(test)]
 mod login;

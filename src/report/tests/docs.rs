@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{book::Book, written};
 use crate::model::{ProblemCode, Status, Verdict};
-use crate::report::{Format, Style, csv, flat, ndjson::Event};
+use crate::report::{Format, Style, csv, flat, history::Milestone, ndjson::Event};
 
 const DOCS: &str = include_str!("../../../docs/report.md");
 
@@ -111,6 +111,13 @@ fn verdicts_statuses_and_events_are_listed() {
         Format::ALL
             .iter()
             .map(|format| format.as_str())
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(
+        names("History"),
+        Milestone::ALL
+            .iter()
+            .map(|milestone| milestone.as_str())
             .collect::<Vec<_>>()
     );
     for row in rows("Statuses") {

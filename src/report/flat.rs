@@ -49,8 +49,11 @@ pub(super) type Field = (&'static str, fn(&About<'_>) -> Value);
 /// Fields that tell how something is now, and not how it was at a run: no event has them.
 pub(super) const OF_NOW: &[&str] = &["size", "files_beneath", "owner_active"];
 
+/// A field's name, and how it is read from what was before.
+pub(super) type FieldBefore = (&'static str, fn(&Before) -> Value);
+
 /// What an event tells of what was before.
-pub(super) const BEFORE: &[(&str, fn(&Before) -> Value)] = &[
+pub(super) const BEFORE: &[FieldBefore] = &[
     ("changed", |before| {
         before.changed.as_ref().map_or(Value::Null, joined)
     }),

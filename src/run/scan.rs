@@ -165,7 +165,7 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
                 classes: policy.classes.digest(),
                 relist_every,
                 off: &off,
-                left_out: &left_out,
+                left_out,
             };
             let mut judged =
                 ledger.judge_source(&run, judging, &mut |share, past| judge.share(share, past))?;

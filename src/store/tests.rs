@@ -651,13 +651,13 @@ fn what_once_protected_a_share_is_known_of_files_of_earlier_versions() {
     let body = |protected: &str| format!(r#"{{"a":1,{protected},"t":"/x","o":true,"k":"file"}}"#);
     let date = r#""e":{"At":{"stated":"2026-12-01","instant":"2026-12-01T00:00:00Z"}}"#;
     old.execute_batch(&format!(
-        r#"INSERT INTO source (id, name, kind) VALUES (1, 'cloud', 'nextcloud');
+        r"INSERT INTO source (id, name, kind) VALUES (1, 'cloud', 'nextcloud');
            INSERT INTO principal (id, source, class, key) VALUES (1, 1, 'account', 'alice');
            INSERT INTO item (id, source, key) VALUES (1, 1, '5');
            INSERT INTO share (id, source, key, first_at, read_run, read_at) VALUES (1, 1, '1', 0, 2, 0), (2, 1, '2', 0, 2, 0);
            INSERT INTO share_version (share, from_run, to_run, digest, kind, anonymous, owner, item, body)
                VALUES (1, 1, 2, 'a', 'link', 1, 1, 1, '{}'), (1, 2, NULL, 'b', 'link', 1, 1, 1, '{}'),
-                      (2, 1, NULL, 'c', 'link', 1, 1, 1, '{}');"#,
+                      (2, 1, NULL, 'c', 'link', 1, 1, 1, '{}');",
         body(&format!(r#""p":true,{date}"#)),
         body(r#""p":false,"e":"Never""#),
         body(r#""p":false,"e":"Never""#),

@@ -102,9 +102,11 @@ fn one<'e>(events: &'e [Value], event: &str, of: &str) -> &'e Value {
     found[0]
 }
 
-fn set(share: u64, fields: Value) -> Value {
+fn set(share: u64, fields: &Value) -> Value {
     json!({"do": "update", "share": share, "set": fields})
 }
+
+const OPEN: &str = "link-without-password";
 
 /// A link and a grant to a colleague, by alice.
 fn two() -> Stage {
@@ -139,9 +141,9 @@ fn lists_of_alice() -> Value {
 }
 
 #[test]
-fn every_transition_is_told_in_the_night_in_which_it_happens_and_never_again() {
+fn what_opens_changes_and_is_not_checked_is_told_in_its_night_and_never_again() {
     let mut nights = Nights::of(two());
-    let open = "link-without-password";
+    let open = OPEN;
     let first = nights.night(0);
     assert_eq!(essence(&first), BTreeSet::from([("opened", open, "1")]));
     assert_eq!(
@@ -151,7 +153,7 @@ fn every_transition_is_told_in_the_night_in_which_it_happens_and_never_again() {
     assert_eq!(nights.night(0), [] as [Value; 0], "what stands is no event");
 
     // The level rises, and what may be done through the link with it.
-    nights.change(&set(1, json!({"permissions": 15})));
+    nights.change(&set(1, &json!({"permissions": 15})));
     let wider = nights.night(0);
     assert_eq!(
         essence(&wider),
@@ -203,7 +205,7 @@ fn every_transition_is_told_in_the_night_in_which_it_happens_and_never_again() {
     // Put right, and taken back.
     nights.change(&set(
         1,
-        json!({"permissions": 1, "password": "Now-There-Is-One-7"}),
+        &json!({"permissions": 1, "password": "Now-There-Is-One-7"}),
     ));
     let better = nights.night(0);
     assert_eq!(
@@ -220,7 +222,7 @@ fn every_transition_is_told_in_the_night_in_which_it_happens_and_never_again() {
         (&share["was_password"], &share["password"]),
         (&json!(false), &json!(true))
     );
-    nights.change(&set(1, json!({"password": null})));
+    nights.change(&set(1, &json!({"password": null})));
     let back = nights.night(0);
     assert_eq!(
         essence(&back),
@@ -240,7 +242,20 @@ fn every_transition_is_told_in_the_night_in_which_it_happens_and_never_again() {
         (&first[0]["finding"], &json!(NOW), &json!("resolved"))
     );
 
-    // Accepted for a time, and no longer.
+    nights.change(&json!({"do": "remove", "share": 1}));
+    assert_eq!(
+        essence(&nights.night(0)),
+        BTreeSet::from([("resolved", open, "1"), ("resolved", "protection-removed", "1")])
+    );
+    assert_eq!(nights.night(0), [] as [Value; 0]);
+    nights.are_told_again();
+}
+
+#[test]
+fn what_people_decide_is_told_in_its_night_and_never_again() {
+    let mut nights = Nights::of(two());
+    let open = OPEN;
+    nights.night(0);
     nights.stage.configure(&Config {
         policy: &quiet(""),
         more: "[[waiver]]\nrule = \"link-without-password\"\nshare = \"1\"\nsource = \"cloud\"\nreason = \"printed\"\n\
@@ -283,13 +298,6 @@ fn every_transition_is_told_in_the_night_in_which_it_happens_and_never_again() {
         BTreeSet::from([("reopened", open, "1")])
     );
 
-    // Gone.
-    nights.change(&json!({"do": "remove", "share": 1}));
-    assert_eq!(
-        essence(&nights.night(0)),
-        BTreeSet::from([("resolved", open, "1"), ("resolved", "protection-removed", "1")])
-    );
-    assert_eq!(nights.night(0), [] as [Value; 0]);
     nights.are_told_again();
 }
 
@@ -299,9 +307,9 @@ fn a_run_is_printed_the_same_whatever_changed_since() {
     for change in [
         json!([]),
         json!([
-            set(1, json!({"permissions": 15, "label": "=HYPERLINK(\"x\")\u{202e}"})),
-            set(5, json!({"expires": null})),
-            set(8, json!({"password": "Later-Set-99"})),
+            set(1, &json!({"permissions": 15, "label": "=HYPERLINK(\"x\")\u{202e}"})),
+            set(5, &json!({"expires": null})),
+            set(8, &json!({"password": "Later-Set-99"})),
             {"do": "update", "owner": "alice", "file": "/Projects/plan.md", "set": {"size": 999_999, "tags": ["confidential"]}},
         ]),
         json!([
@@ -309,7 +317,7 @@ fn a_run_is_printed_the_same_whatever_changed_since() {
             {"do": "add", "file": {"path": "/Projects/new.txt", "size": 5}, "owner": "alice"},
             {"do": "update", "account": "bob", "set": {"enabled": false}},
         ]),
-        json!([{"do": "remove", "share": 3}, set(9, json!({"permissions": 1})), set(1, json!({"permissions": 1}))]),
+        json!([{"do": "remove", "share": 3}, set(9, &json!({"permissions": 1})), set(1, &json!({"permissions": 1}))]),
         json!([{"do": "update", "account": "bob", "set": {"enabled": true}}, {"do": "remove", "account": "erin"}]),
     ] {
         nights.change(&change);
@@ -338,14 +346,14 @@ fn a_run_is_printed_the_same_whatever_changed_since() {
 fn a_share_without_a_finding_is_told_by_its_id_alone() {
     let mut nights = Nights::of(two());
     nights.night(0);
-    nights.change(&set(2, json!({"permissions": 31})));
+    nights.change(&set(2, &json!({"permissions": 31})));
     let events = nights.night(0);
     assert_eq!(essence(&events), BTreeSet::from([("share_changed", "", "2")]));
     for field in ["path", "owner", "access", "recipients", "changed", "was_access"] {
         assert_eq!(events[0][field], Value::Null, "{field}");
     }
     // Once there is a finding about it, all that is kept from then on is told.
-    nights.change(&set(2, json!({"recipient": "gina", "permissions": 1})));
+    nights.change(&set(2, &json!({"recipient": "gina", "permissions": 1})));
     let events = nights.night(0);
     let share = one(&events, "share_changed", "2");
     assert_eq!(
@@ -353,7 +361,7 @@ fn a_share_without_a_finding_is_told_by_its_id_alone() {
         (&json!("/Team/notes.txt"), &json!("gina@partner.example.net"))
     );
     assert_eq!(share["changed"], Value::Null, "what was before is not kept");
-    nights.change(&set(2, json!({"expires": "+9d"})));
+    nights.change(&set(2, &json!({"expires": "+9d"})));
     let events = nights.night(0);
     let share = one(&events, "share_changed", "2");
     assert_eq!(
@@ -367,7 +375,7 @@ fn a_share_without_a_finding_is_told_by_its_id_alone() {
 fn a_scan_of_one_account_or_one_rule_tells_of_nothing_else() {
     let mut nights = Nights::of(Stage::small());
     nights.night(0);
-    nights.change(&json!([{"do": "remove", "share": 8}, set(1, json!({"expires": "+9d"}))]));
+    nights.change(&json!([{"do": "remove", "share": 8}, set(1, &json!({"expires": "+9d"}))]));
     let frank = nights.scan(&["--user", "frank"]);
     assert_eq!(transitions(&frank.ended(0).out), [] as [Value; 0]);
     let rule = nights.scan(&["--rule", "external-recipient"]);
@@ -409,9 +417,9 @@ fn what_protected_a_share_and_is_gone_is_found_until_it_is_back_or_waived() {
     };
     // 2 had a password and a date, 5 a date, 1 neither.
     nights.change(&json!([
-        set(2, json!({"password": null})),
-        set(5, json!({"expires": null})),
-        set(1, json!({"label": "x"}))
+        set(2, &json!({"password": null})),
+        set(5, &json!({"expires": null})),
+        set(1, &json!({"label": "x"}))
     ]));
     let both = report(&mut nights);
     for (share, message) in [("2", "had a password,"), ("5", "had an expiry date,")] {
@@ -422,8 +430,8 @@ fn what_protected_a_share_and_is_gone_is_found_until_it_is_back_or_waived() {
     }
     assert_eq!(stands(&both, "1"), None);
     nights.change(&json!([
-        set(2, json!({"expires": null})),
-        set(5, json!({"expires": "+3d"}))
+        set(2, &json!({"expires": null})),
+        set(5, &json!({"expires": "+3d"}))
     ]));
     let more = report(&mut nights);
     let (status, words) = stands(&more, "2").unwrap();
@@ -444,10 +452,10 @@ fn what_protected_a_share_and_is_gone_is_found_until_it_is_back_or_waived() {
     assert_eq!(stands(&report(&mut nights), "2").unwrap().0, "open");
     nights.change(&set(
         2,
-        json!({"password": "And-There-It-Is-Again-3", "expires": "+30d"}),
+        &json!({"password": "And-There-It-Is-Again-3", "expires": "+30d"}),
     ));
     assert_eq!(stands(&report(&mut nights), "2").unwrap().0, "resolved");
-    nights.change(&set(2, json!({"password": null})));
+    nights.change(&set(2, &json!({"password": null})));
     let again = report(&mut nights);
     assert_eq!(stands(&again, "2").unwrap().0, "open");
     assert_eq!(

@@ -183,8 +183,9 @@ fn what_history_tells_runs_told() {
             .cloned()
             .collect();
         told.retain(|entry| !["share_seen", "share_gone"].contains(&entry["event"].as_str().unwrap()));
-        told.iter_mut()
-            .for_each(|entry| drop(entry.as_object_mut().unwrap().remove("time")));
+        for entry in &mut told {
+            entry.as_object_mut().unwrap().remove("time");
+        }
         for event in &events {
             assert!(told.contains(event), "{event:#}\n{told:#?}");
             compared += 1;

@@ -197,7 +197,9 @@ impl Book {
             {
                 fill(source);
                 fill(id);
-                told.iter_mut().for_each(|told| share(told));
+                if let Some(told) = told {
+                    share(told);
+                }
             }
             let before = &mut change.before;
             fill_some(&mut before.expires);

@@ -165,7 +165,7 @@ fn table(pages: &dyn Pages, out: &mut dyn Write) -> io::Result<()> {
             ),
             Subject::Share { source, id, .. } => (source.as_str(), id.as_str()),
         };
-        let time = entry.time.strftime("%Y-%m-%d %H:%M:%S");
+        let time = entry.time.strftime("%Y-%m-%d %H:%M UTC");
         writeln!(out, "{time}  {:<16}  {of}", entry.what.as_str())?;
         let place: Vec<_> = [source, id, path.unwrap_or_default()]
             .into_iter()
@@ -173,8 +173,8 @@ fn table(pages: &dyn Pages, out: &mut dyn Write) -> io::Result<()> {
             .map(visible)
             .collect();
         writeln!(out, "    {}", place.join("  "))?;
-        for line in particulars(&entry) {
-            writeln!(out, "    {}", visible(&line))?;
+        for line in particulars(&entry).iter().filter(|line| !line.is_empty()) {
+            writeln!(out, "    {}", visible(line))?;
         }
         Ok(())
     })
@@ -202,7 +202,15 @@ fn particulars(entry: &Entry) -> Vec<String> {
         lines.push("changed: what was before is not kept".to_owned());
     }
     lines.extend(entry.by.as_ref().map(|by| format!("by {by}")));
-    lines.extend(entry.run.as_ref().map(|run| format!("run {run}")));
+    let finding = match &entry.subject {
+        Subject::Finding(finding) => Some(format!("finding {}", finding.id)),
+        Subject::Share { .. } => None,
+    };
+    let names: Vec<_> = finding
+        .into_iter()
+        .chain(entry.run.as_ref().map(|run| format!("run {run}")))
+        .collect();
+    lines.push(names.join(", "));
     lines
 }
 

@@ -55,25 +55,31 @@ impl StoredRun<'_> {
         if let Err(error) = findings {
             return Ok(Err(error));
         }
-        let mut loaders = Loaders::new(&self.ledger.connection);
-        for place in self.changed_shares()? {
-            let Some(happening) = self.share_event(&place, &mut loaders)? else {
-                continue;
+        let changed = self.walk_changed_shares(&mut |place, loaders| {
+            let told = share_changed(
+                &self.ledger.connection,
+                &place,
+                (self.id, self.started()),
+                loaders,
+            )?;
+            let Some(happening) = told else {
+                return Ok(Ok(()));
             };
             number += 1;
-            if number > after
-                && let Err(error) = visit(number, happening)
-            {
-                return Ok(Err(error));
+            if number <= after {
+                return Ok(Ok(()));
             }
-        }
-        Ok(Ok(number))
+            Ok(visit(number, happening))
+        })?;
+        Ok(changed.map(|()| number))
     }
 
     fn finding_event(&self, place: FindingPlace, loaders: &mut Loaders<'_>) -> Result<Happening> {
         let connection = &self.ledger.connection;
         let finding = self.finding_at(place, loaders)?;
-        let (event, before) = if place.told {
+        let (event, before) = if place.told && place.new {
+            (Event::of(finding.status), Before::default())
+        } else if place.told {
             let was = told_before(connection, place.finding, (place.version, self.id))?;
             transition(was.as_ref(), &version(connection, place.finding, place.version)?)
         } else {
@@ -91,8 +97,11 @@ impl StoredRun<'_> {
         })
     }
 
-    /// The shares of which this run tells another version than was told before, in the order of reports.
-    fn changed_shares(&self) -> Result<Vec<SharePlace>> {
+    /// Goes over the shares of which this run tells another version than was told before, in the order of reports.
+    fn walk_changed_shares<'s>(
+        &'s self,
+        visit: &mut dyn FnMut(SharePlace, &mut Loaders<'s>) -> Result<io::Result<()>>,
+    ) -> Result<io::Result<()>> {
         let mut statement = self.ledger.connection.prepare_cached(&format!(
             "SELECT o.name, w.share, w.from_run, p.from_run,
                  EXISTS (SELECT 1 FROM finding f WHERE f.share = w.share AND f.first_run <= :run)
@@ -105,21 +114,21 @@ impl StoredRun<'_> {
              ORDER BY o.name, {SHARE_ORDER}",
             pages::of_users("w", ":users")
         ))?;
-        let rows = statement.query_map(named_params! {":run": self.id, ":users": self.users}, |row| {
-            Ok(SharePlace {
+        let mut rows = statement.query(named_params! {":run": self.id, ":users": self.users})?;
+        let mut loaders = Loaders::new(&self.ledger.connection);
+        while let Some(row) = rows.next()? {
+            let place = SharePlace {
                 source: row.get(0)?,
                 share: row.get(1)?,
                 now: row.get(2)?,
                 was: row.get(3)?,
                 kept: row.get(4)?,
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// What is told of a share that changed; nothing where all that changed is how it is written down.
-    fn share_event(&self, place: &SharePlace, loaders: &mut Loaders<'_>) -> Result<Option<Happening>> {
-        share_changed(&self.ledger.connection, place, (self.id, self.started()), loaders)
+            };
+            if let Err(error) = visit(place, &mut loaders)? {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
     }
 }
 

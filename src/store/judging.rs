@@ -74,6 +74,7 @@ impl Ledger {
             return Ok(sums);
         };
         let users = storable("accounts", &run.scope.users)?;
+        let policies = Policies::of(&self.connection, run, source)?;
         let stale_before = stale_before(run.now, judging.relist_every);
         let mut after = 0;
         loop {
@@ -86,7 +87,6 @@ impl Ledger {
             within(&self.connection, |connection| {
                 let mut loader = Loader::new(connection, judging.source.clone(), judging.classes);
                 let known = findings::of_shares(connection, first..=last)?;
-                let policies = Policies::of(connection, run, source)?;
                 for row in rows {
                     let known = known.get(&row.share).map(Vec::as_slice).unwrap_or_default();
                     if row.read_run < run.id {

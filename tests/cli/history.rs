@@ -202,12 +202,13 @@ fn people_read_it_as_it_was() {
     let ran = history(&stage, &["--share", "1"]);
     let out = &ran.ended(0).out;
     for part in [
-        "2026-11-22 12:00:00  opened            high      link-without-password\n    cloud  1  /Projects\n",
+        "2026-11-22 12:00 UTC  opened            high      link-without-password\n    cloud  1  /Projects\n",
         "changed: password from false to true, label",
         "changed: status from resolved to open",
         "waived until 2027-03-31 by head of IT: agreed",
         "not-checked: Anyone",
         "share_gone",
+        ", run 20261122T120000Z-",
     ] {
         assert!(out.contains(part), "{part}\n{out}");
     }

@@ -258,19 +258,30 @@ fn audience_of(share: &Share, judged: Option<&JudgedNote>) -> Option<Audience> {
         .or_else(|| share.anonymous.then_some(Audience::Anyone))
 }
 
+/// The names of what changed.
+#[derive(Default)]
+struct Changed(Vec<&'static str>);
+
+impl Changed {
+    fn note(&mut self, name: &'static str, differs: bool) -> bool {
+        if differs {
+            self.0.push(name);
+        }
+        differs
+    }
+}
+
 /// What differs between two versions of a share. Whoever merely opened it is none of it, nor is its address.
 fn differences(was: (&Share, Option<Audience>), now: (&Share, Option<Audience>)) -> Before {
     let ((was, was_audience), (now, audience)) = (was, now);
-    let ids =
-        |share: &Share| -> Vec<String> { share.recipients.iter().map(|person| person.id.clone()).collect() };
-    let by = |share: &Share| share.shared_by.as_ref().map(|by| (by.class, by.id.clone()));
-    let mut changed = Vec::new();
-    let mut differs = |name, differs: bool| {
-        if differs {
-            changed.push(name);
-        }
-        differs
+    let ids = |share: &Share| -> Vec<String> {
+        let mut ids: Vec<_> = share.recipients.iter().map(|person| person.id.clone()).collect();
+        ids.sort_unstable();
+        ids
     };
+    let by = |share: &Share| share.shared_by.as_ref().map(|by| (by.class, by.id.clone()));
+    let mut changed = Changed::default();
+    let mut differs = |name, differs| changed.note(name, differs);
     differs("kind", was.kind != now.kind);
     let audience = differs(
         "audience",
@@ -292,7 +303,7 @@ fn differences(was: (&Share, Option<Audience>), now: (&Share, Option<Audience>))
     let recipients = differs("recipients", ids(was) != ids(now));
     differs("unknown", was.unknown != now.unknown);
     Before {
-        changed: Some(changed),
+        changed: Some(changed.0),
         status: None,
         level: None,
         audience: was_audience.filter(|_| audience),
@@ -341,13 +352,8 @@ pub(super) fn transition(was: Option<&Version>, now: &Version) -> (Event, Before
         };
         return (event, Before::default());
     };
-    let mut changed = Vec::new();
-    let mut differs = |name, differs: bool| {
-        if differs {
-            changed.push(name);
-        }
-        differs
-    };
+    let mut changed = Changed::default();
+    let mut differs = |name, differs| changed.note(name, differs);
     let judged = |version: &Version| {
         let judged = version.body.judged.as_ref();
         (
@@ -364,18 +370,17 @@ pub(super) fn transition(was: Option<&Version>, now: &Version) -> (Event, Before
     let audience = differs("audience", was_judged.0 != now_judged.0);
     differs("classified", was_judged.1 != now_judged.1);
     let event = match now.status {
+        _ if changed.0.is_empty() => return (Event::StillOpen, Before::default()),
         Status::Open if was.has_ended() => Event::Reopened,
-        Status::Open | Status::New if changed.is_empty() => Event::StillOpen,
-        Status::Open | Status::New => Event::Changed,
+        Status::Open => Event::Changed,
         now if status => Event::of(now),
-        _ if changed.is_empty() => Event::StillOpen,
         _ => Event::Changed,
     };
     let before = Before {
         status: status.then_some(was.status),
         level: level.then_some(was.level),
         audience: was_judged.0.filter(|_| audience),
-        changed: Some(changed),
+        changed: Some(changed.0),
         ..Before::default()
     };
     (event, before)

@@ -12,6 +12,7 @@ use super::pages::{self, FindingPlace, Loaders};
 use super::{Ledger, Result, StoreError, sharing, storable};
 use crate::model::SourceName;
 use crate::report::history::{Entry, Life, Milestone, Pages, What};
+use crate::report::ndjson::Event;
 use crate::report::view::{Before, Subject};
 
 /// What a life consists of, in the ledger's rows.
@@ -239,6 +240,9 @@ impl StoredLife<'_> {
                 let was = events::told_before(connection, place.row, (place.version, run))?;
                 let now = events::version(connection, place.row, place.version)?;
                 let (event, before) = events::transition(was.as_ref(), &now);
+                if event == Event::StillOpen {
+                    return Ok(None);
+                }
                 let subject = Subject::Finding(Box::new(finding));
                 return Ok(Some(entry(What::Event(event), subject, before)));
             }

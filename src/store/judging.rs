@@ -155,6 +155,7 @@ impl Ledger {
         };
         within(&self.connection, |connection| {
             let known = findings::of_settings(connection, source)?;
+            let policies = Policies::of(connection, run, source)?;
             let about = About {
                 source,
                 share: None,
@@ -170,6 +171,9 @@ impl Ledger {
                         Status::ClosedByPolicy
                     } else if not_judged.contains(&live.rule) {
                         Status::NotChecked
+                    } else if policies.differ_for(live)? {
+                        // Nothing tells whether the setting changed, too.
+                        Status::ClosedByPolicy
                     } else {
                         Status::Resolved
                     };

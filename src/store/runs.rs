@@ -272,7 +272,7 @@ pub(super) struct Policies<'a> {
     connection: &'a Connection,
     run: i64,
     source: i64,
-    /// The last run that judged by another policy.
+    /// The last run that judged by another policy, or began to.
     other: Option<i64>,
 }
 
@@ -281,7 +281,7 @@ impl<'a> Policies<'a> {
         let other = connection
             .prepare_cached(
                 "SELECT max(r.id) FROM run r JOIN run_source s ON s.run = r.id WHERE s.source = ?1 AND r.id < ?2
-                 AND r.finished_at IS NOT NULL AND json_extract(r.policy, '$.digest') <> ?3",
+                 AND json_extract(r.policy, '$.digest') <> ?3",
             )?
             .query_row(params![source, run.id, run.policy.digest], |row| row.get(0))?;
         Ok(Self {

@@ -277,6 +277,31 @@ fn what_the_policy_ends_is_closed_by_it_and_what_the_share_ends_is_resolved() {
 }
 
 #[test]
+fn a_setting_that_was_changed_is_resolved_and_one_that_is_accepted_is_closed_by_policy() {
+    let rule = "posture-password-not-enforced";
+    let status = |report: &Value| {
+        let mut found = findings(report).iter().filter(|finding| finding["rule"] == rule);
+        found
+            .next()
+            .map(|finding| finding["status"].as_str().unwrap().to_owned())
+    };
+    let enforced = |enforced: bool| json!({"do": "update", "settings": {"password_enforced": enforced}});
+    let stage = Stage::small();
+    assert_eq!(status(&scan(&stage, NOW, &[], 0)).as_deref(), Some("new"));
+    stage.change(&enforced(true));
+    assert_eq!(status(&scan(&stage, SECOND, &[], 0)).as_deref(), Some("resolved"));
+    stage.change(&enforced(false));
+    assert_eq!(status(&scan(&stage, THIRD, &[], 0)).as_deref(), Some("open"));
+    stage.configure(&policy(&format!(
+        "[[policy.override]]\nrule = \"{rule}\"\nlevel = \"off\""
+    )));
+    assert_eq!(
+        status(&scan(&stage, FOURTH, &[], 0)).as_deref(),
+        Some("closed-by-policy")
+    );
+}
+
+#[test]
 fn what_could_not_be_read_when_the_policy_changed_is_closed_by_it_later() {
     for (changed, status) in [
         // Off is off, whether the share is read or not.

@@ -106,6 +106,7 @@ fn judge(ledger: &mut Ledger, run: &Run, parts: &[Part]) -> Outcome<Duration> {
             classes: "",
             relist_every: SignedDuration::from_hours(7 * 24),
             off: &[],
+            left_out: &[],
         };
         ledger.judge_source(run, judging, &mut cheaply)?;
     }

@@ -9,6 +9,7 @@ mod doctor;
 mod emulate;
 mod enroll;
 mod exit;
+mod history;
 mod login;
 mod mail;
 mod prepared;
@@ -96,6 +97,8 @@ enum Command {
     Scan(scan::Arguments),
     /// Print a stored run again, without scanning
     Report(report::Arguments),
+    /// Tell the life of a finding, of a share, or of what somebody owns, without scanning
+    History(history::Arguments),
     /// Record that a finding is accepted for a time
     Waive(waive::Arguments),
     /// List the waivers, and how each stands
@@ -200,6 +203,7 @@ fn run(cli: Cli) -> Exit {
     let result = match command {
         Command::Scan(arguments) => block_on(scan::run(&global, arguments)),
         Command::Report(arguments) => report::run(&global, arguments),
+        Command::History(arguments) => history::run(&global, arguments),
         Command::Waive(arguments) => waive::run(&global, &arguments),
         Command::Waivers(arguments) => waivers::run(&global, &arguments),
         Command::Confirm(arguments) => confirm::run(&global, &arguments),

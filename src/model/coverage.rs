@@ -165,8 +165,10 @@ names! {
     ScopeOutcome {
         /// Read to its end.
         Scanned = "scanned",
-        /// Left out by the service's or the operator's decision.
+        /// Left out by the service's decision.
         Skipped = "skipped",
+        /// Left out by the operator's decision.
+        Excluded = "excluded",
         /// Not read although it should have been.
         Failed = "failed",
         /// It vanished between listing and reading.

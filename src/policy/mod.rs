@@ -166,6 +166,10 @@ pub struct Past {
     pub confirmed_at: Option<Timestamp>,
     /// How its findings stood when waivers first covered them.
     pub accepted: Vec<Accepted>,
+    /// Whether it was ever told to have a password.
+    pub had_password: bool,
+    /// Whether it was ever told to end on a date.
+    pub had_expiry: bool,
 }
 
 /// The judgement of one share.

@@ -51,7 +51,7 @@ pub(super) enum Judgement {
     Share(fn(&Case<'_>) -> Outcome),
     /// It judges a source's settings.
     Source(fn(&SourceFacts) -> Outcome),
-    /// Judged from what is kept beside a share (its past, evidence of its use), not here.
+    /// Judged from evidence of a share's use, not here.
     Elsewhere,
 }
 

@@ -218,6 +218,11 @@ pub trait Reader: Send + Sync {
 
     /// What this version does not look at in such a source.
     fn not_covered(&self) -> &'static [&'static str];
+
+    /// Whose scopes the configuration leaves out altogether, by the class of their owner: they are not even listed.
+    fn left_out(&self) -> &'static [PrincipalClass] {
+        &[]
+    }
 }
 
 /// The time here, as whoever reads the clock lends it.

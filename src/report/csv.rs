@@ -28,7 +28,9 @@ pub fn write(pages: &dyn Pages, out: &mut dyn Write) -> io::Result<()> {
         table.write_field(&*text::csv_cell(&run.id)).map_err(of_csv)?;
         table.write_field(run.verdict.as_str()).map_err(of_csv)?;
         for (_, value) in flat::FIELDS {
-            table.write_field(cell(&value(&finding))).map_err(of_csv)?;
+            table
+                .write_field(cell(&value(&flat::About::finding(&finding))))
+                .map_err(of_csv)?;
         }
         table.write_record(None::<&[u8]>).map_err(of_csv)
     })?;

@@ -9,6 +9,7 @@ use crate::model::names;
 
 pub mod csv;
 mod flat;
+pub mod history;
 pub mod json;
 pub mod ndjson;
 pub mod table;
@@ -28,6 +29,17 @@ pub trait Pages {
     /// # Errors
     /// Whatever the visitor or the underlying store reports.
     fn findings(&self, visit: &mut dyn FnMut(view::Finding) -> std::io::Result<()>) -> std::io::Result<()>;
+
+    /// Visits the run's events but for its end, with their numbers in the run, beginning after a number, and gives how
+    /// many there are in all. The same run has the same events, in the same order, whenever they are read.
+    ///
+    /// # Errors
+    /// Whatever the visitor or the underlying store reports.
+    fn events(
+        &self,
+        after: u64,
+        visit: &mut dyn FnMut(u64, view::Happening) -> std::io::Result<()>,
+    ) -> std::io::Result<u64>;
 
     /// Visits every share of the run's scope; none unless all shares were asked for.
     ///

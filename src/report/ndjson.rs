@@ -16,9 +16,9 @@ names! {
     Event {
         /// A finding was seen for the first time.
         Opened = "opened",
-        /// A finding was seen before and still stands; only in reports, never in exports.
+        /// A finding stands as it stood before; only in reports, never in exports.
         StillOpen = "still_open",
-        /// A finding's level, remedy or message changed.
+        /// A finding changed: its level, its words, or that it was not checked or waived before.
         Changed = "changed",
         /// The share was read again and the finding is no longer there.
         Resolved = "resolved",
@@ -42,7 +42,7 @@ names! {
 }
 
 impl Event {
-    /// The event that tells of a finding's status.
+    /// The event that tells that a finding has come to a status; `open` is what stands still.
     #[must_use]
     pub fn of(status: Status) -> Self {
         match status {
@@ -69,43 +69,37 @@ pub struct Stamp<'a> {
     pub time: Timestamp,
 }
 
-/// Writes a run as events: one a finding, and one for the run itself as the last line.
+/// Writes a run as events: one a finding, one for each share that changed, and one for the run itself as the last line.
 ///
 /// # Errors
 /// Whatever `out` or the store behind `pages` reports.
 pub fn write(pages: &dyn Pages, out: &mut dyn Write) -> io::Result<()> {
     let header = pages.header();
-    let mut sequence = 0;
-    let mut stamp = |event, time| {
-        sequence += 1;
-        Stamp {
-            run: &header.run.id,
+    let run = header.run.id.as_str();
+    let events = pages.events(0, &mut |sequence, happening| {
+        let stamp = Stamp {
+            run,
             sequence,
-            event,
-            time,
-        }
-    };
-    pages.findings(&mut |finding| {
-        let time = match finding.status {
-            Status::NotChecked | Status::ClosedByPolicy => header.run.finished_at,
-            Status::New | Status::Open | Status::Waived | Status::Resolved => finding.checked_at,
+            event: happening.event,
+            time: happening.time,
         };
-        write_finding(&stamp(Event::of(finding.status), time), &finding, out)
+        write_event(&stamp, &happening, out)
     })?;
-    write_run(
-        &stamp(Event::RunFinished, header.run.finished_at),
-        header,
-        None,
-        out,
-    )
+    let last = Stamp {
+        run,
+        sequence: events + 1,
+        event: Event::RunFinished,
+        time: header.run.finished_at,
+    };
+    write_run(&last, header, None, out)
 }
 
-/// Writes an event about a finding.
+/// Writes an event about a finding or a share.
 ///
 /// # Errors
 /// Whatever `out` reports.
-pub fn write_finding(stamp: &Stamp<'_>, finding: &view::Finding, out: &mut dyn Write) -> io::Result<()> {
-    json::compact(&FindingLine { stamp, finding }, out)?;
+pub fn write_event(stamp: &Stamp<'_>, happening: &view::Happening, out: &mut dyn Write) -> io::Result<()> {
+    json::compact(&EventLine { stamp, happening }, out)?;
     out.write_all(b"\n")
 }
 
@@ -139,20 +133,37 @@ impl Stamp<'_> {
     }
 }
 
-struct FindingLine<'a> {
+struct EventLine<'a> {
     stamp: &'a Stamp<'a>,
-    finding: &'a view::Finding,
+    happening: &'a view::Happening,
 }
 
-impl Serialize for FindingLine<'_> {
+impl Serialize for EventLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut line = serializer.serialize_map(None)?;
         self.stamp.serialize_into(&mut line)?;
-        for (name, value) in flat::FIELDS {
-            line.serialize_entry(name, &value(self.finding))?;
-        }
+        serialize_about(&self.happening.subject, &self.happening.before, &mut line)?;
         line.end()
     }
+}
+
+/// What an event says after its stamp.
+pub(super) fn serialize_about<M: SerializeMap>(
+    subject: &view::Subject,
+    before: &view::Before,
+    line: &mut M,
+) -> Result<(), M::Error> {
+    let about = flat::About::subject(subject);
+    for (name, value) in flat::FIELDS
+        .iter()
+        .filter(|(name, _)| !flat::OF_NOW.contains(name))
+    {
+        line.serialize_entry(name, &value(&about))?;
+    }
+    for (name, value) in flat::BEFORE {
+        line.serialize_entry(name, &value(before))?;
+    }
+    Ok(())
 }
 
 struct RunLine<'a> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::ndjson::Event;
 use crate::model::{
     Access, AccountTotals, Audience, ControlTotals, ItemKind, Level, PrincipalKind, Problem, Remedy,
     RequestTotals, RuleId, ShareKind, SourceKind, Status, Verdict, WaiverNote,
@@ -209,6 +210,60 @@ pub struct Finding {
     pub remedy: RemedyView,
     /// The share; `null` for a finding about a source's settings.
     pub share: Option<Share>,
+}
+
+/// Something that became of a finding or of a share.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// What happened.
+    pub event: Event,
+    /// When.
+    pub time: Timestamp,
+    /// To what.
+    pub subject: Subject,
+    /// What was before.
+    pub before: Before,
+}
+
+/// What an event is about, as it is after it.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A finding.
+    Finding(Box<Finding>),
+    /// A share.
+    Share {
+        /// The source's name.
+        source: String,
+        /// The service's own id.
+        id: String,
+        /// The share; of one that never had a finding only its id is told.
+        share: Option<Box<Share>>,
+    },
+}
+
+/// What changed, and what was before: only what changed is given.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// The names of what changed; `None` where that is not known, since what was before was not kept.
+    pub changed: Option<Vec<&'static str>>,
+    /// Where the finding stood.
+    pub status: Option<Status>,
+    /// Its level.
+    pub level: Option<Level>,
+    /// Who could open the share.
+    pub audience: Option<Audience>,
+    /// What it allowed.
+    pub access: Option<Access>,
+    /// Whether it had a password.
+    pub password: Option<bool>,
+    /// When it would have ended.
+    pub expires: Option<String>,
+    /// Whose item it was.
+    pub owner: Option<String>,
+    /// Where that lay.
+    pub path: Option<String>,
+    /// Whom it was granted to.
+    pub recipients: Option<Vec<String>>,
 }
 
 /// What would put a finding right.

@@ -153,7 +153,7 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, JudgedSource), S
 async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<JudgedSource, ScanError> {
     let (run, name, kind) = (source.run.clone(), source.part.name.clone(), source.part.kind);
     let (policy, relist_every) = (Arc::clone(source.policy), source.part.relist_every);
-    let facts = facts.cloned();
+    let (facts, left_out) = (facts.cloned(), source.part.reader.left_out());
     Ok(source
         .desk
         .ask(move |ledger| {
@@ -165,6 +165,7 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
                 classes: policy.classes.digest(),
                 relist_every,
                 off: &off,
+                left_out,
             };
             let mut judged =
                 ledger.judge_source(&run, judging, &mut |share, past| judge.share(share, past))?;
@@ -175,13 +176,19 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
                 Outgrown::note(&mut judged.outgrown, &posture.turns);
                 ledger.keep_posture(&run, &name, &posture, &off)?;
             }
-            // Asked for by name, they must not pass for judged: their evidence is not kept yet.
-            let asked = |rule: &RuleId| run.scope.rules.contains(rule);
-            judged.not_judged.extend(
-                [RuleId::ProtectionRemoved, RuleId::BreachSuspected]
-                    .into_iter()
-                    .filter(asked),
-            );
+            // Asked for by name, it must not pass for judged: its evidence is not kept yet.
+            let asked = |rule: RuleId| run.scope.rules.contains(&rule);
+            if asked(RuleId::BreachSuspected) {
+                judged.not_judged.insert(RuleId::BreachSuspected);
+            }
+            // Nothing is known of the nights before.
+            let removed = RuleId::ProtectionRemoved;
+            if !ledger.remembers()
+                && (run.scope.rules.is_empty() || asked(removed))
+                && !off.contains(&removed)
+            {
+                judged.not_judged.insert(removed);
+            }
             Ok::<_, StoreError>(judged)
         })
         .await??)

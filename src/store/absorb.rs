@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::sharing::{self, Rows, VersionRow};
 use super::{Ledger, REMEMBERED_ROWS, Remembered, Result, Run, known_source, storable, tag_of, within};
-use crate::model::{Batch, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share};
+use crate::model::{
+    Batch, Expiry, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share,
+};
 
 impl Ledger {
     /// Writes batches of readings in their order, in one transaction.
@@ -75,7 +77,7 @@ impl Ledger {
              SELECT id, ?2, ?3 FROM scope WHERE source = ?1 AND listed_run < ?2 AND (account IS NULL OR account NOT IN (
                  SELECT s.account FROM scope s LEFT JOIN coverage c ON c.scope = s.id
                  WHERE s.source = ?1 AND s.listed_run >= ?2 AND s.account IS NOT NULL
-                   AND (c.run IS NULL OR c.run < ?2 OR c.outcome IN ('failed', 'skipped'))))
+                   AND (c.run IS NULL OR c.run < ?2 OR c.outcome IN ('failed', 'skipped', 'excluded'))))
              ON CONFLICT (scope) DO UPDATE SET run = excluded.run, outcome = excluded.outcome",
             params![source, run.id, ScopeOutcome::Gone.as_str()],
         )?;
@@ -327,12 +329,14 @@ impl Writer<'_> {
         };
         let version = VersionRow::of(share, path.as_deref(), rows)?;
         let now = self.run.now.as_second();
+        let protected = Protected::of(share);
         let Some(known) = known else {
             let row = self
                 .connection
                 .prepare_cached(
-                    "INSERT INTO share (source, item, follows, tag, key, first_at, read_run, read_at, read_place)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8) RETURNING id",
+                    "INSERT INTO share (source, item, follows, tag, key, first_at, read_run, read_at, read_place,
+                         had_password, had_expiry)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8, ?9, ?10) RETURNING id",
                 )?
                 .query_row(
                     params![
@@ -343,7 +347,9 @@ impl Writer<'_> {
                         id.key,
                         now,
                         self.run.id,
-                        self.place
+                        self.place,
+                        protected.password,
+                        protected.expiry
                     ],
                     |row| row.get(0),
                 )?;
@@ -360,7 +366,7 @@ impl Writer<'_> {
                 return Ok(());
             }
         }
-        self.touch(&known, place.map(|_| item))?;
+        self.touch(&known, place.map(|_| item), protected)?;
         self.replace_version(known.row, known.current.as_ref(), &version)
     }
 
@@ -383,17 +389,19 @@ impl Writer<'_> {
         ))
     }
 
-    fn touch(&mut self, known: &Known, item: Option<i64>) -> Result<()> {
+    fn touch(&mut self, known: &Known, item: Option<i64>, protected: Protected) -> Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_place = ?4, missing_run = NULL
-                 WHERE id = ?1",
+                "UPDATE share SET read_run = max(read_run, ?2), read_at = ?3, read_place = ?4, missing_run = NULL,
+                     had_password = max(had_password, ?5), had_expiry = max(had_expiry, ?6) WHERE id = ?1",
             )?
             .execute(params![
                 known.row,
                 self.run.id,
                 self.run.now.as_second(),
-                self.place
+                self.place,
+                protected.password,
+                protected.expiry
             ])?;
         if known.lies_at != item {
             self.connection
@@ -571,6 +579,22 @@ impl<'a> Id<'a> {
         Self {
             follows: rest.is_some(),
             key: rest.unwrap_or(&share.id),
+        }
+    }
+}
+
+/// What certainly protects a share: it is remembered for ever.
+#[derive(Clone, Copy)]
+struct Protected {
+    password: bool,
+    expiry: bool,
+}
+
+impl Protected {
+    fn of(share: &Share) -> Self {
+        Self {
+            password: share.password == Some(true),
+            expiry: matches!(share.expires, Expiry::At { .. }),
         }
     }
 }

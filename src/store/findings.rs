@@ -69,7 +69,7 @@ pub(super) struct Known {
     row: i64,
     key: String,
     pub(super) rule: RuleId,
-    first_run: i64,
+    last_at: i64,
     from_run: i64,
     status: Status,
     level: Level,
@@ -82,6 +82,11 @@ impl Known {
         matches!(self.status, Status::Open | Status::Waived | Status::NotChecked)
     }
 
+    /// The run since which nothing is known of it.
+    pub(super) fn unchecked_since(&self) -> Option<i64> {
+        (self.status == Status::NotChecked).then_some(self.from_run)
+    }
+
     /// Whether it is among those that were found now.
     pub(super) fn is_among(&self, found: &[Finding]) -> bool {
         found.iter().any(|finding| finding.id.as_str() == self.key)
@@ -89,7 +94,7 @@ impl Known {
 }
 
 const KNOWN: &str = concat!(
-    "SELECT f.share, f.id, f.key, f.rule, f.first_run, v.from_run, v.status, v.level, ",
+    "SELECT f.share, f.id, f.key, f.rule, f.last_at, v.from_run, v.status, v.level, ",
     note_text!("v.note"),
     " FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL"
 );
@@ -125,7 +130,7 @@ fn known(row: &Row<'_>) -> Result<Known> {
         row: row.get(1)?,
         key: row.get(2)?,
         rule: named("a rule", text(row, 3)?)?,
-        first_run: row.get(4)?,
+        last_at: row.get(4)?,
         from_run: row.get(5)?,
         status: named("a status", text(row, 6)?)?,
         level: named("a level", text(row, 7)?)?,
@@ -145,8 +150,6 @@ pub(super) struct About<'a> {
     pub(super) share: Option<i64>,
     /// How the share was judged, as JSON.
     pub(super) judged: Option<&'a RawValue>,
-    /// When what was judged was read.
-    pub(super) read_at: i64,
     pub(super) known: &'a [Known],
     /// Whether what is found now is of the source's baseline: it was never read whole.
     pub(super) baseline: bool,
@@ -168,6 +171,7 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
             judged: about.judged,
         },
     )?;
+    let now = run.now.as_second();
     let known = about.known.iter().find(|known| known.key == finding.id.as_str());
     let Some(known) = known else {
         let row = connection
@@ -184,21 +188,39 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
                     about.share,
                     finding.rule.as_str(),
                     run.id,
-                    about.read_at,
+                    now,
                     about.baseline
                 ],
                 |row| row.get(0),
             )?;
-        return insert_version(connection, run, row, (status, finding.level), &words);
+        let standing = Standing {
+            status,
+            level: finding.level,
+            words: &words,
+            seen_at: None,
+        };
+        return insert_version(connection, run, row, standing);
     };
     connection
-        .prepare_cached("UPDATE finding SET first_run = ?2, last_at = ?3, checked_at = ?3 WHERE id = ?1")?
-        .execute(params![known.row, known.first_run.min(run.id), about.read_at])?;
-    write_version(connection, run, known, (status, finding.level), &words)
+        .prepare_cached(
+            "UPDATE finding SET last_at = max(last_at, ?2), checked_at = max(checked_at, ?2) WHERE id = ?1",
+        )?
+        .execute(params![known.row, now])?;
+    let standing = Standing {
+        status,
+        level: finding.level,
+        words: &words,
+        seen_at: None,
+    };
+    write_version(connection, run, known, standing)
 }
 
 /// Records that a finding no longer stands, or was not checked; its words stay.
 pub(super) fn ended(connection: &Connection, run: &Run, known: &Known, status: Status) -> Result<()> {
+    // A scan that was begun later, and runs beside this one, has judged it since.
+    if known.from_run > run.id {
+        return Ok(());
+    }
     if status != Status::NotChecked {
         connection
             .prepare_cached("UPDATE finding SET checked_at = ?2 WHERE id = ?1")?
@@ -207,19 +229,28 @@ pub(super) fn ended(connection: &Connection, run: &Run, known: &Known, status: S
     if known.status == status {
         return Ok(());
     }
-    write_version(connection, run, known, (status, known.level), &known.body)
+    let standing = Standing {
+        status,
+        level: known.level,
+        words: &known.body,
+        seen_at: Some(known.last_at),
+    };
+    write_version(connection, run, known, standing)
 }
 
-fn write_version(
-    connection: &Connection,
-    run: &Run,
-    known: &Known,
-    standing: (Status, Level),
-    words: &str,
-) -> Result<()> {
-    let (status, level) = standing;
-    // A scan that was begun later, and runs beside this one, has judged it since: this one's picture keeps what
-    // was known before, or what it says itself.
+/// What a version of a finding says.
+#[derive(Clone, Copy)]
+struct Standing<'a> {
+    status: Status,
+    level: Level,
+    words: &'a str,
+    /// When it was last seen; `None` where that was in the version's first run, and has gone on.
+    seen_at: Option<i64>,
+}
+
+fn write_version(connection: &Connection, run: &Run, known: &Known, standing: Standing<'_>) -> Result<()> {
+    // A scan that was begun later, and runs beside this one, was the first to see it, and tells so: this one's picture
+    // has it, too.
     if known.from_run > run.id {
         connection
             .prepare_cached(
@@ -231,13 +262,13 @@ fn write_version(
                 known.row,
                 run.id,
                 known.from_run,
-                status.as_str(),
-                level.as_str(),
-                note(connection, words)?
+                standing.status.as_str(),
+                standing.level.as_str(),
+                note(connection, standing.words)?
             ])?;
         return Ok(());
     }
-    if known.status == status && known.level == level && known.body == words {
+    if known.status == standing.status && known.level == standing.level && known.body == standing.words {
         return Ok(());
     }
     if known.from_run < run.id {
@@ -245,29 +276,23 @@ fn write_version(
             .prepare_cached("UPDATE finding_version SET to_run = ?3 WHERE finding = ?1 AND from_run = ?2")?
             .execute(params![known.row, known.from_run, run.id])?;
     }
-    insert_version(connection, run, known.row, standing, words)
+    insert_version(connection, run, known.row, standing)
 }
 
-fn insert_version(
-    connection: &Connection,
-    run: &Run,
-    finding: i64,
-    standing: (Status, Level),
-    words: &str,
-) -> Result<()> {
-    let (status, level) = standing;
+fn insert_version(connection: &Connection, run: &Run, finding: i64, standing: Standing<'_>) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO finding_version (finding, from_run, status, level, note) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO finding_version (finding, from_run, status, level, note, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (finding, from_run) DO UPDATE SET to_run = NULL, status = excluded.status,
-                 level = excluded.level, note = excluded.note",
+                 level = excluded.level, note = excluded.note, seen_at = excluded.seen_at",
         )?
         .execute(params![
             finding,
             run.id,
-            status.as_str(),
-            level.as_str(),
-            note(connection, words)?
+            standing.status.as_str(),
+            standing.level.as_str(),
+            note(connection, standing.words)?,
+            standing.seen_at
         ])?;
     Ok(())
 }

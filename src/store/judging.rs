@@ -10,10 +10,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::findings::{self, About, JudgedNote, Known};
 use super::notes::{note, note_text};
-use super::runs::was_read_whole;
+use super::runs::{Policies, was_read_whole};
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
 use super::{Ledger, Result, Run, StoreError, storable, waivers, within};
-use crate::model::{Audience, RuleId, ScopeOutcome, Share, SourceName, Status};
+use crate::model::{Audience, PrincipalClass, RuleId, ScopeOutcome, Share, SourceName, Status};
 use crate::policy::{Judged, Outgrown, Past, Posture};
 
 const PAGE: i64 = 500;
@@ -42,9 +42,11 @@ pub struct Judging<'a> {
     pub relist_every: SignedDuration,
     /// The rules that the policy switches off: what they found before is closed by it.
     pub off: &'a [RuleId],
+    /// Whose drives the configuration leaves out altogether, by the class of their owner.
+    pub left_out: &'a [PrincipalClass],
 }
 
-const NOTED: &str = note_text!("v.judged");
+pub(super) const NOTED: &str = note_text!("v.judged");
 
 /// A share of a page: its rows, when it was last read, and what it says.
 struct Row {
@@ -77,9 +79,7 @@ impl Ledger {
             return Ok(sums);
         };
         let users = storable("accounts", &run.scope.users)?;
-        let policy_changed = self
-            .earlier_policy(run)?
-            .is_some_and(|digest| digest != run.policy.digest);
+        let policies = Policies::of(&self.connection, run, source)?;
         let baseline = !was_read_whole(&self.connection, source)?;
         let stale_before = stale_before(run.now, judging.relist_every);
         let mut after = 0;
@@ -97,9 +97,9 @@ impl Ledger {
                 for row in rows {
                     let known = known.get(&row.share).map(Vec::as_slice).unwrap_or_default();
                     if row.read_run < run.id {
-                        let fate = fate(connection, run, source, &row, stale_before)?;
+                        let fate = fate(connection, run, source, &row, (stale_before, judging.left_out))?;
                         if fate != Fate::Known {
-                            end(connection, run, &row, known, fate)?;
+                            end(connection, run, &row, known, (fate, judging.off))?;
                             continue;
                         }
                     }
@@ -118,20 +118,20 @@ impl Ledger {
                     };
                     past.accepted = accepted.remove(&row.share).unwrap_or_default();
                     let judged = judge(&share, &past);
-                    let by_policy = policy_changed && row.from_run < run.id;
-                    let closed = |rule| {
-                        if by_policy || judging.off.contains(&rule) {
+                    let closed = |known: &Known| {
+                        // Where the share itself changed, that is what put it right.
+                        let by_policy = row.from_run < run.id && policies.differ_for(known)?;
+                        Ok(if by_policy || judging.off.contains(&known.rule) {
                             Status::ClosedByPolicy
                         } else {
                             Status::Resolved
-                        }
+                        })
                     };
                     let note = noted(connection, (row.share, row.from_run), before.as_deref(), &judged)?;
                     let about = About {
                         source,
                         share: Some(row.share),
                         judged: Some(&note),
-                        read_at: row.read_at,
                         known,
                         baseline,
                     };
@@ -165,11 +165,11 @@ impl Ledger {
         };
         within(&self.connection, |connection| {
             let known = findings::of_settings(connection, source)?;
+            let policies = Policies::of(connection, run, source)?;
             let about = About {
                 source,
                 share: None,
                 judged: None,
-                read_at: run.now.as_second(),
                 known: &known,
                 baseline: !was_read_whole(connection, source)?,
             };
@@ -186,6 +186,9 @@ impl Ledger {
                         Status::ClosedByPolicy
                     } else if posture.not_judged.contains(&live.rule) {
                         Status::NotChecked
+                    } else if policies.differ_for(live)? {
+                        // Nothing tells whether the setting changed, too.
+                        Status::ClosedByPolicy
                     } else {
                         Status::Resolved
                     };
@@ -228,7 +231,7 @@ fn stale_before(now: Timestamp, relist_every: SignedDuration) -> i64 {
 fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, {NOTED},
-             s.missing_run IS NOT NULL, {SHARE_COLUMNS}
+             s.missing_run IS NOT NULL, s.had_password, s.had_expiry, {SHARE_COLUMNS}
          FROM share_version v CROSS JOIN share s ON s.id = v.share CROSS JOIN item i ON i.id = v.item
          WHERE v.to_run IS NULL AND v.share > ?2 AND s.source = ?1 AND (?3 = '[]' OR {})
          ORDER BY v.share LIMIT {PAGE}",
@@ -245,13 +248,15 @@ fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result
                 past: Past {
                     first_seen: second(row.get(4)?),
                     confirmed_at: second(row.get(5)?),
+                    had_password: row.get(8)?,
+                    had_expiry: row.get(9)?,
                     ..Past::default()
                 },
                 judged: row.get(6)?,
                 missing: row.get(7)?,
-                owner: row.get(11)?,
-                shared_by: row.get(12)?,
-                raw: RawShare::read(row, 8)?,
+                owner: row.get(13)?,
+                shared_by: row.get(14)?,
+                raw: RawShare::read(row, 10)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -265,13 +270,22 @@ enum Fate {
     Known,
     /// It is gone: everybody who could show it was read without it, or its owner no longer exists.
     Gone,
+    /// The configuration leaves its place out.
+    LeftOut,
     /// Nothing is known.
     NotChecked,
 }
 
-fn fate(connection: &Connection, run: &Run, source: i64, row: &Row, stale_before: i64) -> Result<Fate> {
+fn fate(
+    connection: &Connection,
+    run: &Run,
+    source: i64,
+    row: &Row,
+    (stale_before, left_out): (i64, &[PrincipalClass]),
+) -> Result<Fate> {
     if let Some(drive) = row.raw.drive() {
         return Ok(match drive_outcome(connection, run, source, drive)? {
+            Some((ScopeOutcome::Excluded, _)) => Fate::LeftOut,
             // Its owner may be long gone: the drive tells.
             Some((ScopeOutcome::Scanned, _)) if row.missing => Fate::Gone,
             // Nothing says that it changed, and it is listed again before it is too old.
@@ -279,6 +293,7 @@ fn fate(connection: &Connection, run: &Run, source: i64, row: &Row, stale_before
             // One that is listed and yet not there says nothing: the list has to have lost it, too.
             Some((ScopeOutcome::Gone, listed)) if !listed => Fate::Gone,
             None if !run.scope.users.is_empty() && row.read_at >= stale_before => Fate::Known,
+            None if is_left_out(connection, run, row.owner, left_out)? => Fate::LeftOut,
             _ => Fate::NotChecked,
         });
     }
@@ -297,6 +312,10 @@ fn fate(connection: &Connection, run: &Run, source: i64, row: &Row, stale_before
             outcome: ScopeOutcome::Gone,
             ..
         }) => Ok(Fate::Gone),
+        Some(Coverage {
+            outcome: ScopeOutcome::Excluded,
+            ..
+        }) => Ok(Fate::LeftOut),
         Some(Coverage {
             outcome: ScopeOutcome::Scanned,
             ..
@@ -370,14 +389,42 @@ fn drive_outcome(
         .transpose()
 }
 
-fn end(connection: &Connection, run: &Run, row: &Row, known: &[Known], fate: Fate) -> Result<()> {
-    let status = if fate == Fate::Gone {
-        Status::Resolved
-    } else {
-        Status::NotChecked
-    };
+/// Whether the configuration leaves out the drives of an owner, all of their kind or the place that has them.
+fn is_left_out(connection: &Connection, run: &Run, owner: i64, left_out: &[PrincipalClass]) -> Result<bool> {
+    if !run.scope.users.is_empty() {
+        return Ok(false);
+    }
+    let class: Option<String> = connection
+        .prepare_cached("SELECT class FROM principal WHERE id = ?1")?
+        .query_row([owner], |row| row.get(0))
+        .optional()?;
+    if class.is_some_and(|class| left_out.iter().any(|left| left.as_str() == class)) {
+        return Ok(true);
+    }
+    // A site that is left out is told as such; which drives it has is not.
+    Ok(connection
+        .prepare_cached(
+            "SELECT 1 FROM scope s JOIN coverage c ON c.scope = s.id
+             WHERE s.account = ?1 AND c.run >= ?2 AND c.outcome = ?3",
+        )?
+        .exists(params![owner, run.id, ScopeOutcome::Excluded.as_str()])?)
+}
+
+fn end(
+    connection: &Connection,
+    run: &Run,
+    row: &Row,
+    known: &[Known],
+    (fate, off): (Fate, &[RuleId]),
+) -> Result<()> {
     for live in known.iter().filter(|known| known.is_live()) {
         if in_scope(run, live.rule) {
+            let status = match fate {
+                Fate::Gone => Status::Resolved,
+                Fate::LeftOut => Status::ClosedByPolicy,
+                Fate::Known | Fate::NotChecked if off.contains(&live.rule) => Status::ClosedByPolicy,
+                Fate::Known | Fate::NotChecked => Status::NotChecked,
+            };
             findings::ended(connection, run, live, status)?;
         }
     }
@@ -415,7 +462,7 @@ fn keep(
     run: &Run,
     about: About<'_>,
     judged: &Judged,
-    closed: &dyn Fn(RuleId) -> Status,
+    closed: &dyn Fn(&Known) -> Result<Status>,
 ) -> Result<()> {
     for finding in judged
         .findings
@@ -429,7 +476,7 @@ fn keep(
             let status = if judged.not_judged.contains(&live.rule) {
                 Status::NotChecked
             } else {
-                closed(live.rule)
+                closed(live)?
             };
             findings::ended(connection, run, live, status)?;
         }

@@ -6,8 +6,10 @@
 
 mod absorb;
 mod baseline;
+mod events;
 mod findings;
 mod health;
+mod history;
 mod judging;
 mod keep;
 mod lock;
@@ -17,7 +19,6 @@ mod pages;
 mod people;
 mod progress;
 mod purge;
-mod recovery;
 mod runs;
 mod scopes;
 mod sharing;
@@ -35,6 +36,7 @@ use crate::model::{PrincipalClass, SourceKind, SourceName};
 
 pub use baseline::{Release, Released};
 pub use health::examine;
+pub use history::StoredLife;
 pub use judging::{JudgedSource, Judging};
 pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};
@@ -144,8 +146,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Ledger {
     connection: Connection,
     remembered: Remembered,
-    /// Keeps the folder of a temporary ledger until it is dropped.
-    _folder: Option<tempfile::TempDir>,
+    /// The folder of a temporary ledger, until it is dropped.
+    folder: Option<tempfile::TempDir>,
 }
 
 /// Rows that are named again and again.
@@ -210,7 +212,7 @@ impl Ledger {
         Ok(Self {
             connection,
             remembered: Remembered::default(),
-            _folder: None,
+            folder: None,
         })
     }
 
@@ -252,7 +254,7 @@ impl Ledger {
         Ok(Self {
             connection,
             remembered: Remembered::default(),
-            _folder: folder,
+            folder,
         })
     }
 
@@ -260,6 +262,12 @@ impl Ledger {
     #[must_use]
     pub fn path(&self) -> &Path {
         Path::new(self.connection.path().unwrap_or_default())
+    }
+
+    /// Whether it outlasts the process: what an earlier run kept is there, and what this one keeps will be.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.folder.is_none()
     }
 
     /// The row of a source, made if need be.

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::io;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::findings::{FindingBody, JudgedNote};
+use super::judging::NOTED;
 use super::notes::note_text;
-use super::sharing::{Loader, RawShare, SHARE_COLUMNS, SHARE_ID};
+use super::sharing::{Loader, RawShare, SHARE_COLUMNS, share_id};
 use super::{Ledger, Result, Run, StoreError, named, storable, stored};
 use crate::model::{
     Audience, Level, Principal, PrincipalClass, PrincipalKind, Problem, RuleId, Share, SourceName, Status,
 };
 use crate::report::{Pages, view};
 
-const WORDS: &str = note_text!("v.note");
-const NOTED: &str = note_text!("v.judged");
+pub(super) const WORDS: &str = note_text!("v.note");
 
 /// The rows of the accounts in a JSON list of account ids and mail addresses.
 pub(super) fn accounts_named(list: &str) -> String {
@@ -32,18 +32,24 @@ pub(super) fn of_users(version: &str, list: &str) -> String {
     format!("({version}.owner IN {named} OR {version}.shared_by IN {named})")
 }
 
-/// The findings that a run's report holds: those that stood at it, and those that ended in it.
+/// The order of a source's shares, by their ids.
+pub(super) const SHARE_ORDER: &str = concat!("length(", share_id!(), "), ", share_id!());
+
+/// The findings that a run's report holds: those that stood at it, and those that ended in it. `t` says which run tells
+/// of the version, `n` which one told of the finding first.
 fn finding_set() -> String {
     format!(
         "FROM finding f
          JOIN finding_version v ON v.finding = f.id AND v.from_run <= :run AND (v.to_run IS NULL OR v.to_run > :run)
          JOIN source o ON o.id = f.source
+         LEFT JOIN run_source t ON t.run = v.from_run AND t.source = f.source
+         LEFT JOIN run_source n ON n.run = f.first_run AND n.source = f.source
          LEFT JOIN share s ON s.id = f.share
          LEFT JOIN share_version w ON w.share = f.share AND w.from_run =
              (SELECT max(from_run) FROM share_version WHERE share = f.share AND from_run <= :run)
          LEFT JOIN item i ON i.id = w.item
          WHERE f.source IN (SELECT source FROM run_source WHERE run = :run)
-           AND (v.status NOT IN ('resolved', 'closed-by-policy') OR v.from_run = :run)
+           AND (v.status NOT IN ('resolved', 'closed-by-policy') OR t.told_by = :run)
            AND (:rules = '[]' OR f.rule IN (SELECT value FROM json_each(:rules)))
            AND (:users = '[]' OR {})",
         of_users("w", ":users")
@@ -60,10 +66,10 @@ pub struct RunFilter {
 /// A stored run.
 #[derive(Debug)]
 pub struct StoredRun<'a> {
-    ledger: &'a Ledger,
-    id: i64,
+    pub(super) ledger: &'a Ledger,
+    pub(super) id: i64,
     started: i64,
-    users: String,
+    pub(super) users: String,
     rules: String,
     filter: RunFilter,
     header: view::Header,
@@ -170,7 +176,7 @@ impl Ledger {
         let rules = storable("rules", &run.scope.rules)?;
         let mut totals = view::Totals::default();
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT v.status, v.level, f.rule, f.first_run = :run, count(*) {} GROUP BY 1, 2, 3, 4",
+            "SELECT v.status, v.level, f.rule, COALESCE(n.told_by = :run, 0), count(*) {} GROUP BY 1, 2, 3, 4",
             finding_set()
         ))?;
         let mut rows = statement.query(named_params! {":run": run.id, ":rules": rules, ":users": users})?;
@@ -204,7 +210,7 @@ impl Ledger {
     }
 }
 
-/// `new` is what stands in the run that saw it first.
+/// `new` is what stands in the run that tells of it first.
 fn status(stored: &str, first: bool) -> Result<Status> {
     let status = named("a status", stored)?;
     Ok(if status == Status::Open && first {
@@ -214,7 +220,7 @@ fn status(stored: &str, first: bool) -> Result<Status> {
     })
 }
 
-fn instant(second: i64) -> Timestamp {
+pub(super) fn instant(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or_default()
 }
 
@@ -244,7 +250,16 @@ impl Pages for StoredRun<'_> {
     }
 
     fn findings(&self, visit: &mut dyn FnMut(view::Finding) -> io::Result<()>) -> io::Result<()> {
-        self.walk_findings(visit).map_err(io::Error::other)?
+        self.walk_findings(&mut |place, loaders| Ok(visit(self.finding_at(place, loaders)?)))
+            .map_err(io::Error::other)?
+    }
+
+    fn events(
+        &self,
+        after: u64,
+        visit: &mut dyn FnMut(u64, view::Happening) -> io::Result<()>,
+    ) -> io::Result<u64> {
+        self.walk_events(after, visit).map_err(io::Error::other)?
     }
 
     fn shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> io::Result<()> {
@@ -256,82 +271,49 @@ impl Pages for StoredRun<'_> {
 }
 
 impl StoredRun<'_> {
-    /// Sorts the places of the findings first and then reads each: sorted with their words they would be written to
+    /// The time that it judged at.
+    pub(super) fn started(&self) -> Timestamp {
+        instant(self.started)
+    }
+
+    /// Sorts the places of the findings first and then has each read: sorted with their words they would be written to
     /// disk and back once more.
-    fn walk_findings(
-        &self,
-        visit: &mut dyn FnMut(view::Finding) -> io::Result<()>,
+    pub(super) fn walk_findings<'s>(
+        &'s self,
+        visit: &mut dyn FnMut(FindingPlace, &mut Loaders<'s>) -> Result<io::Result<()>>,
     ) -> Result<io::Result<()>> {
-        let connection = &self.ledger.connection;
-        let mut places = connection.prepare_cached(&format!(
-            "SELECT f.id, v.from_run, w.from_run {}
+        let mut places = self.ledger.connection.prepare_cached(&format!(
+            "SELECT f.id, v.from_run, w.from_run, n.told_by = :run, t.told_by = :run AND v.from_run >= f.first_run {}
              ORDER BY CASE v.level WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3
-                 ELSE 4 END, o.name, f.rule, length({SHARE_ID}), {SHARE_ID}",
+                 ELSE 4 END, o.name, f.rule, {SHARE_ORDER}",
             finding_set()
         ))?;
-        let mut one = connection.prepare_cached(
-            &format!(
-                "SELECT o.name, f.key, f.rule, f.first_run = ?4, f.first_at, f.last_at, f.checked_at, v.status, v.level,
-                     {WORDS}, f.share IS NULL, {SHARE_COLUMNS}
-                 FROM finding f JOIN source o ON o.id = f.source
-                 JOIN finding_version v ON v.finding = f.id AND v.from_run = ?2
-                 LEFT JOIN share s ON s.id = f.share
-                 LEFT JOIN share_version w ON w.share = f.share AND w.from_run = ?3
-                 LEFT JOIN item i ON i.id = w.item WHERE f.id = ?1"
-            )
-            .replace(SHARE_COLUMNS, &SHARE_COLUMNS.replace("v.", "w.")),
-        )?;
         let mut rows =
             places.query(named_params! {":run": self.id, ":rules": self.rules, ":users": self.users})?;
-        let mut loaders: BTreeMap<String, Loader<'_>> = BTreeMap::new();
+        let mut loaders = Loaders::new(&self.ledger.connection);
         while let Some(row) = rows.next()? {
-            let (finding, version, share): (i64, i64, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let mut found = one.query(params![finding, version, share, self.id])?;
-            if let Some(row) = found.next()? {
-                let finding = self.finding(row, &mut loaders)?;
-                if let Err(error) = visit(finding) {
-                    return Ok(Err(error));
-                }
+            let place = FindingPlace {
+                finding: row.get(0)?,
+                version: row.get(1)?,
+                share: row.get(2)?,
+                new: row.get::<_, Option<bool>>(3)?.unwrap_or_default(),
+                told: row.get::<_, Option<bool>>(4)?.unwrap_or_default(),
+            };
+            if let Err(error) = visit(place, &mut loaders)? {
+                return Ok(Err(error));
             }
         }
         Ok(Ok(()))
     }
 
-    fn finding<'a>(
-        &'a self,
-        row: &Row<'_>,
-        loaders: &mut BTreeMap<String, Loader<'a>>,
-    ) -> Result<view::Finding> {
-        let source: String = row.get(0)?;
-        let body: FindingBody = stored("a finding", &row.get::<_, String>(9)?)?;
-        let share = if row.get(10)? {
-            None
-        } else {
-            let loader = loaders
-                .entry(source.clone())
-                .or_insert_with(|| Loader::new(&self.ledger.connection, SourceName::new(&source), ""));
-            loader
-                .share(RawShare::read(row, 11)?)?
-                .map(|share| share_view(share, body.judged.as_ref()))
-        };
-        let last_seen = instant(row.get(5)?);
-        let checked_at = instant(row.get(6)?);
-        let at_run = instant(self.started);
-        Ok(view::Finding {
-            id: row.get(1)?,
-            rule: named("a rule", &row.get::<_, String>(2)?)?,
-            level: named("a level", &row.get::<_, String>(8)?)?,
-            status: status(&row.get::<_, String>(7)?, row.get(3)?)?,
-            first_seen: instant(row.get(4)?),
-            last_seen: last_seen.min(at_run),
-            checked_at: checked_at.min(at_run),
-            source,
-            due: None,
-            waiver: body.waiver,
-            message: body.message,
-            remedy: view::RemedyView { action: body.remedy },
-            share,
-        })
+    /// When it ended.
+    pub(super) fn finished(&self) -> Timestamp {
+        self.header.run.finished_at
+    }
+
+    /// A finding as it stood at this run.
+    pub(super) fn finding_at(&self, place: FindingPlace, loaders: &mut Loaders<'_>) -> Result<view::Finding> {
+        finding_at(&self.ledger.connection, place, self.started(), loaders)
     }
 
     fn walk_shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> Result<io::Result<()>> {
@@ -341,19 +323,16 @@ impl StoredRun<'_> {
              JOIN share_version v ON v.share = s.id AND v.from_run <= :run AND (v.to_run IS NULL OR v.to_run > :run)
              JOIN item i ON i.id = v.item JOIN source o ON o.id = s.source
              WHERE s.source IN (SELECT source FROM run_source WHERE run = :run) AND (:users = '[]' OR {})
-             ORDER BY o.name, length({SHARE_ID}), {SHARE_ID}",
+             ORDER BY o.name, {SHARE_ORDER}",
             of_users("v", ":users")
         ))?;
         let mut rows = statement.query(named_params! {":run": self.id, ":users": self.users})?;
-        let mut loaders: BTreeMap<String, Loader<'_>> = BTreeMap::new();
+        let mut loaders = Loaders::new(connection);
         while let Some(row) = rows.next()? {
             let source: String = row.get(0)?;
             let judged: Option<String> = row.get(1)?;
             let judged: Option<JudgedNote> = judged.map(|text| stored("a judgement", &text)).transpose()?;
-            let loader = loaders
-                .entry(source.clone())
-                .or_insert_with(|| Loader::new(connection, SourceName::new(&source), ""));
-            if let Some(share) = loader.share(RawShare::read(row, 2)?)?
+            if let Some(share) = loaders.of(&source).share(RawShare::read(row, 2)?)?
                 && let Err(error) = visit(share_view(share, judged.as_ref()))
             {
                 return Ok(Err(error));
@@ -363,8 +342,105 @@ impl StoredRun<'_> {
     }
 }
 
+/// Where a finding's words at some run lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FindingPlace {
+    pub(super) finding: i64,
+    /// The first run of its version.
+    pub(super) version: i64,
+    /// The first run of its share's version.
+    pub(super) share: Option<i64>,
+    /// Whether the run tells of it first.
+    pub(super) new: bool,
+    /// Whether the run tells of this version.
+    pub(super) told: bool,
+}
+
+/// A [`Loader`] for each source.
+pub(super) struct Loaders<'a> {
+    connection: &'a Connection,
+    of: BTreeMap<String, Loader<'a>>,
+}
+
+impl<'a> Loaders<'a> {
+    pub(super) fn new(connection: &'a Connection) -> Self {
+        Self {
+            connection,
+            of: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn of(&mut self, source: &str) -> &mut Loader<'a> {
+        let connection = self.connection;
+        self.of
+            .entry(source.to_owned())
+            .or_insert_with(|| Loader::new(connection, SourceName::new(source), ""))
+    }
+}
+
+/// A finding as it stood at a run that judged at a time.
+pub(super) fn finding_at(
+    connection: &Connection,
+    place: FindingPlace,
+    at_run: Timestamp,
+    loaders: &mut Loaders<'_>,
+) -> Result<view::Finding> {
+    let mut one = connection.prepare_cached(
+        &format!(
+            "SELECT o.name, f.key, f.rule, v.seen_at, f.first_at, f.last_at, f.checked_at, v.status, v.level,
+                 {WORDS}, f.share IS NULL, {SHARE_COLUMNS}
+             FROM finding f JOIN source o ON o.id = f.source
+             JOIN finding_version v ON v.finding = f.id AND v.from_run = ?2
+             LEFT JOIN share s ON s.id = f.share
+             LEFT JOIN share_version w ON w.share = f.share AND w.from_run = ?3
+             LEFT JOIN item i ON i.id = w.item WHERE f.id = ?1"
+        )
+        .replace(SHARE_COLUMNS, &SHARE_COLUMNS.replace("v.", "w.")),
+    )?;
+    let mut rows = one.query(params![place.finding, place.version, place.share])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let source: String = row.get(0)?;
+    let body: FindingBody = stored("a finding", &row.get::<_, String>(9)?)?;
+    let share = if row.get(10)? {
+        None
+    } else {
+        loaders
+            .of(&source)
+            .share(RawShare::read(row, 11)?)?
+            .map(|share| share_view(share, body.judged.as_ref()))
+    };
+    let status = status(&row.get::<_, String>(7)?, place.new)?;
+    // What later runs saw and looked for is none of this one's knowledge.
+    let seen: Option<i64> = row.get(3)?;
+    let (last_seen, checked_at) = match status {
+        Status::New | Status::Open | Status::Waived => (at_run, at_run),
+        Status::NotChecked => {
+            let last = |at| instant(seen.unwrap_or(at)).min(at_run);
+            (last(row.get(5)?), last(row.get(6)?))
+        }
+        Status::Resolved | Status::ClosedByPolicy => {
+            (instant(seen.unwrap_or(row.get(5)?)).min(at_run), at_run)
+        }
+    };
+    Ok(view::Finding {
+        id: row.get(1)?,
+        rule: named("a rule", &row.get::<_, String>(2)?)?,
+        level: named("a level", &row.get::<_, String>(8)?)?,
+        status,
+        first_seen: instant(row.get(4)?).min(at_run),
+        last_seen,
+        checked_at,
+        source,
+        due: None,
+        waiver: body.waiver,
+        message: body.message,
+        remedy: view::RemedyView { action: body.remedy },
+        share,
+    })
+}
+
 /// A share as reports show it. One that was never judged has an unknown audience: it is not called safe.
-fn share_view(share: Share, judged: Option<&JudgedNote>) -> view::Share {
+pub(super) fn share_view(share: Share, judged: Option<&JudgedNote>) -> view::Share {
     let kinds = judged
         .map(|judged| judged.recipients.as_slice())
         .unwrap_or_default();

@@ -1,9 +1,10 @@
 //! Runs: begun before anything is sent, finished with what they came to.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::{Ledger, Result, StoreError, storable, stored, within};
+use super::findings::Known;
+use super::{Ledger, Result, StoreError, storable, within};
 use crate::model::{AccountTotals, Problem, ScopeOutcome, SourceKind, SourceName, Verdict, short_digest};
 use crate::report::view;
 
@@ -82,11 +83,6 @@ impl Ledger {
                 scope: start.scope,
                 policy: start.policy,
             };
-            if run.scope.users.is_empty() {
-                for source in &sources {
-                    super::recovery::adopt(connection, &run, *source)?;
-                }
-            }
             Ok(run)
         })
     }
@@ -148,7 +144,7 @@ impl Ledger {
                 .transpose()?;
             match outcome {
                 Some(ScopeOutcome::Scanned) => totals.scanned += count,
-                Some(ScopeOutcome::Skipped) => totals.skipped += count,
+                Some(ScopeOutcome::Skipped | ScopeOutcome::Excluded) => totals.skipped += count,
                 Some(ScopeOutcome::Gone) => totals.gone += count,
                 Some(ScopeOutcome::Failed) | None => totals.failed += count,
             }
@@ -180,6 +176,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// Has a run tell of what it changed, and of what runs before it changed that never ended, and never will: those that
+    /// were asked for the same, or for what a run of everything covers.
+    fn tell(&self, run: &Run) -> Result<()> {
+        let everything = run.scope.users.is_empty() && run.scope.rules.is_empty();
+        within(&self.connection, |connection| {
+            connection.execute("UPDATE run_source SET told_by = ?1 WHERE run = ?1", [run.id])?;
+            connection.execute(
+                "UPDATE run_source SET told_by = ?1
+                 WHERE (told_by IS NULL OR told_by IN (SELECT id FROM run WHERE finished_at IS NULL))
+                   AND run < ?1 AND source IN (SELECT source FROM run_source WHERE run = ?1)
+                   AND run IN (SELECT id FROM run WHERE finished_at IS NULL AND (?2 OR scope = ?3))",
+                params![run.id, everything, storable("a run's scope", &run.scope)?],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Ends a run with its verdict and sums.
     ///
     /// # Errors
@@ -191,6 +204,7 @@ impl Ledger {
         verdict: Verdict,
         notices: &[view::Notice],
     ) -> Result<()> {
+        self.tell(run)?;
         let totals = self.totals(run)?;
         self.connection.execute(
             "UPDATE run SET finished_at = ?2, verdict = ?3, totals = ?4, notices = ?5 WHERE id = ?1",
@@ -204,25 +218,54 @@ impl Ledger {
         )?;
         Ok(())
     }
+}
 
-    /// The digest of the policy that the run before this one judged by.
-    pub(super) fn earlier_policy(&self, run: &Run) -> Result<Option<String>> {
-        let policy: Option<String> = self
+/// By which policies a source was judged before a run.
+pub(super) struct Policies<'a> {
+    connection: &'a Connection,
+    run: i64,
+    source: i64,
+    /// The last run that judged by another policy, or began to.
+    other: Option<i64>,
+}
+
+impl<'a> Policies<'a> {
+    pub(super) fn of(connection: &'a Connection, run: &Run, source: i64) -> Result<Self> {
+        let other = connection
+            .prepare_cached(
+                "SELECT max(r.id) FROM run r JOIN run_source s ON s.run = r.id WHERE s.source = ?1 AND r.id < ?2
+                 AND json_extract(r.policy, '$.digest') <> ?3",
+            )?
+            .query_row(params![source, run.id, run.policy.digest], |row| row.get(0))?;
+        Ok(Self {
+            connection,
+            run: run.id,
+            source,
+            other,
+        })
+    }
+
+    /// Whether a finding was last seen under another policy than tonight's: by a run that judged everything, or by
+    /// one of single accounts or rules since.
+    pub(super) fn differ_for(&self, known: &Known) -> Result<bool> {
+        let Some(other) = self.other else {
+            return Ok(false);
+        };
+        let seen_before = known.unchecked_since().unwrap_or(self.run);
+        let judged: Option<i64> = self
             .connection
-            .query_row(
-                "SELECT policy FROM run WHERE id < ?1 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
-                [run.id],
-                |row| row.get(0),
-            )
-            .optional()?;
-        policy
-            .map(|policy| Ok(stored::<view::PolicyNote>("a run's policy", &policy)?.digest))
-            .transpose()
+            .prepare_cached(
+                "SELECT max(r.id) FROM run r JOIN run_source s ON s.run = r.id WHERE s.source = ?1 AND r.id < ?2
+                 AND r.finished_at IS NOT NULL AND json_array_length(r.scope, '$.users') = 0
+                 AND json_array_length(r.scope, '$.rules') = 0",
+            )?
+            .query_row([self.source, seen_before], |row| row.get(0))?;
+        Ok(judged.is_none_or(|judged| other >= judged))
     }
 }
 
 /// Whether a source was once read whole: what was found before is its baseline.
-pub(super) fn was_read_whole(connection: &rusqlite::Connection, source: i64) -> Result<bool> {
+pub(super) fn was_read_whole(connection: &Connection, source: i64) -> Result<bool> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM run_source WHERE source = ?1 AND complete = 1")?
         .exists([source])?)

@@ -207,6 +207,7 @@ macro_rules! share_id {
              WHERE b.id = s.item) || '/' || s.key ELSE s.key END"
     };
 }
+pub(super) use share_id;
 
 /// The id of `share s`.
 pub(super) const SHARE_ID: &str = share_id!();
@@ -248,6 +249,11 @@ pub(super) struct RawShare {
 }
 
 impl RawShare {
+    /// The service's own id.
+    pub(super) fn id(&self) -> &str {
+        &self.key
+    }
+
     /// Whether it stands for a node of which is known only that it is shared.
     pub(super) fn is_shared_node(&self) -> bool {
         self.key.starts_with("file/")
@@ -380,6 +386,19 @@ pub(super) fn share_row(connection: &Connection, source: i64, id: &str) -> Resul
 pub(super) fn named_in(body: &str) -> Result<Vec<i64>> {
     let body: Body<'_> = stored("a share", body)?;
     Ok([body.recipients, body.opened_by].concat())
+}
+
+/// The shares that have an id, in whichever source: their rows and their sources'.
+pub(super) fn find_shares(connection: &Connection, id: &str) -> Result<Vec<(i64, i64)>> {
+    let sources = connection
+        .prepare_cached("SELECT id FROM source ORDER BY id")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
+    let mut found = Vec::new();
+    for source in sources {
+        found.extend(share_row(connection, source, id)?.map(|row| (row, source)));
+    }
+    Ok(found)
 }
 
 /// The path that an item has at its owner's, where the current version of a share tells it.

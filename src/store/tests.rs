@@ -171,6 +171,7 @@ fn finish(ledger: &mut Ledger, run: &Run) {
         source: &name,
         classes: "",
         off: &[],
+        left_out: &[],
         relist_every: WEEK,
     };
     ledger.judge_source(run, judging, &mut judge).unwrap();
@@ -410,6 +411,7 @@ fn shares_without_a_finding_keep_only_their_digest_and_come_back_whole() {
         source: &name,
         classes: "",
         off: &[],
+        left_out: &[],
         relist_every: WEEK,
     };
     ledger
@@ -509,4 +511,173 @@ fn a_file_of_the_first_version_is_taken_over_with_what_it_knows() {
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
     assert_eq!(version as usize, MIGRATIONS.len());
+}
+
+/// The events of a run: what happened, and to which share.
+fn happenings(ledger: &Ledger, run: &Run) -> Vec<(u64, &'static str, String)> {
+    let stored = ledger.stored_run(Some(&run.key), RunFilter::default()).unwrap();
+    let mut told = Vec::new();
+    let number = stored
+        .events(0, &mut |number, happening| {
+            let share = match happening.subject {
+                view::Subject::Finding(finding) => finding.share.unwrap().id,
+                view::Subject::Share { id, .. } => id,
+            };
+            told.push((number, happening.event.as_str(), share));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(number, told.len() as u64);
+    let mut rest = Vec::new();
+    stored
+        .events(1, &mut |number, happening| {
+            rest.push((number, happening.event.as_str()));
+            Ok(())
+        })
+        .unwrap();
+    let skipped: Vec<_> = told
+        .iter()
+        .skip(1)
+        .map(|(number, event, _)| (*number, *event))
+        .collect();
+    assert_eq!(rest, skipped, "after a number");
+    told
+}
+
+fn alone(ledger: &mut Ledger, run: &Run, shares: Vec<Share>) {
+    read(ledger, run, &[("alice", Some(shares))]);
+}
+
+#[test]
+fn what_a_killed_run_found_is_told_by_the_next_one_that_covers_it() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let judge_only = |ledger: &mut Ledger, run: &Run| {
+        let name = cloud();
+        let judging = Judging {
+            source: &name,
+            classes: "",
+            off: &[],
+            left_out: &[],
+            relist_every: WEEK,
+        };
+        ledger.judge_source(run, judging, &mut judge).unwrap();
+    };
+    let first = begin(&mut ledger, 0, &[]);
+    alone(&mut ledger, &first, vec![link("1", "alice", false)]);
+    finish(&mut ledger, &first);
+    // Killed after it judged: a new one, and one that was put right.
+    let killed = begin(&mut ledger, 1, &[]);
+    alone(
+        &mut ledger,
+        &killed,
+        vec![link("1", "alice", true), link("2", "alice", false)],
+    );
+    judge_only(&mut ledger, &killed);
+    // One of another account has nothing to do with it.
+    let other = begin(&mut ledger, 2, &["carol"]);
+    finish(&mut ledger, &other);
+    assert_eq!(happenings(&ledger, &other), []);
+    let next = begin(&mut ledger, 3, &[]);
+    alone(
+        &mut ledger,
+        &next,
+        vec![link("1", "alice", true), link("2", "alice", false)],
+    );
+    finish(&mut ledger, &next);
+    let events = [
+        (1, "resolved", "1".to_owned()),
+        (2, "opened", "2".to_owned()),
+        (3, "share_changed", "1".to_owned()),
+    ];
+    assert_eq!(happenings(&ledger, &next), events);
+    assert_eq!(
+        told(&ledger, &next),
+        [("1".to_owned(), Status::Resolved), ("2".to_owned(), Status::New)]
+    );
+    let last = begin(&mut ledger, 4, &[]);
+    alone(
+        &mut ledger,
+        &last,
+        vec![link("1", "alice", true), link("2", "alice", false)],
+    );
+    finish(&mut ledger, &last);
+    assert_eq!(happenings(&ledger, &last), [(1, "still_open", "2".to_owned())]);
+    assert_eq!(happenings(&ledger, &next), events, "the same for ever");
+    assert_eq!(happenings(&ledger, &first), [(1, "opened", "1".to_owned())]);
+}
+
+#[test]
+fn what_a_killed_run_undid_in_vain_is_no_event() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let first = begin(&mut ledger, 0, &[]);
+    alone(&mut ledger, &first, vec![link("1", "alice", false)]);
+    finish(&mut ledger, &first);
+    let killed = begin(&mut ledger, 1, &[]);
+    read(&mut ledger, &killed, &[("alice", None)]);
+    let name = cloud();
+    let judging = Judging {
+        source: &name,
+        classes: "",
+        off: &[],
+        left_out: &[],
+        relist_every: WEEK,
+    };
+    ledger.judge_source(&killed, judging, &mut judge).unwrap();
+    let next = begin(&mut ledger, 2, &[]);
+    alone(&mut ledger, &next, vec![link("1", "alice", false)]);
+    finish(&mut ledger, &next);
+    assert_eq!(happenings(&ledger, &next), [(1, "still_open", "1".to_owned())]);
+}
+
+#[test]
+fn a_run_that_began_earlier_and_ends_later_changes_nothing_of_what_was_told() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let full = begin(&mut ledger, 0, &[]);
+    let one = begin(&mut ledger, 1, &["alice"]);
+    alone(&mut ledger, &one, vec![link("1", "alice", false)]);
+    finish(&mut ledger, &one);
+    let events = [(1, "opened", "1".to_owned())];
+    assert_eq!(happenings(&ledger, &one), events);
+    alone(&mut ledger, &full, vec![link("1", "alice", false)]);
+    finish(&mut ledger, &full);
+    assert_eq!(happenings(&ledger, &one), events, "told, and told once");
+    assert_eq!(told(&ledger, &one), [("1".to_owned(), Status::New)]);
+    assert_eq!(happenings(&ledger, &full), [(1, "still_open", "1".to_owned())]);
+}
+
+#[test]
+fn what_once_protected_a_share_is_known_of_files_of_earlier_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    for migration in &MIGRATIONS[..2] {
+        old.execute_batch(migration).unwrap();
+    }
+    let body = |protected: &str| format!(r#"{{"a":1,{protected},"t":"/x","o":true,"k":"file"}}"#);
+    let date = r#""e":{"At":{"stated":"2026-12-01","instant":"2026-12-01T00:00:00Z"}}"#;
+    old.execute_batch(&format!(
+        r"INSERT INTO source (id, name, kind) VALUES (1, 'cloud', 'nextcloud');
+           INSERT INTO principal (id, source, class, key) VALUES (1, 1, 'account', 'alice');
+           INSERT INTO item (id, source, key) VALUES (1, 1, '5');
+           INSERT INTO share (id, source, key, first_at, read_run, read_at) VALUES (1, 1, '1', 0, 2, 0), (2, 1, '2', 0, 2, 0);
+           INSERT INTO share_version (share, from_run, to_run, digest, kind, anonymous, owner, item, body)
+               VALUES (1, 1, 2, 'a', 'link', 1, 1, 1, '{}'), (1, 2, NULL, 'b', 'link', 1, 1, 1, '{}'),
+                      (2, 1, NULL, 'c', 'link', 1, 1, 1, '{}');",
+        body(&format!(r#""p":true,{date}"#)),
+        body(r#""p":false,"e":"Never""#),
+        body(r#""p":false,"e":"Never""#),
+    ))
+    .unwrap();
+    old.pragma_update(None, "user_version", 2).unwrap();
+    drop(old);
+    let ledger = Ledger::open(&path).unwrap();
+    let had: Vec<(bool, bool)> = ledger
+        .connection
+        .prepare("SELECT had_password, had_expiry FROM share ORDER BY id")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .collect::<rusqlite::Result<_>>()
+        .unwrap();
+    assert_eq!(had, [(true, true), (false, false)]);
 }

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod beneath;
 #[cfg(test)]
+mod clauses;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod coverage;
@@ -12,6 +14,8 @@ mod coverage;
 mod damage;
 #[cfg(test)]
 mod enrolment;
+#[cfg(test)]
+mod events;
 #[cfg(test)]
 mod examination;
 #[cfg(test)]
@@ -21,6 +25,7 @@ mod fence;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod history;
 mod kills;
 #[cfg(test)]
 mod listed;

@@ -345,7 +345,11 @@ fn sound(stage: &Stage) {
     let mut orphans = state.prepare("PRAGMA foreign_key_check").unwrap();
     assert!(!orphans.exists([]).unwrap());
     let examined = stage.run(&["doctor"]);
-    assert!(examined.out.contains("is sound and can be written"), "{}", examined.out);
+    assert!(
+        examined.out.contains("is sound and can be written"),
+        "{}",
+        examined.out
+    );
 }
 
 #[test]

@@ -126,6 +126,7 @@ impl Nextcloud {
                 added.map(|id| json!(id)).map_err(|error| error.to_string())
             }
             "update" => self.update_file(asked),
+            "transfer" => self.transfer_file(asked),
             "remove" => {
                 let found = self.files.find(asked.owner, text(asked.it));
                 let id = found.ok_or_else(|| format!("{} has no {}", asked.owner, asked.it))?;
@@ -274,6 +275,39 @@ impl Nextcloud {
         self.add_file(owner, &file, "file", now)
             .map(|id| json!(id))
             .map_err(|error| error.to_string())
+    }
+}
+
+impl Nextcloud {
+    /// What `occ files:transfer-ownership --path` does: the file and its shares keep their ids and are another's; what
+    /// was shared with the new owner is no share any more.
+    fn transfer_file(&mut self, asked: &Asked<'_>) -> Result<Value, String> {
+        let path = text(asked.it);
+        let id = self.files.find(asked.owner, path);
+        let id = id.ok_or_else(|| format!("{} has no {path}", asked.owner))?;
+        let new = asked.set.get("owner").map(text).unwrap_or_default();
+        let new = self
+            .accounts
+            .get(new)
+            .ok_or_else(|| format!("no account {new}"))?;
+        let new = new.id.clone();
+        let folder = format!("/Transferred from {}", asked.owner);
+        let given = self.files.give(id, &new, &format!("{folder}{path}"));
+        let lies_there = |share: &&Share| share.file.is_some_and(|file| given.contains(&file));
+        let mine: Vec<Share> = self.shares.iter().filter(lies_there).cloned().collect();
+        for mut share in mine {
+            self.shares.remove(share.id);
+            if &*share.owner == asked.owner {
+                share.owner = new.clone();
+            }
+            if &*share.initiator == asked.owner {
+                share.initiator = new.clone();
+            }
+            if share.kind != USER || share.recipient.as_deref() != Some(&*new) {
+                self.shares.insert(share);
+            }
+        }
+        Ok(json!(id))
     }
 }
 

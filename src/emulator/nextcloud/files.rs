@@ -281,14 +281,33 @@ impl Files {
 
     /// Moves a file within its home, making the folders above the new place.
     pub(crate) fn rename(&mut self, id: u64, path: &str) {
+        if let Some(file) = self.all.get(&id).cloned() {
+            self.place(&file, &file.owner, path);
+        }
+    }
+
+    /// Moves a file and all beneath it to the home of another account, and returns what was moved.
+    pub(crate) fn give(&mut self, id: u64, owner: &Arc<str>, path: &str) -> Vec<u64> {
         let Some(file) = self.all.get(&id).cloned() else {
-            return;
+            return Vec::new();
         };
+        self.place(&file, owner, path);
+        let (mut given, mut next) = (vec![id], 0);
+        while let Some(file) = given.get(next).and_then(|id| self.all.get_mut(id)) {
+            file.owner = owner.clone();
+            given.extend(file.children.values());
+            next += 1;
+        }
+        given
+    }
+
+    fn place(&mut self, file: &File, owner: &Arc<str>, path: &str) {
+        let id = file.id;
         let path = path.trim_end_matches('/');
         let Some((folder, name)) = path.rsplit_once('/') else {
             return;
         };
-        let above = self.add(&file.owner, &format!("{folder}/"), None, file.mtime);
+        let above = self.add(owner, &format!("{folder}/"), None, file.mtime);
         if let Some(old) = file.parent.and_then(|parent| self.all.get_mut(&parent)) {
             old.children.remove(&file.name);
         }

@@ -91,11 +91,16 @@ prop_compose! {
 
 /// Any past.
 pub(super) fn pasts() -> impl Strategy<Value = Past> {
-    (option::of(-900_i64..1), option::of(-900_i64..1)).prop_map(|(seen, confirmed)| Past {
-        first_seen: seen.map(days),
-        confirmed_at: confirmed.map(days),
-        ..Past::default()
-    })
+    let told = (any::<bool>(), any::<bool>());
+    (option::of(-900_i64..1), option::of(-900_i64..1), told).prop_map(
+        |(seen, confirmed, (had_password, had_expiry))| Past {
+            first_seen: seen.map(days),
+            confirmed_at: confirmed.map(days),
+            had_password,
+            had_expiry,
+            ..Past::default()
+        },
+    )
 }
 
 /// Any facts.

@@ -257,6 +257,16 @@ impl Reader for Microsoft365 {
             "sharepoint-embedded",
         ]
     }
+
+    fn left_out(&self) -> &'static [PrincipalClass] {
+        let has = |kind| self.setup.include.contains(&kind);
+        match (has(Include::Onedrive), has(Include::Sites)) {
+            _ if self.delegated => &[],
+            (true, false) => &[PrincipalClass::Site],
+            (false, true) => &[PrincipalClass::Account],
+            (true, true) | (false, false) => &[],
+        }
+    }
 }
 
 /// What is found is told as scopes.

@@ -72,7 +72,8 @@ impl Microsoft365 {
 /// What becomes of a scope for the reason given.
 fn became(code: ProblemCode) -> ScopeOutcome {
     match code {
-        ProblemCode::Excluded | ProblemCode::NoDrive => ScopeOutcome::Skipped,
+        ProblemCode::Excluded => ScopeOutcome::Excluded,
+        ProblemCode::NoDrive => ScopeOutcome::Skipped,
         ProblemCode::AccountGone => ScopeOutcome::Gone,
         _ => ScopeOutcome::Failed,
     }

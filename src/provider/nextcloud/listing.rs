@@ -44,7 +44,7 @@ impl Nextcloud {
             );
             collector.push(Reading::Problem(problem)).await?;
             collector
-                .push(outcome(account, ScopeOutcome::Skipped, false))
+                .push(outcome(account, ScopeOutcome::Excluded, false))
                 .await?;
             collector.flush().await?;
             return Ok(Pace::Read);

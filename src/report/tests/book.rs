@@ -8,12 +8,14 @@ use crate::model::{
     Access, AccountTotals, Audience, Expected, ItemKind, Level, PrincipalKind, Problem, ProblemCode, Remedy,
     RequestTotals, Right, RuleId, ShareKind, SourceKind, Status, Verdict, WaiverNote,
 };
-use crate::report::{Pages, view};
+use crate::report::{Pages, ndjson::Event, view};
 
 pub(super) struct Book {
     pub(super) header: view::Header,
     pub(super) findings: Vec<view::Finding>,
     pub(super) shares: Vec<view::Share>,
+    /// Shares that changed.
+    pub(super) changes: Vec<view::Happening>,
 }
 
 impl Pages for Book {
@@ -23,6 +25,36 @@ impl Pages for Book {
 
     fn findings(&self, visit: &mut dyn FnMut(view::Finding) -> io::Result<()>) -> io::Result<()> {
         self.findings.iter().cloned().try_for_each(visit)
+    }
+
+    fn events(
+        &self,
+        after: u64,
+        visit: &mut dyn FnMut(u64, view::Happening) -> io::Result<()>,
+    ) -> io::Result<u64> {
+        let mut number = 0;
+        for finding in self.findings.clone() {
+            number += 1;
+            if number > after {
+                let happening = view::Happening {
+                    event: Event::of(finding.status),
+                    time: match finding.status {
+                        Status::NotChecked | Status::ClosedByPolicy => self.header.run.finished_at,
+                        _ => finding.checked_at,
+                    },
+                    subject: view::Subject::Finding(Box::new(finding)),
+                    before: view::Before::default(),
+                };
+                visit(number, happening)?;
+            }
+        }
+        for change in self.changes.clone() {
+            number += 1;
+            if number > after {
+                visit(number, change)?;
+            }
+        }
+        Ok(number)
     }
 
     fn shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> io::Result<()> {
@@ -93,10 +125,12 @@ impl Book {
             .filter_map(|finding| finding.share.clone())
             .take(2)
             .collect();
+        let changes = vec![change(&findings)];
         Self {
             header,
             findings,
             shares,
+            changes,
         }
     }
 
@@ -105,6 +139,7 @@ impl Book {
         let mut book = Self::ordinary();
         book.findings.clear();
         book.shares.clear();
+        book.changes.clear();
         book.header.totals = view::Totals {
             shares: 60,
             ..view::Totals::default()
@@ -153,6 +188,25 @@ impl Book {
             }
         }
         book.shares.iter_mut().for_each(share);
+        for change in &mut book.changes {
+            if let view::Subject::Share {
+                source,
+                id,
+                share: told,
+            } = &mut change.subject
+            {
+                fill(source);
+                fill(id);
+                if let Some(told) = told {
+                    share(told);
+                }
+            }
+            let before = &mut change.before;
+            fill_some(&mut before.expires);
+            fill_some(&mut before.owner);
+            fill_some(&mut before.path);
+            before.recipients = Some(vec![text.to_owned()]);
+        }
         for source in &mut book.header.sources {
             fill(&mut source.name);
             fill_some(&mut source.product);
@@ -362,6 +416,28 @@ fn shares() -> [view::Share; 5] {
     (lab.kind, lab.audience, lab.password) = (ShareKind::Group, Audience::Internal, None);
     lab.recipients = vec![person("students", "All students", PrincipalKind::Group)];
     [salaries, drop, mail, leaver, lab]
+}
+
+/// The first finding's share, which had less to it before.
+fn change(findings: &[view::Finding]) -> view::Happening {
+    let share = findings[0].share.clone().unwrap();
+    view::Happening {
+        event: Event::ShareChanged,
+        time: time("2026-11-22T02:00:00Z"),
+        subject: view::Subject::Share {
+            source: "cloud".to_owned(),
+            id: share.id.clone(),
+            share: Some(Box::new(share)),
+        },
+        before: view::Before {
+            changed: Some(vec!["access", "password", "expires", "recipients"]),
+            access: Some(Access::of(&[Right::View])),
+            password: Some(true),
+            expires: Some("2026-12-24".to_owned()),
+            recipients: Some(vec!["carol".to_owned()]),
+            ..view::Before::default()
+        },
+    }
 }
 
 fn findings() -> Vec<view::Finding> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{book::Book, written};
 use crate::model::{ProblemCode, Status, Verdict};
-use crate::report::{Format, Style, csv, ndjson::Event};
+use crate::report::{Format, Style, csv, flat, history::Milestone, ndjson::Event};
 
 const DOCS: &str = include_str!("../../../docs/report.md");
 
@@ -113,6 +113,13 @@ fn verdicts_statuses_and_events_are_listed() {
             .map(|format| format.as_str())
             .collect::<Vec<_>>()
     );
+    assert_eq!(
+        names("History"),
+        Milestone::ALL
+            .iter()
+            .map(|milestone| milestone.as_str())
+            .collect::<Vec<_>>()
+    );
     for row in rows("Statuses") {
         let status: Status = row[0].trim_matches('`').parse().unwrap();
         assert_eq!(row[2].trim_matches('`'), Event::of(status).as_str());
@@ -128,12 +135,18 @@ fn every_column_and_field_is_listed() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let listed = |heading| {
-        names("Event")
-            .into_iter()
-            .chain(names(heading))
-            .collect::<BTreeSet<_>>()
+    let listed = |headings: &[&str]| {
+        let listed = headings.iter().flat_map(|heading| names(heading));
+        let listed: BTreeSet<_> = listed.filter(|name| !flat::OF_NOW.contains(name)).collect();
+        listed
     };
-    assert_eq!(keys(&lines[0]), listed("Flat finding"));
-    assert_eq!(keys(lines.last().unwrap()), listed("Run finished"));
+    assert!(
+        flat::OF_NOW
+            .iter()
+            .all(|name| names("Flat finding").contains(name))
+    );
+    for line in &lines[..lines.len() - 1] {
+        assert_eq!(keys(line), listed(&["Event", "Flat finding", "What was before"]));
+    }
+    assert_eq!(keys(lines.last().unwrap()), listed(&["Event", "Run finished"]));
 }

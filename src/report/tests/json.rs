@@ -223,6 +223,14 @@ fn a_failing_store_fails_the_report() {
             visit(self.0.findings[0].clone())?;
             Err(std::io::Error::other("torn"))
         }
+        fn events(
+            &self,
+            after: u64,
+            visit: &mut dyn FnMut(u64, crate::report::view::Happening) -> std::io::Result<()>,
+        ) -> std::io::Result<u64> {
+            self.0.events(after, visit)?;
+            Err(std::io::Error::other("torn"))
+        }
         fn shares(
             &self,
             _: &mut dyn FnMut(crate::report::view::Share) -> std::io::Result<()>,

@@ -18,7 +18,7 @@ fn one_event_a_line() {
     let book = Book::ordinary();
     let (text, lines) = lines(&book);
     insta::assert_snapshot!(text);
-    assert_eq!(lines.len(), book.findings.len() + 1);
+    assert_eq!(lines.len(), book.findings.len() + book.changes.len() + 1);
     for (number, line) in lines.iter().enumerate() {
         assert_eq!(line["event_id"], format!("{}-{}", book.header.run.id, number + 1));
         assert!(
@@ -36,6 +36,14 @@ fn one_event_a_line() {
             finding.share.as_ref().map(|share| share.id.as_str())
         );
     }
+    let changed = &lines[book.findings.len()];
+    assert_eq!(changed["event"], "share_changed");
+    assert!(changed["finding"].is_null() && changed["rule"].is_null() && !changed["share"].is_null());
+    assert_eq!(changed["changed"], "access; password; expires; recipients");
+    assert_eq!(
+        (&changed["was_access"], &changed["was_password"]),
+        (&"view".into(), &true.into())
+    );
     let last = lines.last().unwrap();
     assert_eq!(last["event"], "run_finished");
     assert_eq!(last["verdict"], "incomplete");
@@ -62,7 +70,7 @@ proptest! {
             let book = Book::filled(text);
             let (ndjson, lines) = lines(&book);
             prop_assert!(!ndjson.chars().any(|c| c != '\n' && crate::report::text::is_hidden(c)));
-            prop_assert_eq!(lines.len(), book.findings.len() + 1);
+            prop_assert_eq!(lines.len(), book.findings.len() + book.changes.len() + 1);
             prop_assert_eq!(&lines[0]["path"], text, "as the service told it");
         }
     }

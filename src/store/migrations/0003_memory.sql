@@ -6,7 +6,13 @@ ALTER TABLE scope ADD COLUMN begun_run INTEGER;              -- the run that beg
 ALTER TABLE share ADD COLUMN missing_run INTEGER;            -- the run that listed its place without it; null while it is there
 ALTER TABLE share ADD COLUMN had_password INTEGER NOT NULL DEFAULT 0;   -- whether any reading had one
 ALTER TABLE share ADD COLUMN had_expiry INTEGER NOT NULL DEFAULT 0;
+UPDATE share SET
+    had_password = EXISTS (SELECT 1 FROM share_version v WHERE v.share = share.id AND json_extract(v.body, '$.p') = 1),
+    had_expiry = EXISTS (SELECT 1 FROM share_version v WHERE v.share = share.id AND json_type(v.body, '$.e.At') = 'object');
 ALTER TABLE share ADD COLUMN confirmed_by TEXT;              -- who looked at it, at confirmed_at
+ALTER TABLE finding_version ADD COLUMN seen_at INTEGER;      -- when it was last seen, of one that was not seen in from_run
+ALTER TABLE run_source ADD COLUMN told_by INTEGER;           -- the run that tells what this one changed: itself, or the next one where it never ended
+UPDATE run_source SET told_by = run;
 ALTER TABLE finding ADD COLUMN baseline INTEGER NOT NULL DEFAULT 0;     -- 1: found before its source was once read whole, and not released
 UPDATE finding SET baseline = 1 WHERE NOT EXISTS (
     SELECT 1 FROM run_source r WHERE r.source = finding.source AND r.complete = 1 AND r.run < finding.first_run);

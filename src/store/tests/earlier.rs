@@ -74,6 +74,18 @@ fn written_by(version: usize, new: &Path, old: &Path) {
                 .replace("JOIN place", "JOIN now.place")
         ))
         .unwrap();
+    if version > 2 {
+        connection
+            .execute_batch(
+                "UPDATE run_source AS o SET told_by = (
+                     SELECT told_by FROM now.run_source n WHERE n.run = o.run AND n.source = o.source);
+                 UPDATE finding_version AS o SET seen_at = (
+                     SELECT seen_at FROM now.finding_version n WHERE n.finding = o.finding AND n.from_run = o.from_run);
+                 UPDATE share AS o SET (missing_run, had_password, had_expiry) = (
+                     SELECT missing_run, had_password, had_expiry FROM now.share n WHERE n.id = o.id);",
+            )
+            .unwrap();
+    }
 }
 
 /// A link on an item in a drive, whose id begins with both.

@@ -27,6 +27,9 @@ pub(crate) fn measure(path: &Path, shares: u32) -> Outcome<Figures> {
     let compared = absorb(&mut ledger, &second, &parts)?;
     let again = judge(&mut ledger, &second, &parts)?;
     ledger.finish(&second, second.now, Verdict::Complete, &[])?;
+    let began = Instant::now();
+    ledger.forget_before(second.now)?;
+    let forgotten = began.elapsed();
     // The last connection to close writes the log into the file.
     drop(ledger);
     Ok(Figures {
@@ -35,6 +38,7 @@ pub(crate) fn measure(path: &Path, shares: u32) -> Outcome<Figures> {
             ("compared with the run before", compared),
             ("judged, one of ten found", judged),
             ("judged again", again),
+            ("the first run forgotten", forgotten),
         ],
         bytes: path.metadata()?.len(),
     })

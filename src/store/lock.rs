@@ -59,3 +59,23 @@ impl SourceLock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_told_as_such() {
+        let path = Path::new("/srv/state.db.cloud.lock").to_owned();
+        // ENOLCK, as a network file system answers without its lock service.
+        let source = std::io::Error::from_raw_os_error(37);
+        let words = StoreError::Unlockable { path, source }.to_string();
+        for part in [
+            "/srv/state.db.cloud.lock",
+            "file system with locks",
+            "[state] path",
+        ] {
+            assert!(words.contains(part), "{words}");
+        }
+    }
+}

@@ -132,15 +132,17 @@ fn night(ledger: &mut Ledger, day: i64) -> Run {
     run
 }
 
-fn printed(ledger: &Ledger, runs: &[String]) -> Vec<String> {
-    let print = |key: &String| {
-        let filter = RunFilter { all_shares: true };
-        let stored = ledger.stored_run(Some(key), filter).unwrap();
-        let mut out = Vec::new();
-        report::write(Format::Json, report::Style::default(), &stored, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    };
-    runs.iter().map(print).collect()
+/// A run's report, all shares included.
+pub(super) fn printed(ledger: &Ledger, run: &str) -> String {
+    let filter = RunFilter { all_shares: true };
+    let stored = ledger.stored_run(Some(run), filter).unwrap();
+    let mut out = Vec::new();
+    report::write(Format::Json, report::Style::default(), &stored, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn all_printed(ledger: &Ledger, runs: &[String]) -> Vec<String> {
+    runs.iter().map(|run| printed(ledger, run)).collect()
 }
 
 #[test]
@@ -157,7 +159,7 @@ fn a_file_of_any_earlier_version_prints_what_it_printed_and_goes_on() {
             }
             runs.push(run.key);
         }
-        let before = printed(&ledger, &runs);
+        let before = all_printed(&ledger, &runs);
         assert!(before[0].contains("drive-1/item-9/p1") && before[0].contains("odd/one"));
         let count = versions(&ledger);
         drop(ledger);
@@ -165,7 +167,10 @@ fn a_file_of_any_earlier_version_prints_what_it_printed_and_goes_on() {
             let old = folder.path().join(format!("{version}.db"));
             written_by(version, &path, &old);
             let mut ledger = Ledger::open(&old).unwrap();
-            assert!(printed(&ledger, &runs) == before, "a file of version {version}");
+            assert!(
+                all_printed(&ledger, &runs) == before,
+                "a file of version {version}"
+            );
             assert_sound(&ledger);
             let next = night(&mut ledger, 3);
             assert_eq!(
@@ -180,7 +185,7 @@ fn a_file_of_any_earlier_version_prints_what_it_printed_and_goes_on() {
             );
             if details {
                 assert!(
-                    printed(&ledger, &runs) == before,
+                    all_printed(&ledger, &runs) == before,
                     "{version}: stored runs keep their picture"
                 );
             }

@@ -1,11 +1,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Classes, Principal, PrincipalClass, SourceName};
+use crate::model::{Classes, Principal, PrincipalClass, Relist, SourceName};
 use crate::provider::microsoft365::people::Directory;
 use crate::provider::microsoft365::wire::salvage;
 
@@ -181,8 +182,12 @@ fn seen_in(found: Vec<Found>) -> impl Iterator<Item = Seen> {
 
 /// What is told of a drive in the end, where the service lists these permissions, or fails.
 fn scan(nodes: &[Node], lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen> {
-    let classes = Classes::compile(&[]).unwrap();
-    let mut tree = Tree::new(&classes);
+    let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+    take(&mut memory, nodes);
+    night(&mut memory, 0, lists)
+}
+
+fn take(memory: &mut Memory, nodes: &[Node]) {
     for node in nodes {
         let mut item = json!({"id": node.id, "name": node.id, "folder": {}});
         match node.parent {
@@ -192,11 +197,20 @@ fn scan(nodes: &[Node], lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen>
         if let Some(facet) = &node.shared {
             item["shared"] = facet.clone();
         }
-        tree.take(serde_json::from_str(&item.to_string()).unwrap());
+        memory.tree.take(serde_json::from_str(&item.to_string()).unwrap());
     }
-    tree.settle();
-    let roots = tree.take_roots();
-    let beneath = tree.beneath(&classes);
+    memory.tree.settle();
+}
+
+/// What is told in a night in which nothing is listed but what may have changed.
+fn night(memory: &mut Memory, now: i64, lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen> {
+    let none = Relist {
+        now: Timestamp::from_second(now).unwrap(),
+        before: Timestamp::from_second(0).unwrap(),
+        least: 0,
+    };
+    let mut waiting = memory.tree.due(&none);
+    let beneath = memory.tree.beneath(&Classes::compile(&[]).unwrap());
     let drive = Drive {
         id: "b!".into(),
         address: "https://x.example".into(),
@@ -205,32 +219,41 @@ fn scan(nodes: &[Node], lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen>
         consumer: false,
     };
     let mut listing = Listing {
-        tree: &tree,
-        beneath: &beneath,
         decoder: Decoder {
             source: &SourceName::new("m365"),
             drive: &drive,
             people: &Directory::default(),
-            hasher: &RandomState::new(),
+            key: memory.tree.key,
         },
-        listed: HashMap::new(),
-        asked: roots.iter().map(|root| root.id.clone()).collect(),
+        memory,
+        beneath: &beneath,
+        now,
+        listed: HashSet::new(),
+        asked: waiting.iter().copied().collect(),
         failed: HashSet::new(),
         further: Vec::new(),
         held: BTreeMap::new(),
         holding: 0,
+        unfinished: Vec::new(),
         outcome: Outcome::default(),
     };
     let mut seen = Vec::new();
-    let mut waiting = roots;
     while !waiting.is_empty() {
-        for root in &waiting {
+        for digest in &waiting {
+            let root = listing.tree().root(*digest).unwrap().clone();
             let found = match lists(&root.id) {
                 Some(told) => {
                     let told = told.iter().map(|told| salvage(&told.to_string())).collect();
-                    listing.shares(root, &listing.item(root), told)
+                    let (found, is_held) = listing.shares(&root, &listing.item(&root), told);
+                    let heard = Heard {
+                        at: now,
+                        whole: true,
+                        shares: is_held || !found.is_empty(),
+                    };
+                    listing.memory.tree.heard(*digest, heard, &beneath);
+                    found
                 }
-                None => listing.fail(root),
+                None => listing.fail(&root, *digest),
             };
             seen.extend(seen_in(found));
         }

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::model::Relist;
 
 fn classes() -> Classes {
     let patterns = vec!["**/HR/**".to_owned(), "**/*.kdbx".to_owned()];
@@ -59,10 +62,23 @@ struct Picture {
     unread: u64,
 }
 
-fn picture(mut tree: Tree, items: &[Value]) -> Picture {
-    let roots = tree.take_roots();
+/// Everything is to be listed.
+fn roots(tree: &Tree) -> Vec<&Root> {
+    let due = tree.due(&relist(0, 0));
+    due.iter().map(|digest| tree.root(*digest).unwrap()).collect()
+}
+
+fn relist(before: i64, least: u64) -> Relist {
+    Relist {
+        now: Timestamp::from_second(1_000_000).unwrap(),
+        before: Timestamp::from_second(before).unwrap(),
+        least,
+    }
+}
+
+fn picture(tree: &Tree, items: &[Value]) -> Picture {
     let beneath = tree.beneath(&classes());
-    let roots = roots.iter().map(|root| {
+    let roots = roots(tree).into_iter().map(|root| {
         let (path, whole) = tree.path_of(root);
         (root.id.clone(), root.width, path, whole, root.kind, root.size)
     });
@@ -102,7 +118,7 @@ impl Picture {
 }
 
 fn seen(items: &[Value]) -> Picture {
-    picture(tree(items), items)
+    picture(&tree(items), items)
 }
 
 #[test]
@@ -445,7 +461,7 @@ fn more_than_can_be_kept_is_said_to_be_unknown() {
     let with = |most| {
         let mut tree = Tree::new(&classes());
         tree.most = most;
-        picture(settled(tree, &items), &items)
+        picture(&settled(tree, &items), &items)
     };
     let enough = with((3, 3));
     assert_eq!((enough.files("top"), enough.complete), (Some(3), true));
@@ -601,8 +617,8 @@ proptest! {
     #[test]
     fn ancestors_come_before_what_lies_in_them(drive in prop::collection::vec(invented(), 0..24)) {
         let (plain, _) = orders(&drive, &[1]);
-        let mut tree = tree(&plain);
-        let roots = tree.take_roots();
+        let tree = tree(&plain);
+        let roots = roots(&tree);
         for (place, root) in roots.iter().enumerate() {
             for above in tree.folders_above(root) {
                 let higher = roots.iter().position(|other| other.folder == Some(above));

@@ -4,7 +4,7 @@
 //! grants is listed again on everything beneath it, with or without a word that it is inherited: links come from all
 //! folders above, grants from the nearest that has permissions of its own. So each is compared with those above it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
@@ -59,6 +59,8 @@ struct Listing<'a> {
     failed: HashSet<String>,
     /// Items that are to be listed, too: folders that grants come from, and what lies beneath folders that lost some.
     further: Vec<u64>,
+    /// The items of which shares were told in earlier runs, by what the shares are known by.
+    by_told: HashMap<u64, Vec<u64>>,
     /// What is told when the folder that it comes from, by its id, turns out not to tell it.
     held: BTreeMap<String, Vec<(Found, Sign)>>,
     holding: usize,
@@ -71,6 +73,17 @@ struct Listing<'a> {
 struct Found {
     share: Box<Share>,
     folder: Option<usize>,
+}
+
+/// What listing an item came to.
+#[derive(Default)]
+struct Listed {
+    /// What is to be told now: its own, and what was held back until now and it does not tell.
+    found: Vec<Found>,
+    /// What its own shares are known by, told now or later.
+    own: Vec<u64>,
+    /// Whether some of its own are held back.
+    is_held: bool,
 }
 
 /// The permissions of one item, or why they are not known.
@@ -110,6 +123,7 @@ impl Microsoft365 {
                 people: &self.people,
                 key: memory.tree.key,
             },
+            by_told: memory.tree.by_told(),
             memory,
             beneath: &beneath,
             now: visit.relist.now.as_second(),
@@ -229,14 +243,14 @@ impl Microsoft365 {
         };
         let item = listing.item(&root);
         let unread = listing.outcome.unread;
-        let (found, is_held) = listing.shares(&root, &item, permissions);
+        let listed = listing.shares(&root, &item, permissions);
         let heard = Heard {
             at: listing.now,
             whole: listing.outcome.unread == unread,
-            shares: is_held || found.iter().any(|found| found.share.item.id == root.id),
+            told: listed.own,
         };
-        self.tell_found(listing.beneath, found, visit).await?;
-        if is_held {
+        self.tell_found(listing.beneath, listed.found, visit).await?;
+        if listed.is_held {
             listing.unfinished.push((root, digest, heard));
             return Ok(());
         }
@@ -347,11 +361,10 @@ impl Listing<'_> {
     }
 
     /// The shares of an item that come from nowhere above it, and those that were held back until now and that it does
-    /// not tell; and whether some of its own are held back now.
-    fn shares(&mut self, root: &Root, item: &Item, permissions: Vec<Told<Permission>>) -> (Vec<Found>, bool) {
+    /// not tell.
+    fn shares(&mut self, root: &Root, item: &Item, permissions: Vec<Told<Permission>>) -> Listed {
         let mut signs = Signs::default();
-        let mut found = Vec::new();
-        let mut is_held = false;
+        let mut listed = Listed::default();
         for told in permissions {
             match self.decoder.decode(told, item) {
                 Decoded::Nothing => {}
@@ -366,34 +379,44 @@ impl Listing<'_> {
                         continue;
                     }
                     share.inherited = sign.origin != Origin::Untold;
+                    listed.own.extend(sign.digests());
                     let folder = root.folder;
                     match self.hold_back(root, Found { share, folder }, sign) {
-                        Some(own) => found.push(own),
-                        None => is_held = true,
+                        Some(own) => listed.found.push(own),
+                        None => listed.is_held = true,
                     }
                 }
             }
         }
         let held = self.release(&root.id).into_iter();
-        found.extend(held.filter_map(|(held, sign)| (!signs.hold(&sign)).then_some(held)));
+        let untold = held.filter_map(|(held, sign)| (!signs.hold(&sign)).then_some(held));
+        listed.found.extend(untold);
         if let Some(folder) = root.folder {
             self.grant(folder, signs);
         }
-        (found, is_held)
+        listed
     }
 
-    /// Keeps what was listed at a folder. What it grants no longer may be granted by what lies right beneath it, of which
-    /// it was not told because of that: those items are listed again.
+    /// Keeps what was listed at a folder. Items beneath it that were listed in an earlier run are listed again where that
+    /// changes what is theirs: what the folder tells now was told of them, or what it tells no longer was not.
     fn grant(&mut self, folder: usize, signs: Signs) {
         self.listed.insert(folder);
         let tree = &mut self.memory.tree;
-        let lost = |former: &Signs| signs.lack_a_grant_of(former);
-        if tree.granted.get(&folder).is_some_and(lost) {
-            for digest in tree.roots_right_beneath(folder) {
-                if self.asked.insert(digest) {
-                    tree.mark_due(digest);
-                    self.further.push(digest);
-                }
+        let former = tree.granted.get(&folder);
+        let mut beneath: Vec<u64> = signs
+            .new_since(former)
+            .filter_map(|told| self.by_told.get(&told))
+            .flatten()
+            .copied()
+            .filter(|digest| tree.lies_beneath(*digest, folder))
+            .collect();
+        if former.is_some_and(|former| signs.lack_a_grant_of(former)) {
+            beneath.extend(tree.roots_right_beneath(folder));
+        }
+        for digest in beneath {
+            if self.asked.insert(digest) {
+                tree.mark_due(digest);
+                self.further.push(digest);
             }
         }
         tree.granted.insert(folder, signs);
@@ -407,8 +430,9 @@ impl Listing<'_> {
         heard: Heard,
         visit: &mut Visit<'_>,
     ) -> Result<(), Closed> {
+        let whole = heard.whole;
         self.memory.tree.heard(digest, heard, self.beneath);
-        if heard.whole {
+        if whole {
             tell_listed(visit, root.id.clone()).await?;
         }
         Ok(())

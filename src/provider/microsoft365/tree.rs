@@ -179,7 +179,9 @@ impl Tree {
         if is_top {
             self.top = folder;
         }
-        let past = former.as_ref().and_then(|former| former.past);
+        let (was_due, past, own) = former.map_or_else(Default::default, |former| {
+            (former.is_due, former.past, former.told)
+        });
         let changed = told.shared_changed.is_some();
         // What is granted on the drive as a whole stands on its top, whatever the summary says.
         if !(sharing.is_open() || is_top || changed || past.is_some()) {
@@ -201,9 +203,10 @@ impl Tree {
             kind,
             is_open: sharing.is_open(),
             summary: sharing.digest(told.shared.as_deref(), self.key),
-            is_due: changed || may_have_changed || former.is_some_and(|former| former.is_due),
+            is_due: changed || may_have_changed || was_due,
             gone: false,
             past,
+            told: own,
         };
         self.roots.insert(digest, root);
     }
@@ -386,6 +389,7 @@ impl Tree {
             is_due: false,
             gone: false,
             past: None,
+            told: Box::default(),
         })
     }
 

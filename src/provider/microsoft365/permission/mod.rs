@@ -66,6 +66,13 @@ pub(super) struct Sign {
     pub(super) origin: Origin,
 }
 
+impl Sign {
+    /// All that it is known by.
+    pub(super) fn digests(&self) -> impl Iterator<Item = u64> {
+        std::iter::once(self.key).chain(self.address.filter(|_| self.is_link))
+    }
+}
+
 /// What tells the permissions of a folder from others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Signs {
@@ -84,6 +91,16 @@ impl Signs {
         let address = sign.address.filter(|_| sign.is_link);
         self.keys.contains(&(sign.is_link, sign.key))
             || address.is_some_and(|address| self.addresses.contains(&address))
+    }
+
+    /// All that they are known by and the former ones were not.
+    pub(super) fn new_since(&self, former: Option<&Self>) -> impl Iterator<Item = u64> {
+        let keys = self.keys.iter();
+        let keys = keys.filter(move |key| former.is_none_or(|former| !former.keys.contains(key)));
+        let addresses = self.addresses.iter();
+        let addresses =
+            addresses.filter(move |address| former.is_none_or(|former| !former.addresses.contains(address)));
+        keys.map(|(_, key)| *key).chain(addresses.copied())
     }
 
     /// Whether a grant that was among the former ones is not among these.

@@ -225,6 +225,7 @@ fn night(memory: &mut Memory, now: i64, lists: &dyn Fn(&str) -> Option<Vec<Value
             people: &Directory::default(),
             key: memory.tree.key,
         },
+        by_told: memory.tree.by_told(),
         memory,
         beneath: &beneath,
         now,
@@ -244,14 +245,14 @@ fn night(memory: &mut Memory, now: i64, lists: &dyn Fn(&str) -> Option<Vec<Value
             let found = match lists(&root.id) {
                 Some(told) => {
                     let told = told.iter().map(|told| salvage(&told.to_string())).collect();
-                    let (found, is_held) = listing.shares(&root, &listing.item(&root), told);
+                    let listed = listing.shares(&root, &listing.item(&root), told);
                     let heard = Heard {
                         at: now,
                         whole: true,
-                        shares: is_held || !found.is_empty(),
+                        told: listed.own,
                     };
                     listing.memory.tree.heard(*digest, heard, &beneath);
-                    found
+                    listed.found
                 }
                 None => listing.fail(&root, *digest),
             };

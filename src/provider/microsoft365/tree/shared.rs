@@ -28,6 +28,8 @@ pub(in crate::provider::microsoft365) struct Root {
     /// Whether it was deleted.
     pub(super) gone: bool,
     pub(super) past: Option<Past>,
+    /// What the shares are known by that were told of it.
+    pub(super) told: Box<[u64]>,
 }
 
 /// What was so when an item was last listed.
@@ -39,8 +41,6 @@ pub(super) struct Past {
     pub(super) parent: Option<usize>,
     /// The digest of the path that was told.
     placed: u64,
-    /// Whether anything is shared of it.
-    shares: bool,
     /// The digest of what was told to lie beneath it.
     beneath: u64,
 }
@@ -54,14 +54,14 @@ impl Root {
 }
 
 /// How the listing of an item ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::provider::microsoft365) struct Heard {
     /// When.
     pub(in crate::provider::microsoft365) at: i64,
     /// Whether all permissions could be read.
     pub(in crate::provider::microsoft365) whole: bool,
-    /// Whether anything is shared of it.
-    pub(in crate::provider::microsoft365) shares: bool,
+    /// What the shares are known by that were told of it.
+    pub(in crate::provider::microsoft365) told: Vec<u64>,
 }
 
 /// What became of an item since it was last told, without a change of its sharing.
@@ -173,7 +173,7 @@ impl Tree {
             return;
         };
         let is_top = root.folder.is_some() && root.folder == self.top;
-        if heard.whole && !heard.shares && !root.is_open && !is_top {
+        if heard.whole && heard.told.is_empty() && !root.is_open && !is_top {
             self.drop_root(digest);
             return;
         }
@@ -182,12 +182,12 @@ impl Tree {
             summary: root.summary,
             parent: root.parent,
             placed: self.placed(root),
-            shares: heard.shares,
             beneath: self.beneath_of(root, beneath),
         };
         if let Some(root) = self.roots.get_mut(&digest) {
             root.past = Some(past);
             root.is_due = !heard.whole;
+            root.told = heard.told.into();
         }
     }
 
@@ -220,6 +220,23 @@ impl Tree {
         beneath.map(|(digest, _)| *digest).collect()
     }
 
+    /// Whether an item lies beneath a folder.
+    pub(in crate::provider::microsoft365) fn lies_beneath(&self, digest: u64, folder: usize) -> bool {
+        let root = self.roots.get(&digest);
+        root.is_some_and(|root| self.folders_above(root).contains(&folder))
+    }
+
+    /// The items of which shares were told in earlier runs, by what the shares are known by.
+    pub(in crate::provider::microsoft365) fn by_told(&self) -> HashMap<u64, Vec<u64>> {
+        let mut by_told: HashMap<u64, Vec<u64>> = HashMap::new();
+        for (digest, root) in self.roots.iter() {
+            for told in &root.told {
+                by_told.entry(*told).or_default().push(*digest);
+            }
+        }
+        by_told
+    }
+
     /// Of the items that were listed in other nights, those that lie elsewhere, or have something else beneath them
     /// than was told; they count as told.
     pub(in crate::provider::microsoft365) fn take_drifted(
@@ -230,7 +247,7 @@ impl Tree {
         let mut drifted = Vec::new();
         let mut pasts = Vec::new();
         for (digest, root) in self.roots.iter().filter(|(digest, _)| !is_asked(**digest)) {
-            let Some(past) = root.past.filter(|past| past.shares) else {
+            let Some(past) = root.past.filter(|_| !root.told.is_empty()) else {
                 continue;
             };
             let now = Past {

@@ -85,9 +85,18 @@ impl Microsoft365 {
         let mut memory = remembered
             .and_then(|data| Memory::read(data, classes, &self.graph.base))
             .unwrap_or_else(|| Memory::new(classes));
+        // What was left of another night comes before what was read already.
+        let least = if memory.is_whole() && memory.tree.state().1 == 0 {
+            known.relist.least
+        } else {
+            0
+        };
         let mut visit = Visit {
             drive,
-            relist: known.relist,
+            relist: Relist {
+                least,
+                ..known.relist
+            },
             collector: sink.of(Some(&drive.id)),
             is_ahead: false,
             saved: memory.tree.items,

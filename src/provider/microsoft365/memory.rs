@@ -75,3 +75,5 @@ impl Memory {
 fn terms(classes: &Classes) -> String {
     format!("{PREFER}\n{FIELDS}\n{}", classes.digest())
 }
+#[cfg(test)]
+mod tests;

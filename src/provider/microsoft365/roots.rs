@@ -146,6 +146,7 @@ impl Microsoft365 {
             listing.finish(&root, digest, heard, visit).await?;
         }
         let outcome = listing.outcome;
+        memory.tree.compact();
         tell_outcome(&outcome, memory, visit).await
     }
 

@@ -5,6 +5,7 @@
 //! and, up to a number, which folder each lies in. It is kept from night to night, and takes in what has changed.
 
 mod beneath;
+mod compact;
 mod digests;
 mod shared;
 mod told;

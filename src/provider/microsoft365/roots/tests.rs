@@ -528,3 +528,75 @@ proptest! {
         }
     }
 }
+
+/// What is told in a second night of a drive that was read in a first, where only these folders are told to have changed.
+fn second_night(first: &World, second: &World, changed: &[&str]) -> Vec<Seen> {
+    let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+    take(&mut memory, &first.nodes);
+    night(&mut memory, 1, &|id| Some(first.permissions(id)));
+    for id in changed {
+        memory.tree.mark_due(memory.tree.key.of(id));
+    }
+    let mut seen = night(&mut memory, 2, &|id| Some(second.permissions(id)));
+    seen.sort();
+    seen
+}
+
+#[test]
+fn what_is_listed_tonight_is_compared_with_what_was_listed_above_before() {
+    for says in EVERY {
+        let nodes = [
+            top(),
+            node("a", 0).link("L").grant("ada"),
+            node("b", 1).grant("ada").grant("bob"),
+        ];
+        let world = World::of(&nodes, says);
+        let expected = [seen("b", &claim("bob"), false)];
+        assert_eq!(second_night(&world, &world, &["b"]), expected, "{says:?}");
+    }
+}
+
+#[test]
+fn what_a_folder_no_longer_grants_is_told_where_it_is_granted_still() {
+    for says in EVERY {
+        let below = node("b", 1).grant("ada");
+        let first = World::of(&[top(), node("a", 0).link("L").grant("ada"), below.clone()], says);
+        let second = World::of(&[top(), node("a", 0).link("L"), below], says);
+        let told = second_night(&first, &second, &["a"]);
+        assert!(
+            told.contains(&seen("b", &claim("ada"), false)),
+            "{says:?}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_could_not_be_listed_takes_back_what_was_told_beneath_it() {
+    let nodes = [top(), node("a", 0).link("L"), node("b", 1).open()];
+    for says in [Says::Nothing, Says::That] {
+        let world = World::of(&nodes, says);
+        let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+        take(&mut memory, &nodes);
+        let told = night(&mut memory, 1, &|id| (id != "a").then(|| world.permissions(id)));
+        assert_eq!(told, [seen("b", "L", says == Says::That)]);
+        assert_eq!(memory.tree.state().1, 1, "it waits");
+        let told = night(&mut memory, 2, &|id| Some(world.permissions(id)));
+        assert_eq!(told, [seen("a", "L", false)]);
+        let beneath = memory.tree.root(memory.tree.key.of("b"));
+        assert!(beneath.is_some() && memory.tree.state().1 == 0);
+    }
+}
+
+#[test]
+fn a_folder_that_is_named_and_told_nothing_before_is_listed_again() {
+    let first = World::of(
+        &[top(), node("a", 0).link("L"), node("b", 1).open()],
+        Says::Whence,
+    );
+    let second = World::of(
+        &[top(), node("a", 0).link("L").link("M"), node("b", 1).open()],
+        Says::Whence,
+    );
+    let told = second_night(&first, &second, &["b"]);
+    assert_eq!(told, [seen("a", "L", false), seen("a", "M", false)]);
+}

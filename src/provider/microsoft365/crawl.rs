@@ -53,8 +53,7 @@ impl Microsoft365 {
             };
             let is_new = memory.next.is_none();
             let answer = self.graph.get(&url, kind).await?;
-            let is_refused = is_stale && answer.status == StatusCode::BAD_REQUEST;
-            let turn = if is_refused {
+            let turn = if is_stale && is_unknown(&answer) {
                 Turn::Lost(None)
             } else {
                 take_page(&url, &answer, memory, &mut progress)?
@@ -157,6 +156,12 @@ pub(super) fn take(tree: &mut Tree, elements: Vec<Told<tree::Told>>) {
             Told::Unread => tree.unread += 1,
         }
     }
+}
+
+/// Whether the service does not know the address that it gave in another run, nor what lies there.
+fn is_unknown(answer: &Answer) -> bool {
+    let refused = || errors::refusal("", answer.status, &answer.body);
+    answer.status == StatusCode::BAD_REQUEST || errors::is_missing(&refused())
 }
 
 /// Whether the service lost its place, or refuses.

@@ -11,7 +11,7 @@ use super::graph::PREFER;
 use super::tree::Tree;
 use crate::model::Classes;
 
-/// The version of the form.
+/// The version of the form: another one for whatever of [`Memory`] or its parts is written differently.
 const VERSION: u8 = 1;
 
 /// Where the service is asked on. The addresses hold tokens: it cannot be printed.
@@ -75,5 +75,6 @@ impl Memory {
 fn terms(classes: &Classes) -> String {
     format!("{PREFER}\n{FIELDS}\n{}", classes.digest())
 }
+
 #[cfg(test)]
 mod tests;

@@ -102,7 +102,7 @@ impl Microsoft365 {
             }
             let taken = memory.tree.items;
             if taken.saturating_sub(visit.saved) > OFTEN.max(taken / 4) {
-                visit.save(memory).await?;
+                visit.save_now_and_then(memory).await?;
             }
         }
     }

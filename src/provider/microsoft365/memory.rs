@@ -63,7 +63,11 @@ impl Memory {
     /// Writes it; `None` where there is nothing to go on with.
     pub(super) fn write(&self) -> Option<Vec<u8>> {
         self.next.as_ref()?;
-        postcard::to_extend(self, vec![VERSION]).ok()
+        // Measured first: it is long, and must not be copied while it grows.
+        let length = postcard::experimental::serialized_size(self).ok()?;
+        let mut data = Vec::with_capacity(length.saturating_add(1));
+        data.push(VERSION);
+        postcard::to_extend(self, data).ok()
     }
 
     /// Whether all was told that there was to tell.

@@ -204,9 +204,8 @@ impl Microsoft365 {
                 self.tell(listing, digest, permissions, visit).await?;
                 listed += 1;
             }
-            if listed >= often {
+            if listed >= often && visit.save_now_and_then(listing.memory).await? {
                 listed = 0;
-                visit.save(listing.memory).await?;
             }
         }
         Ok(())

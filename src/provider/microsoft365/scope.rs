@@ -1,6 +1,8 @@
 //! Reads one drive: its items, then what is shared of them. Whatever happens, the drive has an outcome afterwards, and
 //! how far it was read is remembered.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 
 use super::drives::{Drive, Place};
@@ -9,6 +11,10 @@ use super::memory::Memory;
 use super::{Microsoft365, ReadError, Sink};
 use crate::model::{Checkpoint, KnownScope, Problem, ProblemCode, Reading, Relist, ScopeOutcome};
 use crate::provider::{Closed, Collector, Pace};
+
+/// How soon after the last time it is remembered again how far a drive was read: what is to be kept of a large one is long,
+/// and must not be made faster than it is written.
+const APART: Duration = Duration::from_millis(500);
 
 /// A drive while it is read.
 pub(super) struct Visit<'a> {
@@ -19,9 +25,19 @@ pub(super) struct Visit<'a> {
     pub(super) is_ahead: bool,
     /// How many items had been told when that was last remembered.
     pub(super) saved: u64,
+    saved_at: Option<Instant>,
 }
 
 impl Visit<'_> {
+    /// Remembers how far the drive was read, unless that was just done.
+    pub(super) async fn save_now_and_then(&mut self, memory: &Memory) -> Result<bool, Closed> {
+        let is_due = self.saved_at.is_none_or(|at| at.elapsed() >= APART);
+        if is_due {
+            self.save(memory).await?;
+        }
+        Ok(is_due)
+    }
+
     /// Remembers how far the drive was read, after what was told of it.
     pub(super) async fn save(&mut self, memory: &Memory) -> Result<(), Closed> {
         let (parts, waiting, oldest) = memory.tree.state();
@@ -36,6 +52,7 @@ impl Visit<'_> {
         });
         self.is_ahead = false;
         self.saved = memory.tree.items;
+        self.saved_at = Some(Instant::now());
         self.collector
             .push(Reading::Checkpoint {
                 scope: self.drive.id.clone(),
@@ -100,6 +117,7 @@ impl Microsoft365 {
             collector: sink.of(Some(&drive.id)),
             is_ahead: false,
             saved: memory.tree.items,
+            saved_at: None,
         };
         let read = async {
             self.crawl(&mut visit, &mut memory).await?;

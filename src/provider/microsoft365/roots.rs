@@ -107,9 +107,7 @@ impl Microsoft365 {
         };
         let asked: HashSet<u64> = waiting.iter().copied().collect();
         if memory.tree.drifts {
-            let drifted = memory
-                .tree
-                .take_drifted(&beneath, |digest| asked.contains(&digest));
+            let drifted = memory.tree.take_drifted(&beneath);
             self.tell_drifted(drifted, &beneath, visit).await?;
         }
         // What few requests tell again is not worth to be written down.
@@ -392,14 +390,14 @@ impl Listing<'_> {
         let untold = held.filter_map(|(held, sign)| (!signs.hold(&sign)).then_some(held));
         listed.found.extend(untold);
         if let Some(folder) = root.folder {
-            self.grant(folder, signs);
+            self.grant(root, folder, signs);
         }
         listed
     }
 
     /// Keeps what was listed at a folder. Items beneath it that were listed in an earlier run are listed again where that
     /// changes what is theirs: what the folder tells now was told of them, or what it tells no longer was not.
-    fn grant(&mut self, folder: usize, signs: Signs) {
+    fn grant(&mut self, root: &Root, folder: usize, signs: Signs) {
         self.listed.insert(folder);
         let tree = &mut self.memory.tree;
         let former = tree.granted.get(&folder);
@@ -410,7 +408,11 @@ impl Listing<'_> {
             .copied()
             .filter(|digest| tree.lies_beneath(*digest, folder))
             .collect();
-        if former.is_some_and(|former| signs.lack_a_grant_of(former)) {
+        // Where it had no grants of its own, those of the folder above came through it.
+        let came = former.or_else(|| tree.granted.get(&tree.granting(root)?));
+        let lost = came.is_some_and(|came| signs.lack_a_grant_of(came));
+        tree.granted.insert(folder, signs);
+        if lost && self.asked.len() < tree.parts() {
             beneath.extend(tree.roots_right_beneath(folder));
         }
         for digest in beneath {
@@ -419,7 +421,6 @@ impl Listing<'_> {
                 self.further.push(digest);
             }
         }
-        tree.granted.insert(folder, signs);
     }
 
     /// Ends the listing of an item of which everything was told.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::drives::{Drive, Place};
 use super::errors;
-use super::memory::Memory;
+use super::memory::{Memory, Next};
 use super::{Microsoft365, ReadError, Sink};
 use crate::model::{Checkpoint, KnownScope, Problem, ProblemCode, Reading, Relist, ScopeOutcome};
 use crate::provider::{Closed, Collector, Pace};
@@ -120,7 +120,17 @@ impl Microsoft365 {
             saved_at: None,
         };
         let read = async {
-            self.crawl(&mut visit, &mut memory).await?;
+            if let Err(error) = self.crawl(&mut visit, &mut memory).await {
+                let odd = [ProblemCode::Malformed, ProblemCode::Truncated];
+                if matches!(memory.next, Some(Next::Page(_)))
+                    && odd.iter().any(|code| errors::has_code(&error, *code))
+                {
+                    // Who went on there might never come further.
+                    memory = Memory::new(classes);
+                    visit.save(&memory).await?;
+                }
+                return Err(error);
+            }
             self.list_shares(&mut visit, &mut memory).await
         };
         let read = read.await;

@@ -117,7 +117,7 @@ proptest! {
                 memory.tree.settle();
                 let beneath = memory.tree.beneath(&classes("**/HR"));
                 let _ids = memory.tree.take_gone();
-                let _drifted = memory.tree.take_drifted(&beneath, |_| false);
+                let _drifted = memory.tree.take_drifted(&beneath);
                 memory.tree.compact();
                 let _state = memory.tree.state();
             }

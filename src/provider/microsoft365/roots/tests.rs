@@ -571,6 +571,36 @@ fn what_a_folder_no_longer_grants_is_told_where_it_is_granted_still() {
 }
 
 #[test]
+fn what_a_folder_in_between_stops_is_told_beneath_it() {
+    for says in EVERY {
+        let nodes = [
+            top(),
+            node("a", 0).grant("ada"),
+            node("b", 1),
+            node("c", 2).grant("ada"),
+        ];
+        let first = World::of(&nodes, says);
+        let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+        take(&mut memory, &nodes);
+        let told = night(&mut memory, 1, &|id| Some(first.permissions(id)));
+        assert_eq!(told, [seen("a", &claim("ada"), false)], "{says:?}");
+        let [top, a, b, c] = nodes;
+        let nodes = [top, a, b.grant("bob"), c];
+        let second = World::of(&nodes, says);
+        take(&mut memory, &nodes);
+        let told = night(&mut memory, 2, &|id| Some(second.permissions(id)));
+        assert!(
+            told.contains(&seen("b", &claim("bob"), false)),
+            "{says:?}: {told:?}"
+        );
+        assert!(
+            told.contains(&seen("c", &claim("ada"), false)),
+            "{says:?}: {told:?}"
+        );
+    }
+}
+
+#[test]
 fn a_folder_that_could_not_be_listed_takes_back_what_was_told_beneath_it() {
     let nodes = [top(), node("a", 0).link("L"), node("b", 1).open()];
     for says in [Says::Nothing, Says::That] {

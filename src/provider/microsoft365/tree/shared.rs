@@ -208,15 +208,21 @@ impl Tree {
         Some(digest)
     }
 
+    /// How many items are listed one by one.
+    pub(in crate::provider::microsoft365) fn parts(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// The nearest folder above an item that has grants of its own, so that no others come through it.
+    pub(in crate::provider::microsoft365) fn granting(&self, root: &Root) -> Option<usize> {
+        let mut above = self.folders_above(root).into_iter();
+        above.find(|folder| self.granted.contains_key(folder) || self.is_closed(*folder))
+    }
+
     /// The items beneath a folder whose grants it is that they would inherit.
     pub(in crate::provider::microsoft365) fn roots_right_beneath(&self, folder: usize) -> Vec<u64> {
-        let nearest = |root: &Root| {
-            self.folders_above(root)
-                .into_iter()
-                .find(|above| self.granted.contains_key(above) || self.is_closed(*above))
-        };
         let beneath = self.roots.iter();
-        let beneath = beneath.filter(|(_, root)| nearest(root) == Some(folder));
+        let beneath = beneath.filter(|(_, root)| self.granting(root) == Some(folder));
         beneath.map(|(digest, _)| *digest).collect()
     }
 
@@ -237,16 +243,12 @@ impl Tree {
         by_told
     }
 
-    /// Of the items that were listed in other nights, those that lie elsewhere, or have something else beneath them
-    /// than was told; they count as told.
-    pub(in crate::provider::microsoft365) fn take_drifted(
-        &mut self,
-        beneath: &Beneath,
-        is_asked: impl Fn(u64) -> bool,
-    ) -> Vec<Drifted> {
+    /// Of the items that share something, those that lie elsewhere, or have something else beneath them than was told;
+    /// they count as told.
+    pub(in crate::provider::microsoft365) fn take_drifted(&mut self, beneath: &Beneath) -> Vec<Drifted> {
         let mut drifted = Vec::new();
         let mut pasts = Vec::new();
-        for (digest, root) in self.roots.iter().filter(|(digest, _)| !is_asked(**digest)) {
+        for (digest, root) in self.roots.iter() {
             let Some(past) = root.past.filter(|_| !root.told.is_empty()) else {
                 continue;
             };

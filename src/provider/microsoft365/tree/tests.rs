@@ -659,10 +659,7 @@ fn listed(items: &[Value], at: impl Fn(&str) -> i64) -> Tree {
         tree.heard(digest, heard, &beneath);
     }
     assert_eq!(tree.state().1, 0);
-    assert!(
-        tree.take_drifted(&beneath, |_| false).is_empty(),
-        "it is as it was told"
-    );
+    assert!(tree.take_drifted(&beneath).is_empty(), "it is as it was told");
     tree
 }
 
@@ -765,7 +762,7 @@ fn what_lies_elsewhere_is_told_once() {
     take(&mut tree, &file("k", "c", "k.kdbx"));
     assert!(due(&tree, &relist(0, 0)).is_empty());
     let beneath = tree.beneath(&classes());
-    let mut drifted = tree.take_drifted(&beneath, |_| false);
+    let mut drifted = tree.take_drifted(&beneath);
     drifted.sort_by(|one, other| one.id.cmp(&other.id));
     let told: Vec<_> = drifted
         .iter()
@@ -786,7 +783,7 @@ fn what_lies_elsewhere_is_told_once() {
             ("top", None, true)
         ]
     );
-    assert!(tree.take_drifted(&beneath, |_| false).is_empty());
+    assert!(tree.take_drifted(&beneath).is_empty());
 }
 
 #[test]
@@ -818,7 +815,7 @@ fn folders_that_were_deleted_do_not_pile_up() {
     }
     take(&mut tree, &folder("late", "a", "Late"));
     let beneath = tree.beneath(&classes());
-    let _told = tree.take_drifted(&beneath, |_| false);
+    let _told = tree.take_drifted(&beneath);
     let before = picture(&tree, &items);
     tree.compact();
     assert_eq!(tree.folders.len(), 5);
@@ -826,7 +823,7 @@ fn folders_that_were_deleted_do_not_pile_up() {
     assert_eq!(tree.files.as_ref().unwrap().len(), 3);
     assert_eq!(picture(&tree, &items), before);
     let beneath = tree.beneath(&classes());
-    assert!(tree.take_drifted(&beneath, |_| false).is_empty());
+    assert!(tree.take_drifted(&beneath).is_empty());
     assert!(due(&tree, &relist(0, 0)).is_empty());
     take(&mut tree, &file("z", "late", "z"));
     let late = tree.folder("late").unwrap();

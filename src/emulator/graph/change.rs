@@ -115,7 +115,8 @@ impl Graph {
             let (drive, number, id) = self
                 .add_permission(&file, "permission", asked.now)
                 .map_err(|error| error.to_string())?;
-            if let Some(drive) = self.drives.get_mut(drive) {
+            let is_told = !self.switches.silent_additions;
+            if let Some(drive) = self.drives.get_mut(drive).filter(|_| is_told) {
                 drive.note(number, Cause::Sharing, asked.now);
             }
             return Ok(json!(id));

@@ -36,6 +36,8 @@ pub(crate) struct Switches {
     pub(crate) silent_changes: bool,
     /// Removals are not told at all.
     pub(crate) silent_removals: bool,
+    /// New permissions are not told at all.
+    pub(crate) silent_additions: bool,
     /// The tenant's settings are wrapped in `value`.
     pub(crate) settings_wrapped: bool,
     /// The expiry of organization and people links can be changed.
@@ -68,6 +70,7 @@ impl Default for Switches {
             shared_changed_as_text: false,
             silent_changes: true,
             silent_removals: false,
+            silent_additions: false,
             settings_wrapped: true,
             org_link_patch: false,
             personal_site_flag: true,

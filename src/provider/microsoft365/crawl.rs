@@ -1,100 +1,147 @@
-//! Enumerates a drive by delta: every item once, with the summary of its sharing.
+//! Enumerates a drive by delta: every item once, with the summary of its sharing; and later what has changed.
 //!
 //! <https://learn.microsoft.com/en-us/graph/api/driveitem-delta?view=graph-rest-1.0>. The four values of `Prefer` go with
 //! every request: a token belongs to the set it was got with. A service that lost its place (410) is begun anew.
 
 use url::Url;
 
-use super::drives::Drive;
+use super::Microsoft365;
 use super::errors::{self, Refusal};
 use super::graph::{Graph, Kind, Progress, shown};
+use super::memory::{Memory, Next};
+use super::scope::Visit;
 use super::tree::{self, Tree};
 use super::wire::{Page, Told};
 use crate::http::{Answer, StatusCode};
-use crate::model::{Classes, ProblemCode};
+use crate::model::{ProblemCode, Reading};
 use crate::provider::ReadError;
 
 /// What is asked of an item.
-const FIELDS: &str = "id,name,parentReference,folder,file,package,root,deleted,shared,size";
+pub(super) const FIELDS: &str = "id,name,parentReference,folder,file,package,root,deleted,shared,size";
 /// How many items a page should have.
 const PAGE: &str = "500";
 /// How often a drive is begun anew.
 const RESYNCS: u32 = 2;
+/// After how many items it is remembered how far a drive was enumerated, at least: what fewer requests tell again than
+/// writing it down is worth.
+const OFTEN: u64 = 20_000;
 
-/// Where the enumeration of a drive begins anew.
-enum Resync {
-    At(Url),
-    Afresh,
+/// What a page came to.
+enum Turn {
+    Next,
+    Last,
+    /// The service lost its place: where the enumeration begins anew, if it says so.
+    Lost(Option<Url>),
 }
 
-impl Graph {
-    /// Reads all items of a drive.
-    pub(super) async fn crawl(&self, drive: &Drive, classes: &Classes) -> Result<Tree, ReadError> {
-        let start = self.url(
-            &["drives", &drive.id, "root", "delta"],
+impl Microsoft365 {
+    /// Takes in what a drive holds, or what has changed in it since.
+    pub(super) async fn crawl(&self, visit: &mut Visit<'_>, memory: &mut Memory) -> Result<(), ReadError> {
+        let start = self.graph.url(
+            &["drives", &visit.drive.id, "root", "delta"],
             &[("$select", FIELDS), ("$top", PAGE)],
         )?;
-        let mut from = start.clone();
-        for _ in 0..=RESYNCS {
-            let mut tree = Tree::new(classes);
-            match self.crawl_from(from, &mut tree).await? {
-                None => {
-                    tree.settle();
-                    return Ok(tree);
-                }
-                // What was taken in may be outdated: the service tells everything again.
-                Some(Resync::At(url)) => from = url,
-                Some(Resync::Afresh) => from = start.clone(),
-            }
-        }
-        Err(ReadError::service(
-            ProblemCode::Malformed,
-            "the service loses its place in the list of items again and again (resyncRequired)",
-        ))
-    }
-
-    /// Reads pages to the last; where the service lost its place, from where to begin.
-    async fn crawl_from(&self, from: Url, tree: &mut Tree) -> Result<Option<Resync>, ReadError> {
-        let (mut url, mut kind) = (from, Kind::Delta);
         let mut progress = Progress::default();
+        let mut from = (start.clone(), Kind::Delta);
+        let mut resyncs = 0;
+        // What is there was remembered: whether the service still knows of it shows the first request.
+        let mut is_stale = memory.next.is_some();
         loop {
-            let answer = self.get(&url, kind).await?;
-            if answer.status != StatusCode::OK || !answer.is_json() {
-                return lost(&url, &answer).map(Some);
-            }
-            let Some(page) = Page::<tree::Told>::read(&answer.body) else {
-                return Err(errors::refusal(
-                    &format!("GET {}", shown(&url)),
-                    answer.status,
-                    &answer.body,
-                ));
+            let (url, kind) = match &memory.next {
+                Some(next) => (Graph::link(next.address())?, Kind::DeltaNext),
+                None => from.clone(),
             };
-            let next = match (&page.next, &page.delta) {
-                (Some(next), _) => {
-                    progress.note(next, &page)?;
-                    Some(Self::link(next)?)
-                }
-                (None, Some(_)) => None,
-                (None, None) => {
+            let is_new = memory.next.is_none();
+            let answer = self.graph.get(&url, kind).await?;
+            let turn = if is_stale && is_unknown(&answer) {
+                Turn::Lost(None)
+            } else {
+                take_page(&url, &answer, memory, &mut progress)?
+            };
+            is_stale = false;
+            match turn {
+                Turn::Lost(_) if resyncs == RESYNCS => {
                     return Err(ReadError::service(
-                        ProblemCode::Truncated,
-                        "the list of items ends without saying that it is the end",
+                        ProblemCode::Malformed,
+                        "the service loses its place in the list of items again and again (resyncRequired)",
                     ));
                 }
-            };
-            take(tree, page.elements);
-            if tree.is_overfull() {
+                // What was taken in may be outdated: the service tells everything again.
+                Turn::Lost(at) => {
+                    resyncs += 1;
+                    *memory = Memory::new(&self.setup.classes);
+                    progress = Progress::default();
+                    visit.saved = 0;
+                    from = (at.unwrap_or_else(|| start.clone()), Kind::Delta);
+                    continue;
+                }
+                Turn::Next | Turn::Last => {}
+            }
+            if is_new {
+                // What was remembered before is of an enumeration that ended, or of none.
+                let scope = || visit.drive.id.clone();
+                let begun = Reading::Begun { scope: scope() };
+                let forgotten = Reading::Checkpoint {
+                    scope: scope(),
+                    checkpoint: None,
+                };
+                visit.collector.push(begun).await?;
+                visit.collector.push(forgotten).await?;
+            }
+            visit.is_ahead = true;
+            if memory.tree.is_overfull() {
+                *memory = Memory::new(&self.setup.classes);
                 return Err(ReadError::service(
                     ProblemCode::TooLarge,
                     "the drive claims more folders and shared items than any can have",
                 ));
             }
-            match next {
-                Some(next) => (url, kind) = (next, Kind::DeltaNext),
-                None => return Ok(None),
+            if matches!(turn, Turn::Last) {
+                memory.tree.settle();
+                return Ok(());
+            }
+            let taken = memory.tree.items;
+            if taken.saturating_sub(visit.saved) > OFTEN.max(taken / 4) {
+                visit.save_now_and_then(memory).await?;
             }
         }
     }
+}
+
+/// Takes a page in, with where to go on.
+fn take_page(
+    url: &Url,
+    answer: &Answer,
+    memory: &mut Memory,
+    progress: &mut Progress,
+) -> Result<Turn, ReadError> {
+    if answer.status != StatusCode::OK || !answer.is_json() {
+        return lost(url, answer).map(Turn::Lost);
+    }
+    let Some(page) = Page::<tree::Told>::read(&answer.body) else {
+        return Err(errors::refusal(
+            &format!("GET {}", shown(url)),
+            answer.status,
+            &answer.body,
+        ));
+    };
+    let (next, turn) = match (&page.next, &page.delta) {
+        (Some(next), _) => {
+            progress.note(next, &page)?;
+            Graph::link(next)?;
+            (Next::Page(next.clone()), Turn::Next)
+        }
+        (None, Some(delta)) => (Next::Changes(delta.clone()), Turn::Last),
+        (None, None) => {
+            return Err(ReadError::service(
+                ProblemCode::Truncated,
+                "the list of items ends without saying that it is the end",
+            ));
+        }
+    };
+    take(&mut memory.tree, page.elements);
+    memory.next = Some(next);
+    Ok(turn)
 }
 
 /// Takes the items of a page in.
@@ -111,8 +158,14 @@ pub(super) fn take(tree: &mut Tree, elements: Vec<Told<tree::Told>>) {
     }
 }
 
+/// Whether the service does not know the address that it gave in another run, nor what lies there.
+fn is_unknown(answer: &Answer) -> bool {
+    let refused = || errors::refusal("", answer.status, &answer.body);
+    answer.status == StatusCode::BAD_REQUEST || errors::is_missing(&refused())
+}
+
 /// Whether the service lost its place, or refuses.
-fn lost(url: &Url, answer: &Answer) -> Result<Resync, ReadError> {
+fn lost(url: &Url, answer: &Answer) -> Result<Option<Url>, ReadError> {
     let told = Refusal::read(&answer.body);
     let is_lost = answer.status == StatusCode::GONE
         || told.speaks_of("resync")
@@ -125,8 +178,5 @@ fn lost(url: &Url, answer: &Answer) -> Result<Resync, ReadError> {
             &answer.body,
         ));
     }
-    match answer.header("location") {
-        Some(location) => Ok(Resync::At(Graph::link(location)?)),
-        None => Ok(Resync::Afresh),
-    }
+    answer.header("location").map(Graph::link).transpose()
 }

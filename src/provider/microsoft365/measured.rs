@@ -1,7 +1,6 @@
 //! What `benches/decode.rs` measures of the decoder, which is private and stays so. No part of the crate's interface.
 
 use std::error::Error;
-use std::hash::RandomState;
 use std::hint::black_box;
 
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use super::batch::{MOST, Responses};
 use super::crawl;
 use super::drives::Drive;
 use super::graph::Progress;
+use super::key::Key;
 use super::people::Directory;
 use super::permission::wire::Permission;
 use super::permission::{Decoded, Decoder};
@@ -92,7 +92,7 @@ pub fn permissions(answer: &Bytes, mut take: impl FnMut(Share)) -> Result<(), Bo
         source: &source,
         drive: &drive,
         people: &Directory::default(),
-        hasher: &RandomState::new(),
+        key: Key::random(),
     };
     let mut responses = Responses::read(answer).ok_or("this is no answer to a batch")?;
     for response in (0..MOST).filter_map(|place| responses.take(place)) {

@@ -14,9 +14,11 @@ mod examination;
 mod graph;
 mod groups;
 mod inside;
+mod key;
 mod labels;
 #[doc(hidden)]
 pub mod measured;
+mod memory;
 mod onedrives;
 mod people;
 mod permission;

@@ -4,21 +4,22 @@
 //! grants is listed again on everything beneath it, with or without a word that it is inherited: links come from all
 //! folders above, grants from the nearest that has permissions of its own. So each is compared with those above it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::RandomState;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::batch::{Inner, MOST};
 use super::drives::Drive;
 use super::graph::{Graph, Identified, Kind, segment};
+use super::memory::Memory;
 use super::permission::wire::Permission;
-use super::permission::{Decoded, Decoder, Origin, Sign};
-use super::tree::{Beneath, Root, Tree};
+use super::permission::{Decoded, Decoder, Origin, Sign, Signs};
+use super::scope::Visit;
+use super::tree::{Beneath, Drifted, Heard, Root, Tree};
 use super::wire::Told;
 use super::{Microsoft365, errors};
 use crate::model::{Item, Labels, Problem, ProblemCode, Reading, Share};
-use crate::provider::{Collector, ReadError};
+use crate::provider::{Closed, ReadError};
 
 /// How many batches of a drive are asked ahead.
 const AHEAD: usize = 4;
@@ -30,53 +31,42 @@ const MAX_GROUPS: usize = 12;
 const HELD: usize = 10_000;
 /// How many permissions of one item are read.
 const MAX_PERMISSIONS: usize = 100_000;
+/// After how many listed items it is remembered how far that went, at least; and after which part of all.
+const OFTEN: usize = 200;
+const PART: usize = 20;
+/// How many items have to be told for it to be remembered that all were, before permissions are listed.
+const MANY: u64 = 500;
 
 /// What listing a drive's permissions came to.
 #[derive(Debug, Default)]
 struct Outcome {
-    site_groups: BTreeSet<String>,
     unread: usize,
     failures: usize,
 }
 
 /// A drive while its permissions are listed.
 struct Listing<'a> {
-    tree: &'a Tree,
+    memory: &'a mut Memory,
     beneath: &'a Beneath,
     decoder: Decoder<'a>,
-    /// What was listed at each folder.
-    listed: HashMap<usize, Signs>,
-    /// The items that are to be listed, or were.
-    asked: HashSet<String>,
-    /// Those of them whose permissions could not be read.
+    /// The time of the run, in seconds.
+    now: i64,
+    /// The folders that were listed in this run.
+    listed: HashSet<usize>,
+    /// The items that are to be listed, or were, by their digests.
+    asked: HashSet<u64>,
+    /// The folders whose permissions could not be read, by their ids.
     failed: HashSet<String>,
-    /// Folders that grants come from, and that were not to be listed themselves.
-    further: Vec<Root>,
+    /// Items that are to be listed, too: folders that grants come from, and what lies beneath folders that lost some.
+    further: Vec<u64>,
+    /// The items of which shares were told in earlier runs, by what the shares are known by.
+    by_told: HashMap<u64, Vec<u64>>,
     /// What is told when the folder that it comes from, by its id, turns out not to tell it.
     held: BTreeMap<String, Vec<(Found, Sign)>>,
     holding: usize,
+    /// The items of which something was held back: whether they were listed depends on that.
+    unfinished: Vec<(Root, u64, Heard)>,
     outcome: Outcome,
-}
-
-/// What tells the permissions of a folder from others.
-#[derive(Default)]
-struct Signs {
-    keys: HashSet<(bool, u64)>,
-    addresses: HashSet<u64>,
-}
-
-impl Signs {
-    fn add(&mut self, sign: &Sign) {
-        self.keys.insert((sign.is_link, sign.key));
-        self.addresses.extend(sign.address.filter(|_| sign.is_link));
-    }
-
-    /// Whether one of them is this one, listed at another item.
-    fn hold(&self, sign: &Sign) -> bool {
-        let address = sign.address.filter(|_| sign.is_link);
-        self.keys.contains(&(sign.is_link, sign.key))
-            || address.is_some_and(|address| self.addresses.contains(&address))
-    }
 }
 
 /// A share to tell, and the number of its item where that is a folder.
@@ -85,66 +75,135 @@ struct Found {
     folder: Option<usize>,
 }
 
+/// What listing an item came to.
+#[derive(Default)]
+struct Listed {
+    /// What is to be told now: its own, and what was held back until now and it does not tell.
+    found: Vec<Found>,
+    /// What its own shares are known by, told now or later.
+    own: Vec<u64>,
+    /// Whether some of its own are held back.
+    is_held: bool,
+}
+
 /// The permissions of one item, or why they are not known.
 type Permissions = Result<Vec<Told<Permission>>, ReadError>;
 
 impl Microsoft365 {
-    /// Lists what is shared in a drive; whether all of it could be read.
+    /// Lists what is shared in a drive of which all was told; whether it was read to its end.
     pub(super) async fn list_shares(
         &self,
-        drive: &Drive,
-        tree: &mut Tree,
-        collector: &mut Collector<'_>,
+        visit: &mut Visit<'_>,
+        memory: &mut Memory,
     ) -> Result<bool, ReadError> {
-        let roots = tree.take_roots();
-        let beneath = tree.beneath(&self.setup.classes);
-        let hasher = RandomState::new();
+        for item in memory.tree.take_gone() {
+            tell_listed(visit, item).await?;
+        }
+        let mut waiting = memory.tree.due(&visit.relist);
+        let beneath = if memory.tree.drifts || !waiting.is_empty() {
+            memory.tree.beneath(&self.setup.classes)
+        } else {
+            Beneath::default()
+        };
+        let asked: HashSet<u64> = waiting.iter().copied().collect();
+        if memory.tree.drifts {
+            let drifted = memory.tree.take_drifted(&beneath);
+            self.tell_drifted(drifted, &beneath, visit).await?;
+        }
+        // What few requests tell again is not worth to be written down.
+        if !waiting.is_empty() && memory.tree.items.saturating_sub(visit.saved) >= MANY {
+            visit.save(memory).await?;
+        }
         let mut listing = Listing {
-            tree,
-            beneath: &beneath,
             decoder: Decoder {
                 source: &self.setup.source,
-                drive,
+                drive: visit.drive,
                 people: &self.people,
-                hasher: &hasher,
+                key: memory.tree.key,
             },
-            listed: HashMap::new(),
-            asked: roots.iter().map(|root| root.id.clone()).collect(),
+            by_told: memory.tree.by_told(),
+            memory,
+            beneath: &beneath,
+            now: visit.relist.now.as_second(),
+            listed: HashSet::new(),
+            asked,
             failed: HashSet::new(),
             further: Vec::new(),
             held: BTreeMap::new(),
             holding: 0,
+            unfinished: Vec::new(),
             outcome: Outcome::default(),
         };
-        let mut waiting = roots;
         while !waiting.is_empty() {
-            self.list_some(drive, &waiting, &mut listing, collector).await?;
+            self.list_some(&waiting, &mut listing, visit).await?;
             waiting = std::mem::take(&mut listing.further);
         }
         let rest = listing.release_all();
-        self.tell_found(&listing, rest, collector).await?;
-        self.tell_outcome(drive, listing.outcome, tree.unread, collector)
-            .await
+        self.tell_found(&beneath, rest, visit).await?;
+        for (root, digest, heard) in std::mem::take(&mut listing.unfinished) {
+            listing.finish(&root, digest, heard, visit).await?;
+        }
+        let outcome = listing.outcome;
+        memory.tree.compact();
+        tell_outcome(&outcome, memory, visit).await
+    }
+
+    /// Tells where the items lie now that were listed in other nights, and what lies beneath them.
+    async fn tell_drifted(
+        &self,
+        drifted: Vec<Drifted>,
+        beneath: &Beneath,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), ReadError> {
+        let drive = &visit.drive.id;
+        for drifted in drifted {
+            if let Some((path, path_is_owners)) = drifted.path {
+                let placed = Reading::Placed {
+                    item: drifted.id.clone(),
+                    drive: drive.clone(),
+                    path,
+                    path_is_owners,
+                };
+                visit.collector.push(placed).await?;
+            }
+            if let Some(folder) = drifted.folder {
+                let labels = self.labels_of(beneath, folder, drifted.id, Some(drive.clone()));
+                visit.collector.push(labels).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Lists the permissions of items, in their order.
     async fn list_some(
         &self,
-        drive: &Drive,
-        roots: &[Root],
+        waiting: &[u64],
         listing: &mut Listing<'_>,
-        collector: &mut Collector<'_>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), ReadError> {
-        let some: Vec<_> = roots
+        let some: Vec<_> = waiting
             .chunks(MOST)
-            .map(|some| self.graph.permissions(drive, some).boxed())
+            .map(|some| {
+                let ids = some.iter().filter_map(|digest| listing.tree().root(*digest));
+                let ids = ids.map(|root| root.id.clone()).collect();
+                self.graph.permissions(visit.drive, ids).boxed()
+            })
             .collect();
         let mut answered = std::pin::pin!(stream::iter(some).buffered(AHEAD));
-        let mut roots = roots.iter();
+        let known = waiting
+            .iter()
+            .filter(|digest| listing.tree().root(**digest).is_some());
+        let mut waiting = known.copied().collect::<Vec<_>>().into_iter();
+        let often = OFTEN.max(waiting.len() / PART);
+        let mut listed = 0;
         while let Some(lists) = answered.try_next().await? {
             // In this order: the other way round an item would be lost at the end of each list.
-            for (permissions, root) in lists.into_iter().zip(roots.by_ref()) {
-                self.tell(listing, root, permissions, collector).await?;
+            for (permissions, digest) in lists.into_iter().zip(waiting.by_ref()) {
+                self.tell(listing, digest, permissions, visit).await?;
+                listed += 1;
+            }
+            if listed >= often && visit.save_now_and_then(listing.memory).await? {
+                listed = 0;
             }
         }
         Ok(())
@@ -154,117 +213,139 @@ impl Microsoft365 {
     async fn tell(
         &self,
         listing: &mut Listing<'_>,
-        root: &Root,
+        digest: u64,
         permissions: Permissions,
-        collector: &mut Collector<'_>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), ReadError> {
+        let Some(root) = listing.tree().root(digest).cloned() else {
+            return Ok(());
+        };
+        visit.is_ahead = true;
         let permissions = match permissions {
             Ok(permissions) => permissions,
             Err(error) if errors::ends_source(&error) => return Err(error),
+            // It was deleted since it was told.
+            Err(error) if errors::is_missing(&error) => Vec::new(),
             Err(error) => {
-                // One that is missing was deleted since it was listed.
-                if !errors::is_missing(&error) {
-                    listing.outcome.failures += 1;
-                    if listing.outcome.failures <= MAX_TOLD
-                        && let Some(mut problem) = error.problem(&listing.decoder.drive.address)
-                    {
-                        let path = listing.tree.path_of(root).0;
-                        problem.message = format!("who can open {path} is not known: {}", problem.message);
-                        collector.push(Reading::Problem(problem)).await?;
-                    }
+                listing.outcome.failures += 1;
+                if listing.outcome.failures <= MAX_TOLD
+                    && let Some(mut problem) = error.problem(&visit.drive.address)
+                {
+                    let path = listing.tree().path_of(&root).0;
+                    problem.message = format!("who can open {path} is not known: {}", problem.message);
+                    visit.collector.push(Reading::Problem(problem)).await?;
                 }
-                let held = listing.fail(root);
-                return self.tell_found(listing, held, collector).await;
+                let held = listing.fail(&root, digest);
+                return self.tell_found(listing.beneath, held, visit).await;
             }
         };
-        let item = listing.item(root);
-        let found = listing.shares(root, &item, permissions);
-        self.tell_found(listing, found, collector).await
+        let item = listing.item(&root);
+        let unread = listing.outcome.unread;
+        let listed = listing.shares(&root, &item, permissions);
+        let heard = Heard {
+            at: listing.now,
+            whole: listing.outcome.unread == unread,
+            told: listed.own,
+        };
+        self.tell_found(listing.beneath, listed.found, visit).await?;
+        if listed.is_held {
+            listing.unfinished.push((root, digest, heard));
+            return Ok(());
+        }
+        Ok(listing.finish(&root, digest, heard, visit).await?)
     }
 
     /// Tells shares, and what is known of what lies beneath their items.
     async fn tell_found(
         &self,
-        listing: &Listing<'_>,
+        beneath: &Beneath,
         found: Vec<Found>,
-        collector: &mut Collector<'_>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), ReadError> {
         let mut folders = BTreeMap::new();
         for Found { share, folder } in found {
             if let Some(folder) = folder {
                 folders.insert(folder, (share.item.id.clone(), share.item.drive.clone()));
             }
-            collector.push(Reading::Share(share)).await?;
+            visit.collector.push(Reading::Share(share)).await?;
         }
         for (folder, (item, drive)) in folders {
-            let labels = Labels {
-                found: listing.beneath.labels(folder),
-                complete: listing.beneath.complete && !self.setup.classes.has_tags(),
-            };
-            collector
-                .push(Reading::Labels {
-                    item,
-                    drive,
-                    classes: self.setup.classes.digest().to_owned(),
-                    labels,
-                    files_beneath: listing.beneath.files(folder),
-                })
-                .await?;
+            let labels = self.labels_of(beneath, folder, item, drive);
+            visit.collector.push(labels).await?;
         }
         Ok(())
     }
 
-    /// Tells what was not read, and of which groups the members are not shown.
-    async fn tell_outcome(
-        &self,
-        drive: &Drive,
-        outcome: Outcome,
-        unread_items: u64,
-        collector: &mut Collector<'_>,
-    ) -> Result<bool, ReadError> {
-        let mut problems = Vec::new();
-        let groups: Vec<&str> = outcome
-            .site_groups
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !is_system_group(name))
-            .collect();
-        if !groups.is_empty() {
-            let named = groups
-                .iter()
-                .take(MAX_GROUPS)
-                .copied()
-                .collect::<Vec<_>>()
-                .join(", ");
-            let words = format!("Graph does not show who is in the groups of the site: {named}");
-            problems.push((ProblemCode::MembershipUnread, words));
+    /// What is known of what lies beneath a folder.
+    fn labels_of(&self, beneath: &Beneath, folder: usize, item: String, drive: Option<String>) -> Reading {
+        Reading::Labels {
+            item,
+            drive,
+            classes: self.setup.classes.digest().to_owned(),
+            labels: Labels {
+                found: beneath.labels(folder),
+                complete: beneath.complete && !self.setup.classes.has_tags(),
+            },
+            files_beneath: beneath.files(folder),
         }
-        if outcome.failures > MAX_TOLD {
-            let words = format!(
-                "the permissions of {} more items could not be read",
-                outcome.failures - MAX_TOLD
-            );
-            problems.push((ProblemCode::ServerError, words));
-        }
-        if outcome.unread > 0 {
-            let words = format!("{} permissions could not be read, or have no id", outcome.unread);
-            problems.push((ProblemCode::MalformedShare, words));
-        }
-        if unread_items > 0 {
-            let words = format!("{unread_items} items could not be read in full");
-            problems.push((ProblemCode::Malformed, words));
-        }
-        for (code, words) in problems {
-            let problem = Problem::new(&drive.address, code, words);
-            collector.push(Reading::Problem(problem)).await?;
-        }
-        Ok(outcome.failures == 0 && outcome.unread == 0 && unread_items == 0)
     }
 }
 
+/// Tells that all that is shared of an item was told.
+async fn tell_listed(visit: &mut Visit<'_>, item: String) -> Result<(), Closed> {
+    let drive = visit.drive.id.clone();
+    visit.collector.push(Reading::Listed { item, drive }).await
+}
+
+/// Tells what was not read, and of which groups the members are not shown; whether the drive was read to its end.
+async fn tell_outcome(
+    outcome: &Outcome,
+    memory: &mut Memory,
+    visit: &mut Visit<'_>,
+) -> Result<bool, ReadError> {
+    let (_, waiting, oldest) = memory.tree.state();
+    // Where they were listed before everything was listed again, they are no more.
+    let groups = &mut memory.tree.site_groups;
+    groups.retain(|_, at| oldest.is_none_or(|oldest| *at >= oldest));
+    let mut problems = Vec::new();
+    if !groups.is_empty() {
+        let named: Vec<&str> = groups.keys().take(MAX_GROUPS).map(String::as_str).collect();
+        let words = format!(
+            "Graph does not show who is in the groups of the site: {}",
+            named.join(", ")
+        );
+        problems.push((ProblemCode::MembershipUnread, words));
+    }
+    if outcome.failures > MAX_TOLD {
+        let words = format!(
+            "the permissions of {} more items could not be read",
+            outcome.failures - MAX_TOLD
+        );
+        problems.push((ProblemCode::ServerError, words));
+    }
+    if outcome.unread > 0 {
+        let words = format!("{} permissions could not be read, or have no id", outcome.unread);
+        problems.push((ProblemCode::MalformedShare, words));
+    }
+    let unread = memory.tree.unread;
+    if unread > 0 {
+        let words = format!("{unread} items could not be read in full");
+        problems.push((ProblemCode::Malformed, words));
+    }
+    for (code, words) in problems {
+        let problem = Problem::new(&visit.drive.address, code, words);
+        visit.collector.push(Reading::Problem(problem)).await?;
+    }
+    Ok(waiting == 0 && outcome.failures == 0 && outcome.unread == 0 && unread == 0)
+}
+
 impl Listing<'_> {
+    fn tree(&self) -> &Tree {
+        &self.memory.tree
+    }
+
     fn item(&self, root: &Root) -> Item {
-        let (path, path_is_owners) = self.tree.path_of(root);
+        let (path, path_is_owners) = self.tree().path_of(root);
         Item {
             id: root.id.clone(),
             path,
@@ -279,15 +360,16 @@ impl Listing<'_> {
 
     /// The shares of an item that come from nowhere above it, and those that were held back until now and that it does
     /// not tell.
-    fn shares(&mut self, root: &Root, item: &Item, permissions: Vec<Told<Permission>>) -> Vec<Found> {
+    fn shares(&mut self, root: &Root, item: &Item, permissions: Vec<Told<Permission>>) -> Listed {
         let mut signs = Signs::default();
-        let mut found = Vec::new();
+        let mut listed = Listed::default();
         for told in permissions {
             match self.decoder.decode(told, item) {
                 Decoded::Nothing => {}
                 Decoded::Unread => self.outcome.unread += 1,
+                Decoded::SiteGroup(name) if is_system_group(&name) => {}
                 Decoded::SiteGroup(name) => {
-                    self.outcome.site_groups.insert(name);
+                    self.memory.tree.site_groups.insert(name, self.now);
                 }
                 Decoded::Share(mut share, sign) => {
                     signs.add(&sign);
@@ -295,21 +377,71 @@ impl Listing<'_> {
                         continue;
                     }
                     share.inherited = sign.origin != Origin::Untold;
+                    listed.own.extend(sign.digests());
                     let folder = root.folder;
-                    found.extend(self.hold_back(root, Found { share, folder }, sign));
+                    match self.hold_back(root, Found { share, folder }, sign) {
+                        Some(own) => listed.found.push(own),
+                        None => listed.is_held = true,
+                    }
                 }
             }
         }
         let held = self.release(&root.id).into_iter();
-        found.extend(held.filter_map(|(held, sign)| (!signs.hold(&sign)).then_some(held)));
+        let untold = held.filter_map(|(held, sign)| (!signs.hold(&sign)).then_some(held));
+        listed.found.extend(untold);
         if let Some(folder) = root.folder {
-            self.listed.insert(folder, signs);
+            self.grant(root, folder, signs);
         }
-        found
+        listed
+    }
+
+    /// Keeps what was listed at a folder. Items beneath it that were listed in an earlier run are listed again where that
+    /// changes what is theirs: what the folder tells now was told of them, or what it tells no longer was not.
+    fn grant(&mut self, root: &Root, folder: usize, signs: Signs) {
+        self.listed.insert(folder);
+        let tree = &mut self.memory.tree;
+        let former = tree.granted.get(&folder);
+        let mut beneath: Vec<u64> = signs
+            .new_since(former)
+            .filter_map(|told| self.by_told.get(&told))
+            .flatten()
+            .copied()
+            .filter(|digest| tree.lies_beneath(*digest, folder))
+            .collect();
+        // Where it had no grants of its own, those of the folder above came through it.
+        let came = former.or_else(|| tree.granted.get(&tree.granting(root)?));
+        let lost = came.is_some_and(|came| signs.lack_a_grant_of(came));
+        tree.granted.insert(folder, signs);
+        if lost && self.asked.len() < tree.parts() {
+            beneath.extend(tree.roots_right_beneath(folder));
+        }
+        for digest in beneath {
+            if self.asked.insert(digest) {
+                tree.mark_due(digest);
+                self.further.push(digest);
+            }
+        }
+    }
+
+    /// Ends the listing of an item of which everything was told.
+    async fn finish(
+        &mut self,
+        root: &Root,
+        digest: u64,
+        heard: Heard,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Closed> {
+        let whole = heard.whole;
+        self.memory.tree.heard(digest, heard, self.beneath);
+        if whole {
+            tell_listed(visit, root.id.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Takes note that an item could not be listed; what was to be told there is told where it was seen.
-    fn fail(&mut self, root: &Root) -> Vec<Found> {
+    fn fail(&mut self, root: &Root, digest: u64) -> Vec<Found> {
+        self.memory.tree.mark_due(digest);
         self.failed.insert(root.id.clone());
         let held = self.release(&root.id).into_iter();
         held.map(|(found, _)| found).collect()
@@ -329,13 +461,13 @@ impl Listing<'_> {
 
     /// Whether a permission is one of those of a folder above, which tells it.
     fn comes_from_above(&self, root: &Root, sign: &Sign) -> bool {
-        for folder in self.tree.folders_above(root) {
-            let listed = self.listed.get(&folder);
-            if listed.is_some_and(|signs| signs.hold(sign)) {
+        for folder in self.tree().folders_above(root) {
+            let granted = self.tree().granted.get(&folder);
+            if granted.is_some_and(|signs| signs.hold(sign)) {
                 return true;
             }
             // No grant comes through a folder that has grants of its own.
-            if !sign.is_link && (listed.is_some() || self.tree.is_closed(folder)) {
+            if !sign.is_link && (granted.is_some() || self.tree().is_closed(folder)) {
                 return false;
             }
         }
@@ -343,23 +475,22 @@ impl Listing<'_> {
     }
 
     /// Holds a share back where the service names the folder that it comes from, and that will be listed for it; else
-    /// gives it back.
+    /// gives it back. One that was listed in another night, and did not tell it, is listed again.
     fn hold_back(&mut self, root: &Root, found: Found, sign: Sign) -> Option<Found> {
         let Origin::Item(ancestor) = &sign.origin else {
             return Some(found);
         };
         let is_listed = self
-            .tree
+            .tree()
             .folder(ancestor)
-            .is_some_and(|folder| self.listed.contains_key(&folder));
+            .is_some_and(|folder| self.listed.contains(&folder));
         if *ancestor == root.id || is_listed || self.failed.contains(ancestor) || self.holding >= HELD {
             return Some(found);
         }
-        if !self.asked.contains(ancestor) {
-            let Some(above) = self.tree.as_root(ancestor) else {
-                return Some(found);
-            };
-            self.asked.insert(ancestor.clone());
+        let Some(above) = self.memory.tree.add_root(ancestor) else {
+            return Some(found);
+        };
+        if self.asked.insert(above) {
             self.further.push(above);
         }
         self.holding += 1;
@@ -376,13 +507,13 @@ impl Identified for Permission {
 
 impl Graph {
     /// The permissions of up to [`MOST`] items, in their order.
-    async fn permissions(&self, drive: &Drive, roots: &[Root]) -> Result<Vec<Permissions>, ReadError> {
+    async fn permissions(&self, drive: &Drive, items: Vec<String>) -> Result<Vec<Permissions>, ReadError> {
         let drive = segment(&drive.id);
-        let ask = |root: &Root| {
-            let url = format!("/drives/{drive}/items/{}/permissions", segment(&root.id));
+        let ask = |item: &String| {
+            let url = format!("/drives/{drive}/items/{}/permissions", segment(item));
             Inner::get(url, Kind::Permissions)
         };
-        let answers = self.batch(roots.iter().map(ask).collect()).await?;
+        let answers = self.batch(items.iter().map(ask).collect()).await?;
         let mut lists = Vec::new();
         for answer in answers {
             lists.push(match answer {

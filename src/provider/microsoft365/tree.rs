@@ -2,17 +2,26 @@
 //!
 //! The service sends items in any order, some more than once (the last counts), and without their paths: those are put
 //! together from the folders at the end. Of files it keeps only those that are shared, those whose names may classify,
-//! and, up to a number, which folder each lies in.
+//! and, up to a number, which folder each lies in. It is kept from night to night, and takes in what has changed.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
+mod beneath;
+mod compact;
+mod digests;
+mod shared;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
-use super::graph::Identified;
-use super::wire::lower;
+pub(super) use self::beneath::Beneath;
+use self::digests::ByDigest;
+pub(super) use self::shared::{Drifted, Heard, Root};
+use self::told::Sharing;
+pub(super) use self::told::{Told, Width};
+use super::key::Key;
+use super::permission::Signs;
 use crate::model::{Classes, ItemKind};
 
 /// Of how many files it is kept where they lie, so that they can be counted: their table doubles a little above that.
@@ -27,104 +36,8 @@ const DEEPEST: usize = 400;
 /// The longest name that is kept, in bytes: more than the service lets anybody write.
 const LONGEST: usize = 2048;
 
-/// An item as a delta writes it.
-///
-/// <https://learn.microsoft.com/en-us/graph/api/resources/driveitem?view=graph-rest-1.0>
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Told {
-    pub(super) id: Option<String>,
-    name: Option<String>,
-    parent_reference: Option<Parent>,
-    folder: Option<Present>,
-    package: Option<Present>,
-    file: Option<Present>,
-    root: Option<Present>,
-    deleted: Option<Present>,
-    shared: Option<Box<RawValue>>,
-    size: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Parent {
-    id: Option<String>,
-}
-
-/// A facet of which only counts that it is there.
-#[derive(Debug)]
-struct Present;
-
-impl<'de> Deserialize<'de> for Present {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
-}
-
-impl Identified for Told {
-    fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-}
-
-/// How wide an item is open, as its summary says. Ordered, the widest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Width {
-    Anyone,
-    Organization,
-    /// Some people, or in a way that is not known.
-    People,
-}
-
-/// What the summary of an item's sharing says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sharing {
-    /// It has what the folder above it has.
-    Inherits,
-    /// It has permissions of its own, and is not shared.
-    Closed,
-    Open(Width),
-}
-
-#[derive(Deserialize)]
-struct Facet {
-    scope: Option<String>,
-}
-
-impl Sharing {
-    fn of(facet: Option<&RawValue>) -> Self {
-        let Some(text) = facet.map(RawValue::get) else {
-            return Self::Inherits;
-        };
-        if text.trim_start_matches('{').trim() == "}" {
-            return Self::Closed;
-        }
-        let scope = serde_json::from_str::<Facet>(text)
-            .ok()
-            .and_then(|facet| facet.scope);
-        Self::Open(match scope.as_deref().map(lower).as_deref() {
-            Some("anonymous") => Width::Anyone,
-            Some("organization") => Width::Organization,
-            _ => Width::People,
-        })
-    }
-}
-
-/// An item that has sharing of its own: its permissions are to be listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Root {
-    pub(super) id: String,
-    pub(super) width: Width,
-    /// The number of the folder, where it is one.
-    pub(super) folder: Option<usize>,
-    parent: Option<usize>,
-    name: String,
-    pub(super) size: Option<u64>,
-    pub(super) kind: ItemKind,
-}
-
 /// A folder, by its number.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Folder {
     /// Whether the service told of it itself, and not only of something in it.
     told: bool,
@@ -147,72 +60,102 @@ impl Folder {
 }
 
 /// A drive's items as far as they matter.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Tree {
+    pub(super) key: Key,
     /// Folders by the digest of their id.
-    numbers: HashMap<u64, usize>,
+    numbers: ByDigest<usize>,
     folders: Vec<Folder>,
     top: Option<usize>,
-    roots: HashMap<u64, Root>,
+    roots: ByDigest<Root>,
     /// Which folder each file lies in, by the file's digest; `None` once there are too many.
-    files: Option<HashMap<u64, usize>>,
-    candidates: HashMap<u64, (usize, Box<str>)>,
+    files: Option<ByDigest<usize>>,
+    candidates: ByDigest<(usize, Box<str>)>,
     overflowed: bool,
-    /// Of how many files it is kept where they lie, and how many whose names may classify are kept.
-    most: (usize, usize),
-    hasher: RandomState,
-    names: Option<GlobSet>,
-    classifies: bool,
+    /// What was listed at each folder.
+    pub(super) granted: HashMap<usize, Signs>,
+    /// The groups of the site to which something is granted, with when that was last listed.
+    pub(super) site_groups: BTreeMap<String, i64>,
+    /// Whether something was told since it was last looked at what that does to the other items.
+    pub(super) drifts: bool,
     /// Items seen, repeated ones included.
     pub(super) items: u64,
     /// Items that could not be read.
     pub(super) unread: u64,
+    /// Of how many files it is kept where they lie, and how many whose names may classify are kept.
+    #[serde(skip, default = "most")]
+    most: (usize, usize),
+    #[serde(skip)]
+    names: Option<GlobSet>,
+    #[serde(skip)]
+    classifies: bool,
+}
+
+fn most() -> (usize, usize) {
+    (COUNTED, CANDIDATES)
 }
 
 impl Tree {
     pub(super) fn new(classes: &Classes) -> Self {
-        Self {
-            numbers: HashMap::new(),
+        let mut tree = Self {
+            key: Key::random(),
+            numbers: ByDigest::default(),
             folders: Vec::new(),
             top: None,
-            roots: HashMap::new(),
-            files: Some(HashMap::new()),
-            candidates: HashMap::new(),
+            roots: ByDigest::default(),
+            files: Some(ByDigest::default()),
+            candidates: ByDigest::default(),
             overflowed: false,
-            most: (COUNTED, CANDIDATES),
-            hasher: RandomState::new(),
-            names: classes.names().and_then(set_of),
-            classifies: classes.has_patterns(),
+            granted: HashMap::new(),
+            site_groups: BTreeMap::new(),
+            drifts: false,
             items: 0,
             unread: 0,
-        }
+            most: most(),
+            names: None,
+            classifies: false,
+        };
+        tree.compile(classes);
+        tree
+    }
+
+    /// Sets what names classify; always the same for one tree.
+    pub(super) fn compile(&mut self, classes: &Classes) {
+        self.names = classes.names().and_then(set_of);
+        self.classifies = classes.has_patterns();
     }
 
     /// Takes an item in, in place of what was told of it before.
     pub(super) fn take(&mut self, told: Told) {
         self.items += 1;
+        self.drifts = true;
         let Some(id) = told.id.filter(|id| !id.is_empty() && id.len() <= LONGEST) else {
             self.unread += 1;
             return;
         };
-        let digest = self.hasher.hash_one(&*id);
-        self.roots.remove(&digest);
+        let digest = self.key.of(&id);
+        let former = self.roots.remove(&digest);
         if told.deleted.is_some() {
             self.forget(&id, told.folder.is_some() || told.package.is_some());
+            if let Some(former) = former.filter(|former| former.past.is_some()) {
+                self.roots.insert(digest, Root { gone: true, ..former });
+            }
             return;
         }
+        let is_top = told.root.is_some();
         let parent = told
             .parent_reference
             .and_then(|parent| parent.id)
-            .filter(|id| told.root.is_none() && id.len() <= LONGEST)
+            .filter(|id| !is_top && id.len() <= LONGEST)
             .map(|parent| self.number(&parent));
         let mut name = told.name.unwrap_or_default();
-        if told.root.is_none() && (name.is_empty() || name.len() > LONGEST || parent.is_none()) {
+        if !is_top && (name.is_empty() || name.len() > LONGEST || parent.is_none()) {
             self.unread += 1;
         }
         name.truncate(name.floor_char_boundary(LONGEST));
         let sharing = Sharing::of(told.shared.as_deref());
         // What a package holds (the sections of a notebook) is told as lying in it.
-        let kind = if told.folder.is_some() || told.package.is_some() || told.root.is_some() {
+        let kind = if told.folder.is_some() || told.package.is_some() || is_top {
             ItemKind::Folder
         } else if told.file.is_some() {
             ItemKind::File
@@ -234,26 +177,39 @@ impl Tree {
             self.file(digest, parent, &name);
             None
         };
-        if told.root.is_some() {
+        if is_top {
             self.top = folder;
         }
+        let (was_due, past, own) = former.map_or_else(Default::default, |former| {
+            (former.is_due, former.past, former.told)
+        });
+        let changed = told.shared_changed.is_some();
         // What is granted on the drive as a whole stands on its top, whatever the summary says.
-        let width = match sharing {
-            Sharing::Open(width) => Some(width),
-            _ => told.root.is_some().then_some(Width::People),
-        };
-        if let Some(width) = width {
-            let root = Root {
-                id,
-                width,
-                folder,
-                parent,
-                name,
-                size: told.size,
-                kind,
-            };
-            self.roots.insert(digest, root);
+        if !(sharing.is_open() || is_top || changed || past.is_some()) {
+            return;
         }
+        // Of a folder the service does not say that its sharing changed.
+        let may_have_changed =
+            folder.is_some() && (sharing.is_open() || (is_top && sharing == Sharing::Closed));
+        let root = Root {
+            id,
+            width: match sharing {
+                Sharing::Open(width) => width,
+                _ => Width::People,
+            },
+            folder,
+            parent,
+            name,
+            size: told.size,
+            kind,
+            is_open: sharing.is_open(),
+            summary: sharing.digest(told.shared.as_deref(), self.key),
+            is_due: changed || may_have_changed || was_due,
+            gone: false,
+            past,
+            told: own,
+        };
+        self.roots.insert(digest, root);
     }
 
     /// Whether more folders and shared items are kept than any library has.
@@ -262,10 +218,7 @@ impl Tree {
     }
 
     fn number(&mut self, id: &str) -> usize {
-        let number = *self
-            .numbers
-            .entry(self.hasher.hash_one(id))
-            .or_insert(self.folders.len());
+        let number = *self.numbers.entry(self.key.of(id)).or_insert(self.folders.len());
         if number == self.folders.len() {
             self.folders.push(Folder {
                 name: id.into(),
@@ -304,7 +257,7 @@ impl Tree {
     }
 
     fn forget(&mut self, id: &str, is_folder: bool) {
-        self.drop_file(self.hasher.hash_one(id));
+        self.drop_file(self.key.of(id));
         let number = if is_folder {
             Some(self.number(id))
         } else {
@@ -317,6 +270,9 @@ impl Tree {
                 files: folder.files,
                 ..Folder::default()
             };
+        }
+        if let Some(number) = number {
+            self.granted.remove(&number);
         }
     }
 
@@ -342,7 +298,7 @@ impl Tree {
         folder.told = true;
         let id = std::mem::take(&mut folder.name);
         if let Some(root) = self.as_root(&id) {
-            self.roots.insert(self.hasher.hash_one(&*id), root);
+            self.roots.insert(self.key.of(&id), root);
         }
     }
 
@@ -414,11 +370,11 @@ impl Tree {
 
     /// The number of a folder, by its id.
     pub(super) fn folder(&self, id: &str) -> Option<usize> {
-        self.numbers.get(&self.hasher.hash_one(id)).copied()
+        self.numbers.get(&self.key.of(id)).copied()
     }
 
     /// An item that is to be listed because another one's permissions come from it.
-    pub(super) fn as_root(&self, id: &str) -> Option<Root> {
+    fn as_root(&self, id: &str) -> Option<Root> {
         let number = self.folder(id)?;
         let folder = self.folders.get(number).filter(|folder| folder.told)?;
         Some(Root {
@@ -429,124 +385,18 @@ impl Tree {
             name: folder.name.to_string(),
             size: None,
             kind: ItemKind::Folder,
+            is_open: false,
+            summary: u64::from(folder.closed),
+            is_due: false,
+            gone: false,
+            past: None,
+            told: Box::default(),
         })
-    }
-
-    /// Takes the items that have sharing of their own: the widest first, and each after those above it, since what comes
-    /// from there is told apart by them.
-    pub(super) fn take_roots(&mut self) -> Vec<Root> {
-        let roots: Vec<Root> = std::mem::take(&mut self.roots).into_values().collect();
-        let by_folder: HashMap<usize, usize> = roots
-            .iter()
-            .enumerate()
-            .filter_map(|(place, root)| Some((root.folder?, place)))
-            .collect();
-        let mut widest: Vec<Width> = roots.iter().map(|root| root.width).collect();
-        let mut order = Vec::new();
-        for (place, root) in roots.iter().enumerate() {
-            let above = self.folders_above(root);
-            for higher in above.iter().filter_map(|folder| by_folder.get(folder)) {
-                if let Some(width) = widest.get_mut(*higher) {
-                    *width = root.width.min(*width);
-                }
-            }
-            order.push((place, above.len()));
-        }
-        let mut ordered: Vec<_> = roots
-            .into_iter()
-            .zip(order)
-            .map(|(root, (place, depth))| (widest.get(place).copied().unwrap_or(root.width), depth, root))
-            .collect();
-        ordered.sort_by(|one, other| (one.0, one.1, &one.2.id).cmp(&(other.0, other.1, &other.2.id)));
-        ordered.into_iter().map(|(_, _, root)| root).collect()
-    }
-
-    /// What lies beneath each folder; worked out once, when all was told.
-    pub(super) fn beneath(&self, classes: &Classes) -> Beneath {
-        let mut beneath = Beneath {
-            files: self.files.is_some().then(|| vec![0; self.folders.len()]),
-            labels: HashMap::new(),
-            complete: !self.overflowed && self.unread == 0,
-        };
-        let mut astray = false;
-        for (number, folder) in self.folders.iter().enumerate() {
-            let is_top = Some(number) == self.top;
-            let above = if is_top {
-                Some(Vec::new())
-            } else {
-                self.above(folder.parent())
-            };
-            let Some(above) = above.filter(|_| folder.told) else {
-                // Where it belongs is not known, nor what lies in it; unless it was deleted with it.
-                let matters = folder.told || folder.files > 0;
-                astray |= matters && !self.is_gone(Some(number));
-                continue;
-            };
-            if let Some(files) = &mut beneath.files {
-                for higher in above.iter().copied().chain([number]) {
-                    if let Some(count) = files.get_mut(higher) {
-                        *count += u64::from(folder.files);
-                    }
-                }
-            }
-            if !is_top
-                && self.may_classify(&folder.name)
-                && let Some(path) = self.path(folder.parent(), &folder.name)
-            {
-                beneath.label(&classes.of_path(&path), &above);
-            }
-        }
-        for (parent, name) in self.candidates.values() {
-            match (self.path(Some(*parent), name), self.above(Some(*parent))) {
-                (Some(path), Some(above)) => beneath.label(&classes.of_path(&path), &above),
-                _ => astray |= !self.is_gone(Some(*parent)),
-            }
-        }
-        if astray {
-            beneath.complete = false;
-            beneath.files = None;
-        }
-        beneath
     }
 
     /// Whether an item of this name may give a label to what lies above it.
     fn may_classify(&self, name: &str) -> bool {
         self.classifies && self.names.as_ref().is_none_or(|names| names.is_match(name))
-    }
-}
-
-/// What lies beneath the folders of a drive.
-#[derive(Debug)]
-pub(super) struct Beneath {
-    /// Files, by the folder's number; `None` where they are too many to be counted.
-    files: Option<Vec<u64>>,
-    /// The labels that paths give, by the folder's number.
-    labels: HashMap<usize, BTreeSet<String>>,
-    /// Whether every item's path was looked at.
-    pub(super) complete: bool,
-}
-
-impl Beneath {
-    fn label(&mut self, labels: &BTreeSet<String>, above: &[usize]) {
-        if labels.is_empty() {
-            return;
-        }
-        for folder in above {
-            self.labels
-                .entry(*folder)
-                .or_default()
-                .extend(labels.iter().cloned());
-        }
-    }
-
-    /// How many files lie beneath a folder.
-    pub(super) fn files(&self, folder: usize) -> Option<u64> {
-        self.files.as_ref()?.get(folder).copied()
-    }
-
-    /// The labels of what lies beneath a folder.
-    pub(super) fn labels(&self, folder: usize) -> BTreeSet<String> {
-        self.labels.get(&folder).cloned().unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod budget;
 mod faults;
+mod incremental;
 mod nights;
 mod scopes;
 mod shares;

@@ -9,18 +9,20 @@ mod party;
 pub(super) mod wire;
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use url::{Position, Url};
 
 use self::claim::Claim;
 use self::party::{Party, everyone_with_the_link};
 use self::wire::{Identities, Link, Permission};
 use super::drives::Drive;
+use super::key::Key;
 use super::people::Directory;
 use super::wire::{Told, lower};
 use crate::model::{
@@ -37,7 +39,7 @@ pub(super) struct Decoder<'a> {
     pub(super) source: &'a SourceName,
     pub(super) drive: &'a Drive,
     pub(super) people: &'a Directory,
-    pub(super) hasher: &'a RandomState,
+    pub(super) key: Key,
 }
 
 /// What a permission is.
@@ -62,6 +64,50 @@ pub(super) struct Sign {
     pub(super) address: Option<u64>,
     pub(super) is_link: bool,
     pub(super) origin: Origin,
+}
+
+impl Sign {
+    /// All that it is known by.
+    pub(super) fn digests(&self) -> impl Iterator<Item = u64> {
+        std::iter::once(self.key).chain(self.address.filter(|_| self.is_link))
+    }
+}
+
+/// What tells the permissions of a folder from others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Signs {
+    keys: HashSet<(bool, u64)>,
+    addresses: HashSet<u64>,
+}
+
+impl Signs {
+    pub(super) fn add(&mut self, sign: &Sign) {
+        self.keys.insert((sign.is_link, sign.key));
+        self.addresses.extend(sign.address.filter(|_| sign.is_link));
+    }
+
+    /// Whether one of them is this one, listed at another item.
+    pub(super) fn hold(&self, sign: &Sign) -> bool {
+        let address = sign.address.filter(|_| sign.is_link);
+        self.keys.contains(&(sign.is_link, sign.key))
+            || address.is_some_and(|address| self.addresses.contains(&address))
+    }
+
+    /// All that they are known by and the former ones were not.
+    pub(super) fn new_since(&self, former: Option<&Self>) -> impl Iterator<Item = u64> {
+        let keys = self.keys.iter();
+        let keys = keys.filter(move |key| former.is_none_or(|former| !former.keys.contains(key)));
+        let addresses = self.addresses.iter();
+        let addresses =
+            addresses.filter(move |address| former.is_none_or(|former| !former.addresses.contains(address)));
+        keys.map(|(_, key)| *key).chain(addresses.copied())
+    }
+
+    /// Whether a grant that was among the former ones is not among these.
+    pub(super) fn lack_a_grant_of(&self, former: &Self) -> bool {
+        let mut grants = former.keys.iter().filter(|(is_link, _)| !is_link);
+        grants.any(|key| !self.keys.contains(key))
+    }
 }
 
 /// Where the service says that a permission comes from.
@@ -106,8 +152,10 @@ impl Decoder<'_> {
         let address = permission.link.as_ref().and_then(|link| link.web_url.as_deref());
         let ancestor = permission.inherited_from.as_ref();
         Sign {
-            key: self.hasher.hash_one((id, &roles)),
-            address: address.map(|address| self.hasher.hash_one(address)),
+            key: self
+                .key
+                .of_all([id].into_iter().chain(roles.iter().map(AsRef::as_ref))),
+            address: address.map(|address| self.key.of(address)),
             is_link: permission.link.is_some(),
             origin: match ancestor.map(|ancestor| &ancestor.id) {
                 None => Origin::Untold,

@@ -53,7 +53,7 @@ fn decode_on(kind: ItemKind, permission: &Value) -> Decoded {
         source: &source,
         drive: &drive,
         people: &people,
-        hasher: &RandomState::new(),
+        key: Key::random(),
     };
     decoder.decode(salvage(&permission.to_string()), &item(kind))
 }

@@ -1,11 +1,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Classes, Principal, PrincipalClass, SourceName};
+use crate::model::{Classes, Principal, PrincipalClass, Relist, SourceName};
 use crate::provider::microsoft365::people::Directory;
 use crate::provider::microsoft365::wire::salvage;
 
@@ -181,8 +182,12 @@ fn seen_in(found: Vec<Found>) -> impl Iterator<Item = Seen> {
 
 /// What is told of a drive in the end, where the service lists these permissions, or fails.
 fn scan(nodes: &[Node], lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen> {
-    let classes = Classes::compile(&[]).unwrap();
-    let mut tree = Tree::new(&classes);
+    let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+    take(&mut memory, nodes);
+    night(&mut memory, 0, lists)
+}
+
+fn take(memory: &mut Memory, nodes: &[Node]) {
     for node in nodes {
         let mut item = json!({"id": node.id, "name": node.id, "folder": {}});
         match node.parent {
@@ -192,11 +197,20 @@ fn scan(nodes: &[Node], lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen>
         if let Some(facet) = &node.shared {
             item["shared"] = facet.clone();
         }
-        tree.take(serde_json::from_str(&item.to_string()).unwrap());
+        memory.tree.take(serde_json::from_str(&item.to_string()).unwrap());
     }
-    tree.settle();
-    let roots = tree.take_roots();
-    let beneath = tree.beneath(&classes);
+    memory.tree.settle();
+}
+
+/// What is told in a night in which nothing is listed but what may have changed.
+fn night(memory: &mut Memory, now: i64, lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen> {
+    let none = Relist {
+        now: Timestamp::from_second(now).unwrap(),
+        before: Timestamp::from_second(0).unwrap(),
+        least: 0,
+    };
+    let mut waiting = memory.tree.due(&none);
+    let beneath = memory.tree.beneath(&Classes::compile(&[]).unwrap());
     let drive = Drive {
         id: "b!".into(),
         address: "https://x.example".into(),
@@ -205,32 +219,42 @@ fn scan(nodes: &[Node], lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen>
         consumer: false,
     };
     let mut listing = Listing {
-        tree: &tree,
-        beneath: &beneath,
         decoder: Decoder {
             source: &SourceName::new("m365"),
             drive: &drive,
             people: &Directory::default(),
-            hasher: &RandomState::new(),
+            key: memory.tree.key,
         },
-        listed: HashMap::new(),
-        asked: roots.iter().map(|root| root.id.clone()).collect(),
+        by_told: memory.tree.by_told(),
+        memory,
+        beneath: &beneath,
+        now,
+        listed: HashSet::new(),
+        asked: waiting.iter().copied().collect(),
         failed: HashSet::new(),
         further: Vec::new(),
         held: BTreeMap::new(),
         holding: 0,
+        unfinished: Vec::new(),
         outcome: Outcome::default(),
     };
     let mut seen = Vec::new();
-    let mut waiting = roots;
     while !waiting.is_empty() {
-        for root in &waiting {
+        for digest in &waiting {
+            let root = listing.tree().root(*digest).unwrap().clone();
             let found = match lists(&root.id) {
                 Some(told) => {
                     let told = told.iter().map(|told| salvage(&told.to_string())).collect();
-                    listing.shares(root, &listing.item(root), told)
+                    let listed = listing.shares(&root, &listing.item(&root), told);
+                    let heard = Heard {
+                        at: now,
+                        whole: true,
+                        told: listed.own,
+                    };
+                    listing.memory.tree.heard(*digest, heard, &beneath);
+                    listed.found
                 }
-                None => listing.fail(root),
+                None => listing.fail(&root, *digest),
             };
             seen.extend(seen_in(found));
         }
@@ -503,4 +527,106 @@ proptest! {
             prop_assert_eq!(shuffled, world.expected(), "{:?}", says);
         }
     }
+}
+
+/// What is told in a second night of a drive that was read in a first, where only these folders are told to have changed.
+fn second_night(first: &World, second: &World, changed: &[&str]) -> Vec<Seen> {
+    let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+    take(&mut memory, &first.nodes);
+    night(&mut memory, 1, &|id| Some(first.permissions(id)));
+    for id in changed {
+        memory.tree.mark_due(memory.tree.key.of(id));
+    }
+    let mut seen = night(&mut memory, 2, &|id| Some(second.permissions(id)));
+    seen.sort();
+    seen
+}
+
+#[test]
+fn what_is_listed_tonight_is_compared_with_what_was_listed_above_before() {
+    for says in EVERY {
+        let nodes = [
+            top(),
+            node("a", 0).link("L").grant("ada"),
+            node("b", 1).grant("ada").grant("bob"),
+        ];
+        let world = World::of(&nodes, says);
+        let expected = [seen("b", &claim("bob"), false)];
+        assert_eq!(second_night(&world, &world, &["b"]), expected, "{says:?}");
+    }
+}
+
+#[test]
+fn what_a_folder_no_longer_grants_is_told_where_it_is_granted_still() {
+    for says in EVERY {
+        let below = node("b", 1).grant("ada");
+        let first = World::of(&[top(), node("a", 0).link("L").grant("ada"), below.clone()], says);
+        let second = World::of(&[top(), node("a", 0).link("L"), below], says);
+        let told = second_night(&first, &second, &["a"]);
+        assert!(
+            told.contains(&seen("b", &claim("ada"), false)),
+            "{says:?}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_folder_in_between_stops_is_told_beneath_it() {
+    for says in EVERY {
+        let nodes = [
+            top(),
+            node("a", 0).grant("ada"),
+            node("b", 1),
+            node("c", 2).grant("ada"),
+        ];
+        let first = World::of(&nodes, says);
+        let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+        take(&mut memory, &nodes);
+        let told = night(&mut memory, 1, &|id| Some(first.permissions(id)));
+        assert_eq!(told, [seen("a", &claim("ada"), false)], "{says:?}");
+        let [top, a, b, c] = nodes;
+        let nodes = [top, a, b.grant("bob"), c];
+        let second = World::of(&nodes, says);
+        take(&mut memory, &nodes);
+        let told = night(&mut memory, 2, &|id| Some(second.permissions(id)));
+        assert!(
+            told.contains(&seen("b", &claim("bob"), false)),
+            "{says:?}: {told:?}"
+        );
+        assert!(
+            told.contains(&seen("c", &claim("ada"), false)),
+            "{says:?}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_could_not_be_listed_takes_back_what_was_told_beneath_it() {
+    let nodes = [top(), node("a", 0).link("L"), node("b", 1).open()];
+    for says in [Says::Nothing, Says::That] {
+        let world = World::of(&nodes, says);
+        let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+        take(&mut memory, &nodes);
+        let told = night(&mut memory, 1, &|id| (id != "a").then(|| world.permissions(id)));
+        assert_eq!(told, [seen("b", "L", says == Says::That)]);
+        assert_eq!(memory.tree.state().1, 1, "it waits");
+        let told = night(&mut memory, 2, &|id| Some(world.permissions(id)));
+        assert_eq!(told, [seen("a", "L", false)]);
+        let beneath = memory.tree.root(memory.tree.key.of("b"));
+        assert!(beneath.is_some() && memory.tree.state().1 == 0);
+    }
+}
+
+#[test]
+fn a_folder_that_is_named_and_told_nothing_before_is_listed_again() {
+    let first = World::of(
+        &[top(), node("a", 0).link("L"), node("b", 1).open()],
+        Says::Whence,
+    );
+    let second = World::of(
+        &[top(), node("a", 0).link("L").link("M"), node("b", 1).open()],
+        Says::Whence,
+    );
+    let told = second_night(&first, &second, &["b"]);
+    assert_eq!(told, [seen("a", "L", false), seen("a", "M", false)]);
 }

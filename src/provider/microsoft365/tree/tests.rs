@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::model::Relist;
 
 fn classes() -> Classes {
     let patterns = vec!["**/HR/**".to_owned(), "**/*.kdbx".to_owned()];
@@ -59,10 +62,23 @@ struct Picture {
     unread: u64,
 }
 
-fn picture(mut tree: Tree, items: &[Value]) -> Picture {
-    let roots = tree.take_roots();
+/// Everything is to be listed.
+fn roots(tree: &Tree) -> Vec<&Root> {
+    let due = tree.due(&relist(0, 0));
+    due.iter().map(|digest| tree.root(*digest).unwrap()).collect()
+}
+
+fn relist(before: i64, least: u64) -> Relist {
+    Relist {
+        now: Timestamp::from_second(1_000_000).unwrap(),
+        before: Timestamp::from_second(before).unwrap(),
+        least,
+    }
+}
+
+fn picture(tree: &Tree, items: &[Value]) -> Picture {
     let beneath = tree.beneath(&classes());
-    let roots = roots.iter().map(|root| {
+    let roots = roots(tree).into_iter().map(|root| {
         let (path, whole) = tree.path_of(root);
         (root.id.clone(), root.width, path, whole, root.kind, root.size)
     });
@@ -102,7 +118,7 @@ impl Picture {
 }
 
 fn seen(items: &[Value]) -> Picture {
-    picture(tree(items), items)
+    picture(&tree(items), items)
 }
 
 #[test]
@@ -445,7 +461,7 @@ fn more_than_can_be_kept_is_said_to_be_unknown() {
     let with = |most| {
         let mut tree = Tree::new(&classes());
         tree.most = most;
-        picture(settled(tree, &items), &items)
+        picture(&settled(tree, &items), &items)
     };
     let enough = with((3, 3));
     assert_eq!((enough.files("top"), enough.complete), (Some(3), true));
@@ -601,8 +617,8 @@ proptest! {
     #[test]
     fn ancestors_come_before_what_lies_in_them(drive in prop::collection::vec(invented(), 0..24)) {
         let (plain, _) = orders(&drive, &[1]);
-        let mut tree = tree(&plain);
-        let roots = tree.take_roots();
+        let tree = tree(&plain);
+        let roots = roots(&tree);
         for (place, root) in roots.iter().enumerate() {
             for above in tree.folders_above(root) {
                 let higher = roots.iter().position(|other| other.folder == Some(above));
@@ -628,4 +644,188 @@ fn an_id_longer_than_any_is_none_and_is_not_kept() {
             && told.roots.values().any(|root| root.id == "b")
     );
     assert!(!told.is_overfull());
+}
+
+/// A tree of which all was listed, at these seconds.
+fn listed(items: &[Value], at: impl Fn(&str) -> i64) -> Tree {
+    let mut tree = tree(items);
+    let beneath = tree.beneath(&classes());
+    for digest in tree.due(&relist(0, 0)) {
+        let heard = Heard {
+            at: at(&tree.root(digest).unwrap().id),
+            whole: true,
+            told: vec![digest],
+        };
+        tree.heard(digest, heard, &beneath);
+    }
+    assert_eq!(tree.state().1, 0);
+    assert!(tree.take_drifted(&beneath).is_empty(), "it is as it was told");
+    tree
+}
+
+fn due<'t>(tree: &'t Tree, relist: &Relist) -> Vec<&'t str> {
+    let due = tree.due(relist).into_iter();
+    due.map(|digest| &*tree.root(digest).unwrap().id).collect()
+}
+
+fn shared_drive() -> Vec<Value> {
+    let (people, anyone) = (json!({"scope": "users"}), json!({"scope": "anonymous"}));
+    vec![
+        top(),
+        shared(folder("a", "top", "A"), people.clone()),
+        folder("b", "top", "B"),
+        shared(file("f", "a", "f"), anyone),
+        shared(file("g", "b", "g"), people.clone()),
+        shared(folder("c", "b", "C"), people),
+    ]
+}
+
+#[test]
+fn what_may_have_changed_is_listed_again() {
+    let none = relist(0, 0);
+    let (people, anyone) = (json!({"scope": "users"}), json!({"scope": "anonymous"}));
+    let marked = |mut item: Value, value: Value| {
+        item["@microsoft.graph.sharedChanged"] = value;
+        item
+    };
+    let plain = shared(file("f", "a", "f"), anyone.clone());
+    for (told, expected) in [
+        (vec![], vec![]),
+        (vec![plain.clone()], vec![]),
+        (vec![marked(plain.clone(), json!(true))], vec!["f"]),
+        (vec![marked(plain.clone(), json!("True"))], vec!["f"]),
+        (vec![marked(file("n", "a", "n"), json!(true))], vec!["n"]),
+        (vec![shared(file("f", "a", "f"), people.clone())], vec!["f"]),
+        (vec![shared(file("f", "a", "f"), json!({}))], vec!["f"]),
+        (vec![file("f", "a", "f")], vec!["f"]),
+        // Only the last that is told counts.
+        (vec![file("f", "a", "f"), plain.clone()], vec![]),
+        (vec![shared(file("f", "b", "f"), anyone.clone())], vec!["f"]),
+        (vec![shared(file("f", "a", "renamed"), anyone.clone())], vec![]),
+        (vec![shared(file("n", "a", "n"), people.clone())], vec!["n"]),
+        (vec![file("n", "a", "n"), folder("b", "top", "Else")], vec![]),
+        (vec![shared(folder("a", "top", "A"), people.clone())], vec!["a"]),
+        (vec![folder("c", "b", "C")], vec!["c"]),
+        (vec![shared(folder("b", "top", "B"), json!({}))], vec![]),
+        (vec![top()], vec!["top"]),
+        (vec![deleted("f")], vec!["f"]),
+    ] {
+        let mut tree = listed(&shared_drive(), |_| 100);
+        for item in &told {
+            take(&mut tree, item);
+        }
+        assert_eq!(due(&tree, &none), expected, "{told:?}");
+    }
+}
+
+#[test]
+fn what_was_not_listed_for_the_longest_time_is_listed_again() {
+    let at = |id: &str| if id == "g" { 10 } else { 20 };
+    let mut tree = listed(&shared_drive(), at);
+    assert_eq!(tree.state(), (5, 0, Some(10)));
+    assert_eq!(due(&tree, &relist(11, 0)), ["g"]);
+    assert_eq!(due(&tree, &relist(0, 1)), ["g"]);
+    assert_eq!(due(&tree, &relist(11, 1)), ["g"]);
+    assert_eq!(due(&tree, &relist(0, 3)).len(), 3);
+    assert_eq!(due(&tree, &relist(21, 0)), ["top", "a", "f", "c", "g"]);
+    // What changed does not count among them.
+    take(&mut tree, &top());
+    assert_eq!(due(&tree, &relist(0, 1)), ["top", "g"]);
+}
+
+#[test]
+fn what_is_no_longer_open_is_listed_once_more() {
+    let mut tree = listed(&shared_drive(), |_| 100);
+    take(&mut tree, &file("f", "a", "f"));
+    take(&mut tree, &folder("c", "b", "C"));
+    let beneath = tree.beneath(&classes());
+    for (id, told) in [("f", vec![]), ("c", vec![1])] {
+        let heard = Heard {
+            at: 200,
+            whole: true,
+            told,
+        };
+        tree.heard(tree.key.of(id), heard, &beneath);
+    }
+    assert!(tree.root(tree.key.of("f")).is_none());
+    assert!(
+        tree.root(tree.key.of("c")).is_some(),
+        "something is shared of it whatever its summary says"
+    );
+    assert_eq!(tree.state(), (4, 0, Some(100)));
+}
+
+#[test]
+fn what_lies_elsewhere_is_told_once() {
+    let mut tree = listed(&shared_drive(), |_| 100);
+    take(&mut tree, &folder("b", "a", "Moved"));
+    take(&mut tree, &file("k", "c", "k.kdbx"));
+    assert!(due(&tree, &relist(0, 0)).is_empty());
+    let beneath = tree.beneath(&classes());
+    let mut drifted = tree.take_drifted(&beneath);
+    drifted.sort_by(|one, other| one.id.cmp(&other.id));
+    let told: Vec<_> = drifted
+        .iter()
+        .map(|it| {
+            (
+                &*it.id,
+                it.path.as_ref().map(|path| &*path.0),
+                it.folder.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("a", None, true),
+            ("c", Some("/A/Moved/C"), true),
+            ("g", Some("/A/Moved/g"), false),
+            ("top", None, true)
+        ]
+    );
+    assert!(tree.take_drifted(&beneath).is_empty());
+}
+
+#[test]
+fn what_was_deleted_is_told_once_and_forgotten() {
+    let mut tree = listed(&shared_drive(), |_| 100);
+    take(&mut tree, &deleted("b"));
+    take(&mut tree, &deleted("f"));
+    let mut gone = tree.take_gone();
+    gone.sort();
+    assert_eq!(gone, ["c", "f", "g"]);
+    assert!(tree.take_gone().is_empty());
+    assert_eq!(due(&tree, &relist(1_000, 9)), ["top", "a"]);
+    // What nothing was told of is gone without a word.
+    take(&mut tree, &shared(file("n", "a", "n"), json!({"scope": "users"})));
+    take(&mut tree, &deleted("n"));
+    assert!(tree.take_gone().is_empty() && tree.root(tree.key.of("n")).is_none());
+}
+
+#[test]
+fn folders_that_were_deleted_do_not_pile_up() {
+    let mut items = shared_drive();
+    items.push(file("k", "c", "k.kdbx"));
+    let mut tree = listed(&items, |_| 100);
+    for number in 0..2_000 {
+        let (id, inner) = (format!("x{number}"), format!("y{number}"));
+        take(&mut tree, &folder(&id, "top", "x"));
+        take(&mut tree, &file(&inner, &id, "y.kdbx"));
+        take(&mut tree, &deleted(&id));
+    }
+    take(&mut tree, &folder("late", "a", "Late"));
+    let beneath = tree.beneath(&classes());
+    let _told = tree.take_drifted(&beneath);
+    let before = picture(&tree, &items);
+    tree.compact();
+    assert_eq!(tree.folders.len(), 5);
+    assert_eq!(tree.candidates.len(), 1);
+    assert_eq!(tree.files.as_ref().unwrap().len(), 3);
+    assert_eq!(picture(&tree, &items), before);
+    let beneath = tree.beneath(&classes());
+    assert!(tree.take_drifted(&beneath).is_empty());
+    assert!(due(&tree, &relist(0, 0)).is_empty());
+    take(&mut tree, &file("z", "late", "z"));
+    let late = tree.folder("late").unwrap();
+    assert_eq!(tree.beneath(&classes()).files(late), Some(1));
 }

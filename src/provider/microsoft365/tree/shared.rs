@@ -1,0 +1,286 @@
+//! The items of a drive that have sharing of their own: when each was listed, and which are to be listed next.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::beneath::Beneath;
+use super::{Tree, Width};
+use crate::model::{ItemKind, Relist};
+
+/// An item that has sharing of its own: its permissions are to be listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::provider::microsoft365) struct Root {
+    pub(in crate::provider::microsoft365) id: String,
+    pub(in crate::provider::microsoft365) width: Width,
+    /// The number of the folder, where it is one.
+    pub(in crate::provider::microsoft365) folder: Option<usize>,
+    pub(super) parent: Option<usize>,
+    pub(super) name: String,
+    pub(in crate::provider::microsoft365) size: Option<u64>,
+    pub(in crate::provider::microsoft365) kind: ItemKind,
+    /// Whether its summary says that it is open: else it is listed once more, and forgotten where it shares nothing.
+    pub(super) is_open: bool,
+    /// The digest of its summary.
+    pub(super) summary: u64,
+    /// Whether something says that its sharing changed since it was listed.
+    pub(super) is_due: bool,
+    /// Whether it was deleted.
+    pub(super) gone: bool,
+    pub(super) past: Option<Past>,
+    /// What the shares are known by that were told of it.
+    pub(super) told: Box<[u64]>,
+}
+
+/// What was so when an item was last listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Past {
+    /// When that was, in seconds.
+    at: i64,
+    summary: u64,
+    pub(super) parent: Option<usize>,
+    /// The digest of the path that was told.
+    placed: u64,
+    /// The digest of what was told to lie beneath it.
+    beneath: u64,
+}
+
+impl Root {
+    /// Whether it is to be listed before the drive was read to its end.
+    fn is_waiting(&self) -> bool {
+        let changed = |past: &Past| self.is_due || past.summary != self.summary || past.parent != self.parent;
+        self.gone || self.past.as_ref().is_none_or(changed)
+    }
+}
+
+/// How the listing of an item ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::provider::microsoft365) struct Heard {
+    /// When.
+    pub(in crate::provider::microsoft365) at: i64,
+    /// Whether all permissions could be read.
+    pub(in crate::provider::microsoft365) whole: bool,
+    /// What the shares are known by that were told of it.
+    pub(in crate::provider::microsoft365) told: Vec<u64>,
+}
+
+/// What became of an item since it was last told, without a change of its sharing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::provider::microsoft365) struct Drifted {
+    pub(in crate::provider::microsoft365) id: String,
+    /// Its path, and whether it is the whole of it, where that is another.
+    pub(in crate::provider::microsoft365) path: Option<(String, bool)>,
+    /// Its number, where something else lies beneath it.
+    pub(in crate::provider::microsoft365) folder: Option<usize>,
+}
+
+impl Tree {
+    /// An item that has sharing of its own, by its digest.
+    pub(in crate::provider::microsoft365) fn root(&self, digest: u64) -> Option<&Root> {
+        self.roots.get(&digest)
+    }
+
+    /// How many items are listed one by one, how many of them are to be listed before the drive was read to its end,
+    /// and when the one was listed that was not listed for the longest time.
+    pub(in crate::provider::microsoft365) fn state(&self) -> (u64, u64, Option<i64>) {
+        let waiting = self.roots.values().filter(|root| root.is_waiting()).count();
+        let listed = self.roots.values().filter_map(|root| root.past.as_ref());
+        (
+            self.roots.len() as u64,
+            waiting as u64,
+            listed.map(|past| past.at).min(),
+        )
+    }
+
+    /// Forgets the items that were deleted, by themselves or with a folder, and gives back the ids of those of which
+    /// something may have been told.
+    pub(in crate::provider::microsoft365) fn take_gone(&mut self) -> Vec<String> {
+        let any = self.folders.iter().any(|folder| folder.gone);
+        let gone = |root: &Root| root.gone || (any && root.past.is_some() && self.is_gone(root.parent));
+        let gone: Vec<u64> = self
+            .roots
+            .iter()
+            .filter(|(_, root)| gone(root))
+            .map(|(digest, _)| *digest)
+            .collect();
+        let mut ids = Vec::new();
+        for digest in gone {
+            ids.extend(self.drop_root(digest).map(|root| root.id));
+        }
+        ids
+    }
+
+    fn drop_root(&mut self, digest: u64) -> Option<Root> {
+        let root = self.roots.remove(&digest)?;
+        if let Some(folder) = root.folder {
+            self.granted.remove(&folder);
+        }
+        Some(root)
+    }
+
+    /// Which items are to be listed: all of which something says that their sharing changed, and of the others those
+    /// that were not listed for the longest time. The widest first, and each after those above it, since what comes
+    /// from there is told apart by them.
+    pub(in crate::provider::microsoft365) fn due(&self, relist: &Relist) -> Vec<u64> {
+        let mut due = Vec::new();
+        let mut others = Vec::new();
+        for (digest, root) in self.roots.iter() {
+            match &root.past {
+                Some(past) if !root.is_waiting() => others.push((past.at, *digest)),
+                _ => due.push(*digest),
+            }
+        }
+        others.sort_unstable();
+        let before = relist.before.as_second();
+        let again = (0..).zip(others);
+        due.extend(
+            again
+                .take_while(|(count, (at, _))| *at < before || *count < relist.least)
+                .map(|(_, (_, digest))| digest),
+        );
+        self.in_order(&due)
+    }
+
+    fn in_order(&self, due: &[u64]) -> Vec<u64> {
+        let roots: Vec<(u64, &Root)> = due
+            .iter()
+            .filter_map(|digest| Some((*digest, self.roots.get(digest)?)))
+            .collect();
+        let by_folder: HashMap<usize, usize> = roots
+            .iter()
+            .enumerate()
+            .filter_map(|(place, (_, root))| Some((root.folder?, place)))
+            .collect();
+        let mut widest: Vec<Width> = roots.iter().map(|(_, root)| root.width).collect();
+        let mut depths = Vec::new();
+        for (_, root) in &roots {
+            let above = self.folders_above(root);
+            for higher in above.iter().filter_map(|folder| by_folder.get(folder)) {
+                if let Some(width) = widest.get_mut(*higher) {
+                    *width = root.width.min(*width);
+                }
+            }
+            depths.push(above.len());
+        }
+        let mut ordered: Vec<_> = roots.into_iter().zip(widest.into_iter().zip(depths)).collect();
+        ordered.sort_by(|((_, one), first), ((_, other), second)| (first, &one.id).cmp(&(second, &other.id)));
+        ordered.into_iter().map(|((digest, _), _)| digest).collect()
+    }
+
+    /// Takes note that an item was listed. One that neither is open nor shares anything is listed no more.
+    pub(in crate::provider::microsoft365) fn heard(&mut self, digest: u64, heard: Heard, beneath: &Beneath) {
+        let Some(root) = self.roots.get(&digest) else {
+            return;
+        };
+        let is_top = root.folder.is_some() && root.folder == self.top;
+        if heard.whole && heard.told.is_empty() && !root.is_open && !is_top {
+            self.drop_root(digest);
+            return;
+        }
+        let past = Past {
+            at: heard.at,
+            summary: root.summary,
+            parent: root.parent,
+            placed: self.placed(root),
+            beneath: self.beneath_of(root, beneath),
+        };
+        if let Some(root) = self.roots.get_mut(&digest) {
+            root.past = Some(past);
+            root.is_due = !heard.whole;
+            root.told = heard.told.into();
+        }
+    }
+
+    /// Takes note that an item is to be listed, in this run or a later one.
+    pub(in crate::provider::microsoft365) fn mark_due(&mut self, digest: u64) {
+        if let Some(root) = self.roots.get_mut(&digest) {
+            root.is_due = true;
+        }
+    }
+
+    /// Adds an item that is to be listed because another one's permissions come from it.
+    pub(in crate::provider::microsoft365) fn add_root(&mut self, id: &str) -> Option<u64> {
+        let digest = self.key.of(id);
+        if !self.roots.contains_key(&digest) {
+            let root = self.as_root(id)?;
+            self.roots.insert(digest, root);
+        }
+        Some(digest)
+    }
+
+    /// How many items are listed one by one.
+    pub(in crate::provider::microsoft365) fn parts(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// The nearest folder above an item that has grants of its own, so that no others come through it.
+    pub(in crate::provider::microsoft365) fn granting(&self, root: &Root) -> Option<usize> {
+        let mut above = self.folders_above(root).into_iter();
+        above.find(|folder| self.granted.contains_key(folder) || self.is_closed(*folder))
+    }
+
+    /// The items beneath a folder whose grants it is that they would inherit.
+    pub(in crate::provider::microsoft365) fn roots_right_beneath(&self, folder: usize) -> Vec<u64> {
+        let beneath = self.roots.iter();
+        let beneath = beneath.filter(|(_, root)| self.granting(root) == Some(folder));
+        beneath.map(|(digest, _)| *digest).collect()
+    }
+
+    /// Whether an item lies beneath a folder.
+    pub(in crate::provider::microsoft365) fn lies_beneath(&self, digest: u64, folder: usize) -> bool {
+        let root = self.roots.get(&digest);
+        root.is_some_and(|root| self.folders_above(root).contains(&folder))
+    }
+
+    /// The items of which shares were told in earlier runs, by what the shares are known by.
+    pub(in crate::provider::microsoft365) fn by_told(&self) -> HashMap<u64, Vec<u64>> {
+        let mut by_told: HashMap<u64, Vec<u64>> = HashMap::new();
+        for (digest, root) in self.roots.iter() {
+            for told in &root.told {
+                by_told.entry(*told).or_default().push(*digest);
+            }
+        }
+        by_told
+    }
+
+    /// Of the items that share something, those that lie elsewhere, or have something else beneath them than was told;
+    /// they count as told.
+    pub(in crate::provider::microsoft365) fn take_drifted(&mut self, beneath: &Beneath) -> Vec<Drifted> {
+        let mut drifted = Vec::new();
+        let mut pasts = Vec::new();
+        for (digest, root) in self.roots.iter() {
+            let Some(past) = root.past.filter(|_| !root.told.is_empty()) else {
+                continue;
+            };
+            let now = Past {
+                placed: self.placed(root),
+                beneath: self.beneath_of(root, beneath),
+                ..past
+            };
+            if now != past {
+                drifted.push(Drifted {
+                    id: root.id.clone(),
+                    path: (now.placed != past.placed).then(|| self.path_of(root)),
+                    folder: root.folder.filter(|_| now.beneath != past.beneath),
+                });
+                pasts.push((*digest, now));
+            }
+        }
+        for (digest, past) in pasts {
+            if let Some(root) = self.roots.get_mut(&digest) {
+                root.past = Some(past);
+            }
+        }
+        self.drifts = false;
+        drifted
+    }
+
+    fn placed(&self, root: &Root) -> u64 {
+        let (path, whole) = self.path_of(root);
+        self.key.of_all([&*path, if whole { "whole" } else { "" }])
+    }
+
+    fn beneath_of(&self, root: &Root, beneath: &Beneath) -> u64 {
+        root.folder.map_or(0, |folder| beneath.digest(folder, self.key))
+    }
+}

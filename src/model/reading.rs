@@ -14,7 +14,7 @@ pub struct Scope {
 }
 
 /// A scope to read, with what is remembered of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KnownScope {
     /// The scope.
     pub scope: Scope,
@@ -24,6 +24,16 @@ pub struct KnownScope {
     pub checkpoint: Option<Vec<u8>>,
     /// What is listed again although nothing says that it changed.
     pub relist: Relist,
+}
+
+impl std::fmt::Debug for KnownScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KnownScope")
+            .field("scope", &self.scope)
+            .field("searched_at", &self.searched_at)
+            .field("relist", &self.relist)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What of a scope is listed again although nothing says that it changed: services do not tell every change.
@@ -131,6 +141,8 @@ pub enum Reading {
         classes: String,
         /// The labels.
         labels: Labels,
+        /// Whether others may be found by asking: they were told by what was read anyway.
+        more: bool,
         /// How many files lie beneath, where that was counted.
         files_beneath: Option<u64>,
     },

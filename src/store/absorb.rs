@@ -114,9 +114,10 @@ impl Writer<'_> {
                 item,
                 drive,
                 labels,
+                more,
                 files_beneath,
                 classes,
-            } => self.labels(item, drive.as_deref(), labels, *files_beneath, classes),
+            } => self.labels((item, drive.as_deref()), (labels, *more), *files_beneath, classes),
             Reading::Begun { scope } => self.begun(scope),
             Reading::Listed { item, drive } => self.listed(drive, item),
             Reading::Placed {
@@ -191,9 +192,8 @@ impl Writer<'_> {
 
     fn labels(
         &mut self,
-        item: &str,
-        drive: Option<&str>,
-        labels: &Labels,
+        (item, drive): (&str, Option<&str>),
+        (labels, more): (&Labels, bool),
         files_beneath: Option<u64>,
         classes: &str,
     ) -> Result<()> {
@@ -203,7 +203,7 @@ impl Writer<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE item SET labels = ?2, labels_complete = ?3, labels_policy = ?4,
-                     files_beneath = ?5, labels_run = ?6 WHERE id = ?1",
+                     files_beneath = ?5, labels_run = ?6, labels_due = ?7 WHERE id = ?1",
             )?
             .execute(params![
                 item,
@@ -211,7 +211,8 @@ impl Writer<'_> {
                 labels.complete,
                 classes,
                 files_beneath.and_then(|count| i64::try_from(count).ok()),
-                self.run.id
+                self.run.id,
+                more
             ])?;
         Ok(())
     }

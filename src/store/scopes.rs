@@ -111,9 +111,10 @@ impl Ledger {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Shares read in this run, ordered by the account that owns their item and then by id, after
-    /// `(owner's row, share's row)`, with the labels that this run found under these classes; and the last such place that
-    /// was looked at, `None` after the last.
+    /// Shares read in this run, and those in drives that it read of which labels were never looked up under these classes (a
+    /// run that was stopped did not come to that): ordered by the account that owns their item and then by id, after
+    /// `(owner's row, share's row)`, with the labels that were found; and the last such place that was looked at, `None`
+    /// after the last.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -131,7 +132,11 @@ impl Ledger {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT v.owner, v.share, {SHARE_COLUMNS} FROM share_version v INDEXED BY share_version_owner
              CROSS JOIN share s ON s.id = v.share JOIN item i ON i.id = v.item
-             WHERE v.to_run IS NULL AND (v.owner, v.share) > (?3, ?4) AND s.source = ?1 AND s.read_run >= ?2
+             WHERE v.to_run IS NULL AND (v.owner, v.share) > (?3, ?4) AND s.source = ?1
+               AND (s.read_run >= ?2 OR (s.missing_run IS NULL AND (i.labels_due OR i.labels_policy IS NOT ?6)
+                   AND i.place IN (
+                   SELECT l.id FROM place l JOIN scope p ON p.source = ?1 AND p.key = l.key JOIN coverage c ON c.scope = p.id
+                   WHERE l.source = ?1 AND c.run >= ?2)))
              ORDER BY v.owner, v.share LIMIT ?5"
         ))?;
         let rows = statement
@@ -141,7 +146,8 @@ impl Ledger {
                     run.id,
                     after.0,
                     after.1,
-                    i64::try_from(limit).unwrap_or(i64::MAX)
+                    i64::try_from(limit).unwrap_or(i64::MAX),
+                    classes
                 ],
                 |row| Ok(((row.get(0)?, row.get(1)?), RawShare::read(row, 2)?)),
             )?

@@ -247,7 +247,10 @@ fn what_is_not_known_is_said() {
     stage.run(&["scan"]).ended(0);
     for (arguments, words) in [
         (&["--share", "999"][..], "nothing is known of the share \"999\""),
-        (&["--finding", "0123456789abcdef"], "the state knows no finding"),
+        (
+            &["--finding", "0123456789abcdef"],
+            "nothing is known of the finding",
+        ),
         (&["--owner", "frank"], "nothing is known of the owner \"frank\""),
         (
             &["--owner", "no\u{1b}body"],

@@ -26,6 +26,7 @@ mod fence;
 mod harness;
 #[cfg(test)]
 mod history;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod listed;

@@ -218,6 +218,7 @@ fn told(item: &Item, found: Vec<Found>, inside: Option<Labels>, classes: &Classe
         drive: item.drive.clone(),
         classes: classes.digest().to_owned(),
         labels,
+        more: false,
         files_beneath: item.files_beneath,
     }
 }

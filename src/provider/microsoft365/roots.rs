@@ -18,7 +18,7 @@ use super::scope::Visit;
 use super::tree::{Beneath, Drifted, Heard, Root, Tree};
 use super::wire::Told;
 use super::{Microsoft365, errors};
-use crate::model::{Item, Labels, Problem, ProblemCode, Reading, Share};
+use crate::model::{Classes, Item, Labels, Problem, ProblemCode, Reading, Share};
 use crate::provider::{Closed, ReadError};
 
 /// How many batches of a drive are asked ahead.
@@ -48,6 +48,7 @@ struct Outcome {
 struct Listing<'a> {
     memory: &'a mut Memory,
     beneath: &'a Beneath,
+    classes: &'a Classes,
     decoder: Decoder<'a>,
     /// The time of the run, in seconds.
     now: i64,
@@ -99,17 +100,20 @@ impl Microsoft365 {
         for item in memory.tree.take_gone() {
             tell_listed(visit, item).await?;
         }
+        let classes = &self.setup.classes;
+        let mut beneath = None;
+        if memory.tree.drifts {
+            let told = beneath.insert(memory.tree.beneath(classes));
+            let drifted = memory.tree.take_drifted(told, classes);
+            self.tell_drifted(drifted, told, visit).await?;
+        }
         let mut waiting = memory.tree.due(&visit.relist);
-        let beneath = if memory.tree.drifts || !waiting.is_empty() {
-            memory.tree.beneath(&self.setup.classes)
-        } else {
-            Beneath::default()
+        let beneath = match beneath {
+            Some(beneath) => beneath,
+            None if waiting.is_empty() => Beneath::default(),
+            None => memory.tree.beneath(classes),
         };
         let asked: HashSet<u64> = waiting.iter().copied().collect();
-        if memory.tree.drifts {
-            let drifted = memory.tree.take_drifted(&beneath);
-            self.tell_drifted(drifted, &beneath, visit).await?;
-        }
         // What few requests tell again is not worth to be written down.
         if !waiting.is_empty() && memory.tree.items.saturating_sub(visit.saved) >= MANY {
             visit.save(memory).await?;
@@ -124,6 +128,7 @@ impl Microsoft365 {
             by_told: memory.tree.by_told(),
             memory,
             beneath: &beneath,
+            classes,
             now: visit.relist.now.as_second(),
             listed: HashSet::new(),
             asked,
@@ -286,6 +291,7 @@ impl Microsoft365 {
                 found: beneath.labels(folder),
                 complete: beneath.complete && !self.setup.classes.has_tags(),
             },
+            more: self.setup.classes.has_tags(),
             files_beneath: beneath.files(folder),
         }
     }
@@ -432,7 +438,9 @@ impl Listing<'_> {
         visit: &mut Visit<'_>,
     ) -> Result<(), Closed> {
         let whole = heard.whole;
-        self.memory.tree.heard(digest, heard, self.beneath);
+        self.memory
+            .tree
+            .heard(digest, heard, (self.beneath, self.classes));
         if whole {
             tell_listed(visit, root.id.clone()).await?;
         }

@@ -89,6 +89,7 @@ pub(super) async fn look(
                 found: looked.labels,
                 complete: looked.complete,
             },
+            more: false,
             files_beneath: looked.beneath,
         };
         collector.push(reading).await?;

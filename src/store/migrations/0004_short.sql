@@ -33,11 +33,12 @@ CREATE TABLE new_item (
     labels_complete INTEGER NOT NULL DEFAULT 0,
     labels_policy TEXT,                      -- digest of the classes they were looked up under
     labels_run INTEGER,                      -- the run in which they were looked up
+    labels_due INTEGER NOT NULL DEFAULT 0,   -- 1: others may be found by asking
     files_beneath INTEGER
 ) STRICT;
 INSERT INTO new_item
     SELECT i.id, i.source, p.id, tag_of(COALESCE(p.id, i.source), i.key), i.key, i.size, i.labels, i.labels_complete,
-           i.labels_policy, i.labels_run, i.files_beneath
+           i.labels_policy, i.labels_run, 0, i.files_beneath
     FROM item i LEFT JOIN place p ON p.source = i.source AND p.key = i.drive ORDER BY i.id;
 
 CREATE TABLE new_share (

@@ -19,9 +19,13 @@ fn units(report: &Value) -> u64 {
     report["sources"][0]["requests"]["units"].as_u64().unwrap()
 }
 
-/// What stands in a report: each finding that has not ended, with the share as it is told.
+/// What stands in a report: each finding that has not ended, with the share as it is told. That a protection is gone is
+/// known only to who saw it.
 fn standing(report: &Value) -> BTreeSet<String> {
-    let stands = |finding: &&Value| matches!(finding["status"].as_str().unwrap(), "new" | "open");
+    let stands = |finding: &&Value| {
+        matches!(finding["status"].as_str().unwrap(), "new" | "open")
+            && finding["rule"] != "protection-removed"
+    };
     findings(report)
         .iter()
         .filter(stands)

@@ -210,7 +210,8 @@ fn night(memory: &mut Memory, now: i64, lists: &dyn Fn(&str) -> Option<Vec<Value
         least: 0,
     };
     let mut waiting = memory.tree.due(&none);
-    let beneath = memory.tree.beneath(&Classes::compile(&[]).unwrap());
+    let classes = Classes::compile(&[]).unwrap();
+    let beneath = memory.tree.beneath(&classes);
     let drive = Drive {
         id: "b!".into(),
         address: "https://x.example".into(),
@@ -228,6 +229,7 @@ fn night(memory: &mut Memory, now: i64, lists: &dyn Fn(&str) -> Option<Vec<Value
         by_told: memory.tree.by_told(),
         memory,
         beneath: &beneath,
+        classes: &classes,
         now,
         listed: HashSet::new(),
         asked: waiting.iter().copied().collect(),
@@ -251,7 +253,7 @@ fn night(memory: &mut Memory, now: i64, lists: &dyn Fn(&str) -> Option<Vec<Value
                         whole: true,
                         told: listed.own,
                     };
-                    listing.memory.tree.heard(*digest, heard, &beneath);
+                    listing.memory.tree.heard(*digest, heard, (&beneath, &classes));
                     listed.found
                 }
                 None => listing.fail(&root, *digest),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::beneath::Beneath;
 use super::{Tree, Width};
-use crate::model::{ItemKind, Relist};
+use crate::model::{Classes, ItemKind, Relist};
 
 /// An item that has sharing of its own: its permissions are to be listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub(super) struct Past {
     placed: u64,
     /// The digest of what was told to lie beneath it.
     beneath: u64,
+    /// The digest of the labels that its path and those beneath it gave.
+    labels: u64,
 }
 
 impl Root {
@@ -168,7 +170,12 @@ impl Tree {
     }
 
     /// Takes note that an item was listed. One that neither is open nor shares anything is listed no more.
-    pub(in crate::provider::microsoft365) fn heard(&mut self, digest: u64, heard: Heard, beneath: &Beneath) {
+    pub(in crate::provider::microsoft365) fn heard(
+        &mut self,
+        digest: u64,
+        heard: Heard,
+        (beneath, classes): (&Beneath, &Classes),
+    ) {
         let Some(root) = self.roots.get(&digest) else {
             return;
         };
@@ -183,6 +190,7 @@ impl Tree {
             parent: root.parent,
             placed: self.placed(root),
             beneath: self.beneath_of(root, beneath),
+            labels: self.labels_of(root, beneath, classes),
         };
         if let Some(root) = self.roots.get_mut(&digest) {
             root.past = Some(past);
@@ -244,10 +252,16 @@ impl Tree {
     }
 
     /// Of the items that share something, those that lie elsewhere, or have something else beneath them than was told;
-    /// they count as told.
-    pub(in crate::provider::microsoft365) fn take_drifted(&mut self, beneath: &Beneath) -> Vec<Drifted> {
+    /// they count as told. Those that are classified otherwise now are to be listed: of shares without a finding
+    /// nothing may be kept that could be judged.
+    pub(in crate::provider::microsoft365) fn take_drifted(
+        &mut self,
+        beneath: &Beneath,
+        classes: &Classes,
+    ) -> Vec<Drifted> {
         let mut drifted = Vec::new();
         let mut pasts = Vec::new();
+        let mut reclassified = Vec::new();
         for (digest, root) in self.roots.iter() {
             let Some(past) = root.past.filter(|_| !root.told.is_empty()) else {
                 continue;
@@ -255,8 +269,12 @@ impl Tree {
             let now = Past {
                 placed: self.placed(root),
                 beneath: self.beneath_of(root, beneath),
+                labels: self.labels_of(root, beneath, classes),
                 ..past
             };
+            if now.labels != past.labels {
+                reclassified.push(*digest);
+            }
             if now != past {
                 drifted.push(Drifted {
                     id: root.id.clone(),
@@ -271,8 +289,17 @@ impl Tree {
                 root.past = Some(past);
             }
         }
+        for digest in reclassified {
+            self.mark_due(digest);
+        }
         self.drifts = false;
         drifted
+    }
+
+    fn labels_of(&self, root: &Root, beneath: &Beneath, classes: &Classes) -> u64 {
+        let mut labels = classes.of_path(&self.path_of(root).0);
+        labels.extend(root.folder.into_iter().flat_map(|folder| beneath.labels(folder)));
+        self.key.of_all(labels.iter().map(String::as_str))
     }
 
     fn placed(&self, root: &Root) -> u64 {

@@ -656,10 +656,13 @@ fn listed(items: &[Value], at: impl Fn(&str) -> i64) -> Tree {
             whole: true,
             told: vec![digest],
         };
-        tree.heard(digest, heard, &beneath);
+        tree.heard(digest, heard, (&beneath, &classes()));
     }
     assert_eq!(tree.state().1, 0);
-    assert!(tree.take_drifted(&beneath).is_empty(), "it is as it was told");
+    assert!(
+        tree.take_drifted(&beneath, &classes()).is_empty(),
+        "it is as it was told"
+    );
     tree
 }
 
@@ -745,7 +748,7 @@ fn what_is_no_longer_open_is_listed_once_more() {
             whole: true,
             told,
         };
-        tree.heard(tree.key.of(id), heard, &beneath);
+        tree.heard(tree.key.of(id), heard, (&beneath, &classes()));
     }
     assert!(tree.root(tree.key.of("f")).is_none());
     assert!(
@@ -762,7 +765,7 @@ fn what_lies_elsewhere_is_told_once() {
     take(&mut tree, &file("k", "c", "k.kdbx"));
     assert!(due(&tree, &relist(0, 0)).is_empty());
     let beneath = tree.beneath(&classes());
-    let mut drifted = tree.take_drifted(&beneath);
+    let mut drifted = tree.take_drifted(&beneath, &classes());
     drifted.sort_by(|one, other| one.id.cmp(&other.id));
     let told: Vec<_> = drifted
         .iter()
@@ -783,7 +786,7 @@ fn what_lies_elsewhere_is_told_once() {
             ("top", None, true)
         ]
     );
-    assert!(tree.take_drifted(&beneath).is_empty());
+    assert!(tree.take_drifted(&beneath, &classes()).is_empty());
 }
 
 #[test]
@@ -815,7 +818,7 @@ fn folders_that_were_deleted_do_not_pile_up() {
     }
     take(&mut tree, &folder("late", "a", "Late"));
     let beneath = tree.beneath(&classes());
-    let _told = tree.take_drifted(&beneath);
+    let _told = tree.take_drifted(&beneath, &classes());
     let before = picture(&tree, &items);
     tree.compact();
     assert_eq!(tree.folders.len(), 5);
@@ -823,7 +826,7 @@ fn folders_that_were_deleted_do_not_pile_up() {
     assert_eq!(tree.files.as_ref().unwrap().len(), 3);
     assert_eq!(picture(&tree, &items), before);
     let beneath = tree.beneath(&classes());
-    assert!(tree.take_drifted(&beneath).is_empty());
+    assert!(tree.take_drifted(&beneath, &classes()).is_empty());
     assert!(due(&tree, &relist(0, 0)).is_empty());
     take(&mut tree, &file("z", "late", "z"));
     let late = tree.folder("late").unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Config, NOW, POLICY, Ran, Stage, add_shares, finding, small};
+use crate::harness::{Config, NOW, POLICY, Ran, Stage, add_shares, finding, small, tenant};
 
 /// A server that is scanned night after night, into one state.
 struct Nights {
@@ -480,7 +480,9 @@ fn what_protected_a_share_and_is_gone_is_found_until_it_is_back_or_waived() {
 #[test]
 fn a_tenants_runs_are_printed_the_same_whatever_changed_since() {
     const PROJECTS: &str = "11111111-0000-4000-8000-000000000001";
-    let mut nights = Nights::of(Stage::tenant());
+    let mut world = tenant();
+    world["microsoft365"]["switches"]["silent_changes"] = json!(false);
+    let mut nights = Nights::of(Stage::of(&world));
     let permission = |set: Value| json!({"do": "update", "owner": "alice@example.org", "path": "/Projects", "permission": PROJECTS, "set": set});
     nights.night(3);
     let mut kinds = BTreeSet::new();

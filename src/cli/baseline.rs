@@ -64,8 +64,8 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<Exit, Exit> {
     });
     if !read_whole {
         say(&format!(
-            "note: `{source}` was never read whole: what is found until it once is belongs to its baseline, too; \
-             release that when it was"
+            "note: `{source}` was never read and judged whole, by a scan without --user and --rule: what is found until \
+             it once is belongs to its baseline, too; release that when it was"
         ));
     }
     let findings = if released == 1 {

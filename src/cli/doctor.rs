@@ -249,7 +249,7 @@ fn write(sections: &[Section], width: Option<u16>, out: &mut dyn Write) -> io::R
         table
             .load_style(TableStyle::new())
             .set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(width.unwrap_or(120));
+        table.set_width(width.unwrap_or(crate::report::PAGE));
         for check in &section.checks {
             table.add_row([check.standing.as_str(), check.about, &visible(&check.found)]);
             let further = check.costs.iter().map(|cost| format!("costs: {}", visible(cost)));

@@ -13,6 +13,7 @@ use super::{Exit, Global, unwritten};
 use crate::model::FindingId;
 use crate::policy::{self, Lapse, Waiver, Waivers};
 use crate::report::text::visible;
+use crate::report::{PAGE, compact};
 use crate::store::{EndedCover, Ledger, Result as Stored};
 
 /// How many findings that a waiver no longer covers are listed for each.
@@ -87,7 +88,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Exit, Exit> 
     let ledger = if global.no_state || !state.exists() {
         Ledger::temporary()
     } else {
-        Ledger::open(state)
+        Ledger::open_to_read(state)
     };
     let ledger = ledger.map_err(|error| {
         say(&format!("error: {error}"));
@@ -105,7 +106,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Exit, Exit> 
     let output = Output::Standard;
     let written = if arguments.format == "json" {
         output.write(|out| {
-            serde_json::to_writer_pretty(&mut *out, &list)?;
+            compact(&list, out)?;
             writeln!(out)
         })
     } else {
@@ -159,7 +160,7 @@ fn list(ledger: &Ledger, configured: &[Waiver], today: Date) -> Stored<List> {
                 approved_by: waiver.approved_by.clone(),
                 until: waiver.until,
                 made_at,
-                covers: named.covers,
+                covers: if waiver.until < today { 0 } else { named.covers },
                 outgrown: named.outgrown,
                 ended: named.ended,
             }
@@ -226,9 +227,7 @@ fn draw(entries: &[Entry], width: Option<u16>, out: &mut dyn Write) -> io::Resul
     table
         .load_style(TableStyle::new())
         .set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(width) = width {
-        table.set_width(width);
-    }
+    table.set_width(width.unwrap_or(PAGE));
     table.set_header(["standing", "until", "covers", "waiver", "reason", "approved by"]);
     for entry in entries {
         table.add_row([

@@ -65,7 +65,7 @@ fn list<T: Serialize>(
 }
 
 /// Writes a value on one line, whatever is in its strings.
-pub(super) fn compact(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn compact(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     value
         .serialize(&mut Serializer::with_formatter(out, Visible))
         .map_err(io::Error::from)

@@ -16,6 +16,9 @@ pub mod table;
 pub mod text;
 pub mod view;
 
+pub(crate) use json::compact;
+pub(crate) use table::PAGE;
+
 #[cfg(test)]
 mod tests;
 

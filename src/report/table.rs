@@ -14,6 +14,8 @@ mod screen;
 mod totals;
 mod words;
 
+pub(crate) use screen::PAGE;
+
 /// Writes a run as a table.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! Whatever fails is kept as a problem and the reading goes on where it can; nothing is held but one page.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -287,20 +287,26 @@ impl SourceRun<'_> {
     async fn relisting(&self) -> Result<Relisting, ScanError> {
         let now = self.run.now;
         if !self.run.scope.users.is_empty() {
-            let before = Timestamp::MAX;
-            let quotas = HashMap::new();
-            return Ok(Relisting { now, before, quotas });
+            return Ok(Relisting {
+                now,
+                before: Timestamp::MAX,
+                quotas: HashMap::new(),
+                whole: HashSet::new(),
+            });
         }
         let every = self.part.relist_every;
         let nights = u64::try_from(every.as_hours() / 24).unwrap_or_default().max(1);
         let night = u64::try_from(now.as_second() / SECONDS_A_DAY).unwrap_or_default();
         let (run, source) = (self.run.clone(), self.part.name.clone());
         let rules = short_digest([self.policy.rules_digest.as_str(), env!("CARGO_PKG_VERSION")]);
-        let (quotas, judged_since) = self
+        let (quotas, whole, judged_since) = self
             .desk
             .ask(move |ledger| {
-                let quotas = ledger.relist_quotas(&source, nights, night)?;
-                Ok::<_, StoreError>((quotas, ledger.judged_since(&run, &source, &rules)?))
+                Ok::<_, StoreError>((
+                    ledger.relist_quotas(&source, nights, night)?,
+                    ledger.scopes_of_changed_owners(&source)?,
+                    ledger.judged_since(&run, &source, &rules)?,
+                ))
             })
             .await??;
         // What comes of age before the next night is listed in this one.
@@ -308,7 +314,12 @@ impl SourceRun<'_> {
         let overdue = now.checked_sub(every - slack).unwrap_or(Timestamp::MIN);
         // Of shares without a finding only digests may be kept: other rules can judge them only once they are read again.
         let before = overdue.max(judged_since);
-        Ok(Relisting { now, before, quotas })
+        Ok(Relisting {
+            now,
+            before,
+            quotas,
+            whole,
+        })
     }
 
     /// What rules ask of people and groups: counted from the account list, or looked up one by one.
@@ -509,13 +520,19 @@ struct Relisting {
     now: Timestamp,
     before: Timestamp,
     quotas: HashMap<ScopeRow, u64>,
+    /// Those of which everything is listed again.
+    whole: HashSet<ScopeRow>,
 }
 
 impl Relisting {
     fn of(&self, scope: ScopeRow) -> Relist {
         Relist {
             now: self.now,
-            before: self.before,
+            before: if self.whole.contains(&scope) {
+                Timestamp::MAX
+            } else {
+                self.before
+            },
             least: self.quotas.get(&scope).copied().unwrap_or_default(),
         }
     }

@@ -56,7 +56,7 @@ impl Ledger {
             return Ok(());
         };
         self.connection.execute(
-            "UPDATE principal SET gone = 1, active = 0
+            "UPDATE principal SET gone = 1, active = 0, changed_run = ?2
              WHERE source = ?1 AND class = 'account' AND gone = 0 AND (told_run IS NULL OR told_run < ?2)",
             params![source, run.id],
         )?;
@@ -461,9 +461,7 @@ impl Writer<'_> {
         match current {
             // A scan that was begun later, and runs beside this one, has told it since: this one's picture keeps
             // what was known before, or what it says itself.
-            Some(current) if current.from_run > self.run.id => {
-                self.insert_earlier(row, version, current.from_run)
-            }
+            Some(current) if current.from_run > self.run.id => self.insert_earlier(row, version),
             Some(current) if current.digest == version.digest => {
                 if current.bare {
                     self.fill_body(row, version)?;
@@ -509,7 +507,7 @@ impl Writer<'_> {
         self.replace_version(row, current.as_ref(), version)
     }
 
-    fn insert_earlier(&self, row: i64, version: &VersionRow, until: i64) -> Result<()> {
+    fn insert_earlier(&self, row: i64, version: &VersionRow) -> Result<()> {
         let covered = self
             .connection
             .prepare_cached(
@@ -522,7 +520,7 @@ impl Writer<'_> {
         self.insert_version(row, version)?;
         self.connection
             .prepare_cached("UPDATE share_version SET to_run = ?3 WHERE share = ?1 AND from_run = ?2")?
-            .execute(params![row, self.run.id, until])?;
+            .execute(params![row, self.run.id, self.run.id + 1])?;
         Ok(())
     }
 

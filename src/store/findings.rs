@@ -250,7 +250,7 @@ struct Standing<'a> {
 
 fn write_version(connection: &Connection, run: &Run, known: &Known, standing: Standing<'_>) -> Result<()> {
     // A scan that was begun later, and runs beside this one, was the first to see it, and tells so: this one's picture
-    // has it, too.
+    // has it, too. Those of runs in between were printed without.
     if known.from_run > run.id {
         connection
             .prepare_cached(
@@ -261,7 +261,7 @@ fn write_version(connection: &Connection, run: &Run, known: &Known, standing: St
             .execute(params![
                 known.row,
                 run.id,
-                known.from_run,
+                run.id + 1,
                 standing.status.as_str(),
                 standing.level.as_str(),
                 note(connection, standing.words)?

@@ -95,6 +95,10 @@ impl Ledger {
                 let known = findings::of_shares(connection, first..=last)?;
                 let mut accepted = waivers::accepted_of_shares(connection, first..=last)?;
                 for row in rows {
+                    if row.from_run > run.id && !had_version(connection, run, row.share)? {
+                        // Seen first by a run that was begun later, and runs beside this one: no part of its picture.
+                        continue;
+                    }
                     let known = known.get(&row.share).map(Vec::as_slice).unwrap_or_default();
                     if row.read_run < run.id {
                         let fate = fate(connection, run, source, &row, (stale_before, judging.left_out))?;
@@ -216,6 +220,13 @@ impl Ledger {
         )?;
         Ok(())
     }
+}
+
+/// Whether a share was known in a run, or earlier.
+fn had_version(connection: &Connection, run: &Run, share: i64) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM share_version WHERE share = ?1 AND from_run <= ?2 AND to_run > ?2")?
+        .exists(params![share, run.id])?)
 }
 
 fn in_scope(run: &Run, rule: RuleId) -> bool {

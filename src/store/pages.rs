@@ -198,7 +198,8 @@ impl Ledger {
         }
         let shares: i64 = self.connection.query_row(
             &format!(
-                "SELECT count(*) FROM share s JOIN share_version w ON w.share = s.id AND w.to_run IS NULL
+                "SELECT count(*) FROM share s JOIN share_version w ON w.share = s.id AND w.from_run <= :run
+                     AND (w.to_run IS NULL OR w.to_run > :run)
                  WHERE s.source IN (SELECT source FROM run_source WHERE run = :run) AND (:users = '[]' OR {})",
                 of_users("w", ":users")
             ),

@@ -1,6 +1,6 @@
 //! How far scopes were read: what lasts of that from run to run, and what it means for what was not told again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -39,6 +39,24 @@ impl Ledger {
             quotas.insert(ScopeRow(row.get(0)?), sum / nights - before / nights);
         }
         Ok(quotas)
+    }
+
+    /// The scopes of owners who were found to be gone or back, disabled or enabled since they were read: of their shares
+    /// without a finding nothing may be kept that could be judged.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn scopes_of_changed_owners(&self, source: &SourceName) -> Result<HashSet<ScopeRow>> {
+        let mut statement = self.connection.prepare_cached(
+            // Who is gone is known only after what is there was read.
+            "SELECT DISTINCT s.id FROM principal c JOIN source o ON o.id = c.source AND o.name = ?1
+             CROSS JOIN share_version v ON v.owner = c.id AND v.to_run IS NULL AND v.body IS NULL
+             CROSS JOIN item i ON i.id = v.item CROSS JOIN place l ON l.id = i.place
+             CROSS JOIN scope s ON s.source = c.source AND s.key = l.key CROSS JOIN coverage k ON k.scope = s.id
+             WHERE c.changed_run > k.run OR (c.gone AND c.changed_run = k.run)",
+        )?;
+        let rows = statement.query_map([source.as_str()], |row| row.get(0).map(ScopeRow))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Since when a source is judged by these rules, told by their digest; from now on, where they are others than

@@ -509,7 +509,9 @@ pub(super) fn tell_principal(
                  signed_in = excluded.signed_in, groups = excluded.groups,
                  members = COALESCE(excluded.members, members), zone = excluded.zone, language = excluded.language,
                  outsiders = COALESCE(excluded.outsiders, outsiders), answered_by = excluded.answered_by,
-                 told_run = max(COALESCE(told_run, 0), excluded.told_run)
+                 told_run = max(COALESCE(told_run, 0), excluded.told_run),
+                 changed_run = CASE WHEN active <> excluded.active OR gone <> excluded.gone THEN excluded.told_run
+                     ELSE changed_run END
              RETURNING id",
         )?
         .query_row(

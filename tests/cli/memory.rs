@@ -268,7 +268,11 @@ fn a_source_that_was_never_read_whole_is_still_in_its_baseline() {
     let first = stage.run(&["scan", "--format", "json"]).ended(3).json();
     assert_eq!(first["run"]["baseline"], true);
     let early = release(&stage, &[]);
-    assert!(early.ended(0).err.contains("never read whole"), "{}", early.err);
+    assert!(
+        early.ended(0).err.contains("never read and judged whole"),
+        "{}",
+        early.err
+    );
     assert!(early.out.contains(", 0 still held"), "{}", early.out);
     stage.change(&json!({"do": "add", "share": {"type": "link", "owner": "alice", "path": "/Drop"}}));
     stage.no_faults();

@@ -538,6 +538,60 @@ fn a_scan_of_one_account_takes_nothing_from_a_full_scan_that_runs_meanwhile() {
 }
 
 #[test]
+fn what_a_scan_beside_a_full_one_sees_first_is_told_by_that_one() {
+    let stage = Stage::small();
+    scan(&stage, NOW, &[], 0);
+    stage.configure(&Config {
+        source: "limits = { requests_per_second = 1000, in_flight = 1 }",
+        ..Config::default()
+    });
+    stage.fault(
+        &json!({"match": {"path_contains": "api/v1/shares", "account": "bob"}, "times": 1,
+                        "action": {"do": "delay", "ms": 2500}}),
+    );
+    stage.forget_requests();
+    let beside = ["2026-11-22T13:00:01Z", "2026-11-22T13:00:02Z"];
+    let (full, narrow) = std::thread::scope(|scope| {
+        let full = scope.spawn(|| scan(&stage, LATER, &[], 0));
+        let waits = || {
+            stage
+                .requests()
+                .iter()
+                .any(|asked| asked.is_listing() && asked.account.as_deref() == Some("bob"))
+        };
+        while !waits() && !full.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        // Alice's list was read: what she shares now is seen by the scans of her alone.
+        stage.change(&json!({"do": "add", "share": {"type": "link", "owner": "alice", "path": "/Team"}}));
+        let seen = scan(&stage, beside[0], &["--user", "alice"], 0);
+        stage.change(&json!({"do": "update", "share": 1, "set": {"label": "another", "permissions": 1}}));
+        let again = scan(&stage, beside[1], &["--user", "alice"], 0);
+        (full.join().unwrap(), [seen, again])
+    });
+    let of_new = |report: &Value| {
+        findings(report)
+            .iter()
+            .filter(|found| found["share"]["id"] == "15")
+            .count()
+    };
+    assert!(of_new(&narrow[0]) > 0, "{narrow:?}");
+    assert_eq!(of_new(&full), 0);
+    totals_agree(&full);
+    let after = scan(&stage, NEXT_DAY, &[], 0);
+    assert_eq!(of_new(&after), of_new(&narrow[0]));
+    // Whatever ended when: each run is printed as it was.
+    for told in [&full, &narrow[0], &narrow[1]] {
+        let run = told["run"]["id"].as_str().unwrap();
+        let again = stage
+            .run_at(NEXT_DAY, &["report", "--run", run, "--format", "json"])
+            .ended(0)
+            .json();
+        assert_eq!(again["findings"], told["findings"]);
+    }
+}
+
+#[test]
 fn a_second_full_scan_says_who_holds_the_first() {
     let stage = Stage::small();
     stage.fault(

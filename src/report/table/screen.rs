@@ -10,7 +10,7 @@ use comfy_table::{
 use super::super::{Style, text};
 
 /// Without a terminal, the width of a page on its side.
-const PAGE: u16 = 120;
+pub(crate) const PAGE: u16 = 120;
 /// Narrower terminals wrap; on wider ones the eye would lose the line.
 const NARROWEST: u16 = 60;
 const WIDEST: u16 = 160;

@@ -2,6 +2,7 @@
 
 ALTER TABLE source ADD COLUMN rules TEXT;                    -- digest of what shares are judged by
 ALTER TABLE source ADD COLUMN rules_since INTEGER;           -- when they were first judged by it
+ALTER TABLE principal ADD COLUMN changed_run INTEGER;        -- the run in which it was last found to be gone or back, disabled or enabled
 ALTER TABLE scope ADD COLUMN begun_run INTEGER;              -- the run that began to enumerate it anew; null once that ended
 ALTER TABLE share ADD COLUMN missing_run INTEGER;            -- the run that listed its place without it; null while it is there
 ALTER TABLE share ADD COLUMN had_password INTEGER NOT NULL DEFAULT 0;   -- whether any reading had one

@@ -55,6 +55,7 @@ fn begin(ledger: &mut Ledger, parts: &[Part], day: i64) -> Outcome<Run> {
         },
         policy: view::PolicyNote {
             digest: String::new(),
+            rules_digest: String::new(),
             rules_off: Vec::new(),
             overrides: 0,
             waivers: 0,

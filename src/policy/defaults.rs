@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use globset::GlobSet;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
-use crate::model::{Classes, RuleId};
+use crate::model::{Classes, RuleId, short_digest};
 
 use super::Policy;
 
@@ -33,6 +33,12 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Distinguishes what shares are judged by: rules change with the program, too.
+    #[must_use]
+    pub fn rules_in_effect(&self) -> String {
+        short_digest([self.rules_digest.as_str(), env!("CARGO_PKG_VERSION")])
+    }
+
     /// The rules that are switched off for the whole policy.
     #[must_use]
     pub fn rules_off(&self) -> Vec<RuleId> {

@@ -80,6 +80,9 @@ pub struct RunScope {
 pub struct PolicyNote {
     /// Distinguishes one policy from another.
     pub digest: String,
+    /// Distinguishes what findings are judged by: the policy without waivers and gaps.
+    #[serde(default)]
+    pub rules_digest: String,
     /// Rules switched off.
     pub rules_off: Vec<RuleId>,
     /// How many overrides there are.

@@ -131,7 +131,12 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, JudgedSource), S
             .await?;
     }
     tracing::info!(source = %name, "judging");
-    let judged = judge(&source, reading.facts.as_ref()).await?;
+    // What is known of the server decides what its shares are worth: of single accounts nothing is judged without.
+    let judged = if reading.facts.is_none() && !source.run.scope.users.is_empty() {
+        JudgedSource::default()
+    } else {
+        judge(&source, reading.facts.as_ref()).await?
+    };
     let summary = summarise(&source, &reading, &judged).await?;
     let verdict = summary.verdict;
     tracing::info!(
@@ -210,7 +215,7 @@ async fn summarise(
             Ok::<_, StoreError>((
                 ledger.account_totals(&run, &name)?,
                 ledger.seen(&run, &name, stale_before)?,
-                ledger.inventory(&name)?,
+                ledger.inventory(&run, &name)?,
                 ledger.seen_by_kind(&run, &name)?,
             ))
         })
@@ -267,6 +272,7 @@ fn policy_note(policy: &Policy, exclusions: usize) -> view::PolicyNote {
     view::PolicyNote {
         // Rules change with the program, too.
         digest: short_digest([policy.digest.as_str(), env!("CARGO_PKG_VERSION")]),
+        rules_digest: policy.rules_in_effect(),
         rules_off: policy
             .levels
             .iter()

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Desk, ScanError};
 use crate::model::{
     Batch, KnownScope, PrincipalClass, Problem, ProblemCode, Relist, Share, ShareKind, SourceFacts,
-    SourceKind, SourceName, Want, short_digest,
+    SourceKind, SourceName, Want,
 };
 use crate::policy::{self, Judge, Past, Policy};
 use crate::provider::{Listed, Pace, ReadError, Reader, Sink};
@@ -298,7 +298,7 @@ impl SourceRun<'_> {
         let nights = u64::try_from(every.as_hours() / 24).unwrap_or_default().max(1);
         let night = u64::try_from(now.as_second() / SECONDS_A_DAY).unwrap_or_default();
         let (run, source) = (self.run.clone(), self.part.name.clone());
-        let rules = short_digest([self.policy.rules_digest.as_str(), env!("CARGO_PKG_VERSION")]);
+        let rules = self.policy.rules_in_effect();
         let (quotas, whole, judged_since) = self
             .desk
             .ask(move |ledger| {

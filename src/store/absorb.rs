@@ -17,7 +17,7 @@ impl Ledger {
     /// # Errors
     /// Any [`super::StoreError`] of the file; nothing of the batches is kept then.
     pub fn absorb(&mut self, run: &Run, batches: &[Batch]) -> Result<()> {
-        let remembered = &mut self.remembered;
+        let (remembered, enumerations) = (&mut self.remembered, &mut self.enumerations);
         if remembered.len() > REMEMBERED_ROWS {
             *remembered = Remembered::default();
         }
@@ -33,6 +33,7 @@ impl Ledger {
                     scope: batch.scope.as_deref(),
                     place: None,
                     remembered,
+                    enumerations,
                 };
                 writer.place = writer.scope.map(|scope| writer.place(scope)).transpose()?;
                 for reading in &batch.readings {
@@ -93,6 +94,7 @@ pub(super) struct Writer<'a> {
     /// The row of the scope, as a place.
     place: Option<i64>,
     remembered: &'a mut Remembered,
+    pub(super) enumerations: &'a mut super::Enumerations,
 }
 
 impl Writer<'_> {
@@ -118,7 +120,10 @@ impl Writer<'_> {
                 files_beneath,
                 classes,
             } => self.labels((item, drive.as_deref()), (labels, *more), *files_beneath, classes),
-            Reading::Begun { scope } => self.begun(scope),
+            Reading::Begun { scope } => {
+                self.begun(scope);
+                Ok(())
+            }
             Reading::Listed { item, drive } => self.listed(drive, item),
             Reading::Placed {
                 item,
@@ -491,7 +496,15 @@ impl Writer<'_> {
                     .execute(params![row, self.run.id])?;
                 self.insert_version(row, version)
             }
-            None => self.insert_version(row, version),
+            None => {
+                // One that a later scan beside this one found gone is there again.
+                self.connection
+                    .prepare_cached(
+                        "UPDATE share_version SET to_run = ?2 WHERE share = ?1 AND from_run < ?2 AND to_run > ?2",
+                    )?
+                    .execute(params![row, self.run.id])?;
+                self.insert_version(row, version)
+            }
         }
     }
 

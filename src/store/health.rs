@@ -180,7 +180,8 @@ mod tests {
                 Some("refer to others"),
             ),
             (
-                "INSERT INTO checkpoint VALUES (9, 1, 1, 1, 1, x'')".to_owned(),
+                "INSERT INTO checkpoint (scope, run, parts, waiting, data) VALUES (9, 1, 1, 1, x'')"
+                    .to_owned(),
                 Some("refer to others"),
             ),
             (

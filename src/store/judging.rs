@@ -84,13 +84,12 @@ impl Ledger {
         let stale_before = stale_before(run.now, judging.relist_every);
         let mut after = 0;
         loop {
-            let rows = page(&self.connection, source, &users, after)?;
-            let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-                return Ok(sums);
-            };
-            let (first, last) = (first.share, last.share);
-            after = last;
-            within(&self.connection, |connection| {
+            let judged_to = within(&self.connection, |connection| {
+                let rows = page(connection, source, &users, after)?;
+                let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+                    return Ok(None);
+                };
+                let (first, last) = (first.share, last.share);
                 let mut loader = Loader::new(connection, judging.source.clone(), judging.classes);
                 let known = findings::of_shares(connection, first..=last)?;
                 let mut accepted = waivers::accepted_of_shares(connection, first..=last)?;
@@ -124,7 +123,8 @@ impl Ledger {
                     let judged = judge(&share, &past);
                     let closed = |known: &Known| {
                         // Where the share itself changed, that is what put it right.
-                        let by_policy = row.from_run < run.id && policies.differ_for(known)?;
+                        let by_policy =
+                            row.from_run < run.id && policies.differ_for(known, Some(row.from_run))?;
                         Ok(if by_policy || judging.off.contains(&known.rule) {
                             Status::ClosedByPolicy
                         } else {
@@ -148,8 +148,12 @@ impl Ledger {
                         sums.undetermined += 1;
                     }
                 }
-                Ok(())
+                Ok(Some(last))
             })?;
+            let Some(last) = judged_to else {
+                return Ok(sums);
+            };
+            after = last;
         }
     }
 
@@ -190,7 +194,7 @@ impl Ledger {
                         Status::ClosedByPolicy
                     } else if posture.not_judged.contains(&live.rule) {
                         Status::NotChecked
-                    } else if policies.differ_for(live)? {
+                    } else if policies.differ_for(live, None)? {
                         // Nothing tells whether the setting changed, too.
                         Status::ClosedByPolicy
                     } else {
@@ -204,7 +208,8 @@ impl Ledger {
     }
 
     /// Forgets the particulars of the shares that a full run read and judged, and that never had a finding; their ids
-    /// and digests stay. What other runs read is theirs to judge first.
+    /// and digests stay. What other runs read is theirs to judge first, and what is open to others and may be classified
+    /// is not known to be harmless yet.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -215,7 +220,9 @@ impl Ledger {
         self.connection.execute(
             "UPDATE share_version SET body = NULL, judged = NULL WHERE body IS NOT NULL
              AND share IN (SELECT id FROM share WHERE read_run = ?1)
-             AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.share = share_version.share)",
+             AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.share = share_version.share)
+             AND NOT EXISTS (SELECT 1 FROM note n WHERE n.id = share_version.judged
+                 AND n.text ->> '$.classified' IS NULL AND n.text ->> '$.audience' <> 'internal')",
             [run.id],
         )?;
         Ok(())

@@ -1,11 +1,12 @@
-//! The long lock of a source: full scans hold it, so that no two of them write one picture.
+//! The long lock of a source: full scans hold it, so that no two of them write one picture. And a lock of each run of
+//! single accounts, for which nobody waits: it tells whether that run still goes on.
 //!
-//! It is a file beside the state, locked by the operating system and so free again whatever ends the process.
-//! Scans of single accounts and reports never wait for it.
+//! They are files beside the state, locked by the operating system and so free again whatever ends the process.
+//! Scans of single accounts and reports never wait for a source.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -27,9 +28,7 @@ impl SourceLock {
     /// # Errors
     /// [`StoreError::Locked`], with who holds it and since when; [`StoreError::Open`]; [`StoreError::Unlockable`].
     pub fn take(state: &Path, source: &SourceName, now: Timestamp) -> Result<Self> {
-        let mut path = state.as_os_str().to_owned();
-        path.push(format!(".{source}.lock"));
-        let path = std::path::PathBuf::from(path);
+        let path = beside(state, source.as_str());
         let opened = private_options().open(&path);
         let mut file = opened.map_err(|source| StoreError::Open {
             path: path.clone(),
@@ -58,6 +57,50 @@ impl SourceLock {
             Err(TryLockError::Error(source)) => Err(StoreError::Unlockable { path, source }),
         }
     }
+}
+
+/// Shows, until it is dropped, that a run goes on.
+#[derive(Debug)]
+pub(super) struct Sign {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Sign {
+    /// Gives a run's sign; where it cannot be given, the run passes for dead once another one ends.
+    pub(super) fn of(state: &Path, run: &str) -> Option<Self> {
+        let path = beside(state, run);
+        let file = private_options().open(&path).ok()?;
+        file.try_lock().ok()?;
+        Some(Self { path, _file: file })
+    }
+
+    /// Whether a run goes on, as far as its sign tells.
+    pub(super) fn is_given(state: &Path, run: &str) -> bool {
+        let path = beside(state, run);
+        let Ok(file) = File::open(&path) else {
+            return false;
+        };
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return true;
+        }
+        // Its run was killed.
+        let _ = std::fs::remove_file(path);
+        false
+    }
+}
+
+impl Drop for Sign {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The file of a lock.
+fn beside(state: &Path, of: &str) -> PathBuf {
+    let mut path = state.as_os_str().to_owned();
+    path.push(format!(".{of}.lock"));
+    PathBuf::from(path)
 }
 
 #[cfg(test)]

@@ -146,9 +146,15 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Ledger {
     connection: Connection,
     remembered: Remembered,
+    enumerations: Enumerations,
+    /// The sign that the run goes on which was begun here, where no long lock tells.
+    sign: Option<lock::Sign>,
     /// The folder of a temporary ledger, until it is dropped.
     folder: Option<tempfile::TempDir>,
 }
+
+/// The scopes of which an enumeration is going on in this process, by their source and key, with the run that began it.
+type Enumerations = HashMap<(i64, String), i64>;
 
 /// Rows that are named again and again.
 #[derive(Debug, Default)]
@@ -212,6 +218,8 @@ impl Ledger {
         Ok(Self {
             connection,
             remembered: Remembered::default(),
+            enumerations: Enumerations::new(),
+            sign: None,
             folder: None,
         })
     }
@@ -254,6 +262,8 @@ impl Ledger {
         Ok(Self {
             connection,
             remembered: Remembered::default(),
+            enumerations: Enumerations::new(),
+            sign: None,
             folder,
         })
     }

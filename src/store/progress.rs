@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::absorb::Writer;
 use super::sharing::VersionRow;
@@ -98,11 +98,11 @@ impl Ledger {
         Ok((count(items), count(shares)))
     }
 
-    /// How far the scopes that were last listed are known, and how old that is.
+    /// How far the scopes are known that a run listed, or the last one that could, and how old that is.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn inventory(&self, source: &SourceName) -> Result<view::Inventory> {
+    pub fn inventory(&self, run: &Run, source: &SourceName) -> Result<view::Inventory> {
         let mut inventory = view::Inventory::default();
         let Some(source) = self.known_source(source)? else {
             return Ok(inventory);
@@ -113,9 +113,9 @@ impl Ledger {
             "SELECT min(c.read_at, COALESCE(k.oldest, c.read_at)), COALESCE(c.outcome, '') NOT IN ('skipped', 'gone'),
                  COALESCE(k.parts, 0), COALESCE(k.waiting, 0)
              FROM scope s LEFT JOIN coverage c ON c.scope = s.id LEFT JOIN checkpoint k ON k.scope = s.id
-             WHERE s.source = ?1 AND s.listed_run = (SELECT max(listed_run) FROM scope WHERE source = ?1)",
+             WHERE s.source = ?1 AND s.listed_run >= min(?2, (SELECT max(listed_run) FROM scope WHERE source = ?1))",
         )?;
-        let mut rows = statement.query([source])?;
+        let mut rows = statement.query([source, run.id])?;
         let (mut listed, mut all, mut known) = (0_u64, 0.0_f64, 0.0_f64);
         while let Some(row) = rows.next()? {
             listed += 1;
@@ -149,23 +149,16 @@ impl Ledger {
 
 impl Writer<'_> {
     /// A scope is enumerated anew from here on.
-    pub(super) fn begun(&self, scope: &str) -> Result<()> {
-        self.connection
-            .prepare_cached("UPDATE scope SET begun_run = ?3 WHERE source = ?1 AND key = ?2")?
-            .execute(params![self.source, scope, self.run.id])?;
-        Ok(())
+    pub(super) fn begun(&mut self, scope: &str) {
+        self.enumerations
+            .insert((self.source, scope.to_owned()), self.run.id);
     }
 
     /// A scope was read to its end. If that was an enumeration, what it did not tell is no longer there.
     pub(super) fn ended(&mut self, scope: &str) -> Result<()> {
-        let begun: Option<i64> = self
-            .connection
-            .prepare_cached(
-                "SELECT begun_run FROM scope WHERE source = ?1 AND key = ?2 AND begun_run IS NOT NULL",
-            )?
-            .query_row(params![self.source, scope], |row| row.get(0))
-            .optional()?;
-        let Some(begun) = begun else { return Ok(()) };
+        let Some(begun) = self.enumerations.remove(&(self.source, scope.to_owned())) else {
+            return Ok(());
+        };
         let place = self.place(scope)?;
         let tags = tags_of(place);
         self.connection
@@ -176,7 +169,10 @@ impl Writer<'_> {
             )?
             .execute(params![begun, self.run.id, tags.start(), tags.end(), place])?;
         self.connection
-            .prepare_cached("UPDATE scope SET begun_run = NULL WHERE source = ?1 AND key = ?2")?
+            .prepare_cached(
+                "UPDATE checkpoint SET begun_run = NULL
+                 WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2)",
+            )?
             .execute(params![self.source, scope])?;
         Ok(())
     }
@@ -219,9 +215,9 @@ impl Writer<'_> {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.connection
             .prepare_cached(
-                "INSERT INTO checkpoint (scope, run, parts, waiting, oldest, data)
-                 SELECT id, ?3, ?4, ?5, ?6, ?7 FROM scope WHERE source = ?1 AND key = ?2
-                 ON CONFLICT (scope) DO UPDATE SET run = excluded.run, parts = excluded.parts,
+                "INSERT INTO checkpoint (scope, run, parts, waiting, oldest, data, begun_run)
+                 SELECT id, ?3, ?4, ?5, ?6, ?7, ?8 FROM scope WHERE source = ?1 AND key = ?2
+                 ON CONFLICT (scope) DO UPDATE SET run = excluded.run, begun_run = excluded.begun_run, parts = excluded.parts,
                      waiting = excluded.waiting, oldest = excluded.oldest, data = excluded.data",
             )?
             .execute(params![
@@ -231,7 +227,8 @@ impl Writer<'_> {
                 count(checkpoint.parts),
                 count(checkpoint.waiting),
                 checkpoint.oldest.map(Timestamp::as_second),
-                checkpoint.data
+                checkpoint.data,
+                self.enumerations.get(&(self.source, scope.to_owned()))
             ])?;
         Ok(())
     }

@@ -157,6 +157,12 @@ impl Person {
                 connection.execute("DELETE FROM principal WHERE id = ?1", [row])?;
             }
         }
+        // What was said of findings that are gone, and by whom they were accepted.
+        connection.execute(
+            "DELETE FROM note WHERE id NOT IN (SELECT note FROM finding_version WHERE note IS NOT NULL
+                 UNION SELECT judged FROM share_version WHERE judged IS NOT NULL)",
+            [],
+        )?;
         forgotten.named = !named.is_empty();
         Ok(forgotten)
     }
@@ -307,16 +313,19 @@ impl Person {
                 )?;
             }
         }
-        let mut statement =
-            connection.prepare("SELECT DISTINCT confirmed_by FROM share WHERE confirmed_by IS NOT NULL")?;
-        let reviewers = statement
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<Vec<String>>>()?;
-        for name in reviewers.iter().filter(|name| is_theirs(name)) {
-            connection.execute(
-                "UPDATE share SET confirmed_by = ?2 WHERE confirmed_by = ?1",
-                params![name, FORGOTTEN],
-            )?;
+        for (table, column) in [("share", "confirmed_by"), ("waiver", "approved_by")] {
+            let mut statement = connection.prepare(&format!(
+                "SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL"
+            ))?;
+            let deciders = statement
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()?;
+            for name in deciders.iter().filter(|name| is_theirs(name)) {
+                connection.execute(
+                    &format!("UPDATE {table} SET {column} = ?2 WHERE {column} = ?1"),
+                    [name.as_str(), FORGOTTEN],
+                )?;
+            }
         }
         let mut statement = connection
             .prepare("SELECT id, answered_by FROM principal WHERE source = ?1 AND answered_by IS NOT NULL")?;

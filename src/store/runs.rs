@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::findings::Known;
+use super::lock::Sign;
 use super::{Ledger, Result, StoreError, storable, within};
 use crate::model::{AccountTotals, Problem, ScopeOutcome, SourceKind, SourceName, Verdict, short_digest};
 use crate::report::view;
@@ -51,7 +52,11 @@ impl Ledger {
         let scope = storable("a run's scope", &start.scope)?;
         let policy = storable("a run's policy", &start.policy)?;
         let started = start.now.as_second();
-        within(&self.connection, |connection| {
+        // No full scan that ends meanwhile may take this one for dead: its sign comes before it can be seen.
+        let needs_sign = self.remembers() && !start.scope.users.is_empty();
+        let state = self.path().to_owned();
+        let mut sign = None;
+        let run = within(&self.connection, |connection| {
             let last: i64 =
                 connection.query_row("SELECT COALESCE(max(id), 0) FROM run", [], |row| row.get(0))?;
             let stamp = start.now.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -62,6 +67,9 @@ impl Ledger {
                 &fastrand::u64(..).to_string(),
             ]);
             let key = format!("{stamp}-{}", salt.get(..6).unwrap_or_default());
+            if needs_sign {
+                sign = Sign::of(&state, &key);
+            }
             let baseline = sources.iter().try_fold(false, |any, source| {
                 Ok::<bool, StoreError>(any || !was_read_whole(connection, *source)?)
             })?;
@@ -76,15 +84,16 @@ impl Ledger {
                     params![id, source],
                 )?;
             }
-            let run = Run {
+            Ok(Run {
                 id,
                 key,
                 now: start.now,
                 scope: start.scope,
                 policy: start.policy,
-            };
-            Ok(run)
-        })
+            })
+        })?;
+        self.sign = sign;
+        Ok(run)
     }
 
     /// Records a problem of a source.
@@ -180,15 +189,26 @@ impl Ledger {
     /// were asked for the same, or for what a run of everything covers.
     fn tell(&self, run: &Run) -> Result<()> {
         let everything = run.scope.users.is_empty() && run.scope.rules.is_empty();
+        let state = self.path();
         within(&self.connection, |connection| {
             connection.execute("UPDATE run_source SET told_by = ?1 WHERE run = ?1", [run.id])?;
-            connection.execute(
-                "UPDATE run_source SET told_by = ?1
-                 WHERE (told_by IS NULL OR told_by IN (SELECT id FROM run WHERE finished_at IS NULL))
-                   AND run < ?1 AND source IN (SELECT source FROM run_source WHERE run = ?1)
-                   AND run IN (SELECT id FROM run WHERE finished_at IS NULL AND (?2 OR scope = ?3))",
-                params![run.id, everything, storable("a run's scope", &run.scope)?],
+            let mut unended = connection.prepare_cached(
+                "SELECT id, key FROM run WHERE finished_at IS NULL AND id < ?1 AND (?2 OR scope = ?3)",
             )?;
+            let unended = unended
+                .query_map(
+                    params![run.id, everything, storable("a run's scope", &run.scope)?],
+                    |row| Ok((row.get(0)?, row.get::<_, String>(1)?)),
+                )?
+                .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+            for (dead, _) in unended.iter().filter(|(_, key)| !Sign::is_given(state, key)) {
+                connection.execute(
+                    "UPDATE run_source SET told_by = ?1
+                     WHERE (told_by IS NULL OR told_by IN (SELECT id FROM run WHERE finished_at IS NULL))
+                       AND run = ?2 AND source IN (SELECT source FROM run_source WHERE run = ?1)",
+                    [run.id, *dead],
+                )?;
+            }
             Ok(())
         })
     }
@@ -216,6 +236,7 @@ impl Ledger {
                 storable("notices", &notices)?
             ],
         )?;
+        self.sign = None;
         Ok(())
     }
 }
@@ -234,9 +255,9 @@ impl<'a> Policies<'a> {
         let other = connection
             .prepare_cached(
                 "SELECT max(r.id) FROM run r JOIN run_source s ON s.run = r.id WHERE s.source = ?1 AND r.id < ?2
-                 AND json_extract(r.policy, '$.digest') <> ?3",
+                 AND json_extract(r.policy, '$.rules_digest') <> ?3",
             )?
-            .query_row(params![source, run.id, run.policy.digest], |row| row.get(0))?;
+            .query_row(params![source, run.id, run.policy.rules_digest], |row| row.get(0))?;
         Ok(Self {
             connection,
             run: run.id,
@@ -246,8 +267,8 @@ impl<'a> Policies<'a> {
     }
 
     /// Whether a finding was last seen under another policy than tonight's: by a run that judged everything, or by
-    /// one of single accounts or rules since.
-    pub(super) fn differ_for(&self, known: &Known) -> Result<bool> {
+    /// one of single accounts or rules since. What has changed since then itself, from a run on, is put right by that.
+    pub(super) fn differ_for(&self, known: &Known, changed: Option<i64>) -> Result<bool> {
         let Some(other) = self.other else {
             return Ok(false);
         };
@@ -260,7 +281,7 @@ impl<'a> Policies<'a> {
                  AND json_array_length(r.scope, '$.rules') = 0",
             )?
             .query_row([self.source, seen_before], |row| row.get(0))?;
-        Ok(judged.is_none_or(|judged| other >= judged))
+        Ok(judged.is_none_or(|judged| other >= judged && changed.is_none_or(|changed| changed <= judged)))
     }
 }
 

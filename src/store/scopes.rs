@@ -43,25 +43,30 @@ impl Ledger {
     /// # Errors
     /// Any [`super::StoreError`] of the file.
     pub fn scope_to_read(
-        &self,
+        &mut self,
         ScopeRow(row): ScopeRow,
         relist: Relist,
         remembers: bool,
     ) -> Result<KnownScope> {
-        let (id, account, searched, checkpoint) = self
+        let (source, begun, id, account, searched, checkpoint) = self
             .connection
             .prepare_cached(
-                "SELECT s.key, s.account, c.searched_at, k.data FROM scope s LEFT JOIN coverage c ON c.scope = s.id
+                "SELECT s.source, k.begun_run, s.key, s.account, c.searched_at, k.data FROM scope s LEFT JOIN coverage c ON c.scope = s.id
                  LEFT JOIN checkpoint k ON k.scope = s.id AND ?2 WHERE s.id = ?1",
             )?
             .query_row(params![row, remembers], |row| {
                 Ok((
                     row.get(0)?,
                     row.get::<_, Option<i64>>(1)?,
-                    row.get::<_, Option<i64>>(2)?,
-                    row.get(3)?,
+                    row.get::<_, String>(2)?,
+                    row.get::<_, Option<i64>>(3)?,
+                    row.get::<_, Option<i64>>(4)?,
+                    row.get(5)?,
                 ))
             })?;
+        if let Some(begun) = begun {
+            self.enumerations.insert((source, id.clone()), begun);
+        }
         let account = match account {
             Some(row) => principal_by_row(&self.connection, row)?,
             None => None,

@@ -70,6 +70,7 @@ fn begin(ledger: &mut Ledger, day: i64, users: &[&str]) -> Run {
     };
     let policy = view::PolicyNote {
         digest: "p".to_owned(),
+        rules_digest: "r".to_owned(),
         rules_off: Vec::new(),
         overrides: 0,
         waivers: 0,

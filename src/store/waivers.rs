@@ -280,9 +280,10 @@ struct LastJudged {
     audience: Audience,
 }
 
-/// The latest run that ended, for the order of versions: those that are older come first, the latest of them before all.
-const LATEST_FIRST: &str = "ORDER BY v.from_run > (SELECT COALESCE(max(id), 0) FROM run WHERE finished_at IS NOT NULL), \
-     v.from_run DESC LIMIT 1";
+/// The order of versions: those that a run told which has ended come first, the latest of them before all.
+const LATEST_FIRST: &str = "ORDER BY EXISTS (
+         SELECT 1 FROM run_source t JOIN run r ON r.id = COALESCE(t.told_by, t.run)
+         WHERE t.run = v.from_run AND r.finished_at IS NULL), v.from_run DESC LIMIT 1";
 
 impl LastJudged {
     fn find(connection: &Connection, finding: &FindingId) -> Result<Option<Self>> {

@@ -106,6 +106,7 @@ impl Book {
                 verdict: Verdict::Incomplete,
                 policy: view::PolicyNote {
                     digest: "9a1be4c07d22f310".to_owned(),
+                    rules_digest: "0c77e5f1a2b34d98".to_owned(),
                     rules_off: vec![RuleId::ResharedByOther],
                     overrides: 1,
                     waivers: 1,

@@ -58,6 +58,7 @@ fn the_document_is_as_documented() {
     assert_keys(&run["scope"], run_text, &["sources", "users", "rules", "full"]);
     let policy = [
         "digest",
+        "rules_digest",
         "rules_off",
         "overrides",
         "waivers",

@@ -3,7 +3,6 @@
 ALTER TABLE source ADD COLUMN rules TEXT;                    -- digest of what shares are judged by
 ALTER TABLE source ADD COLUMN rules_since INTEGER;           -- when they were first judged by it
 ALTER TABLE principal ADD COLUMN changed_run INTEGER;        -- the run in which it was last found to be gone or back, disabled or enabled
-ALTER TABLE scope ADD COLUMN begun_run INTEGER;              -- the run that began to enumerate it anew; null once that ended
 ALTER TABLE share ADD COLUMN missing_run INTEGER;            -- the run that listed its place without it; null while it is there
 ALTER TABLE share ADD COLUMN had_password INTEGER NOT NULL DEFAULT 0;   -- whether any reading had one
 ALTER TABLE share ADD COLUMN had_expiry INTEGER NOT NULL DEFAULT 0;
@@ -22,6 +21,7 @@ CREATE INDEX share_version_item ON share_version (item) WHERE to_run IS NULL;
 CREATE TABLE checkpoint (                    -- what an adapter remembers of a scope, to go on there
     scope INTEGER PRIMARY KEY REFERENCES scope (id) ON DELETE CASCADE,
     run INTEGER NOT NULL,                    -- the run that wrote it
+    begun_run INTEGER,                       -- the run that began the enumeration that it goes on with; null once that ended
     parts INTEGER NOT NULL,                  -- how many items it lists one by one
     waiting INTEGER NOT NULL,                -- how many of them are still to be listed
     oldest INTEGER,                          -- when the one was listed that was not listed for the longest time

@@ -22,7 +22,15 @@ impl Place {
     const LONGEST: usize = 200;
 
     pub(super) fn new(method: &Method, url: &Url) -> Self {
+        // What a function in a path is given may be a token.
         let path = url.path();
+        let plain = path.to_ascii_lowercase();
+        let path = ["(token", "%28token"]
+            .iter()
+            .filter_map(|given| plain.find(given))
+            .min()
+            .and_then(|at| path.get(..at))
+            .unwrap_or(path);
         // A path of a URL is ASCII, so that any place is a boundary.
         let path = match path.get(..Self::LONGEST) {
             Some(start) => format!("{start}..."),
@@ -329,6 +337,17 @@ mod tests {
     fn place_shows_no_query_and_no_end_of_a_long_path() {
         let url = Url::parse("https://u:PW@h.example/a/b?token=SECRET#x").unwrap();
         assert_eq!(Place::new(&Method::GET, &url).to_string(), "GET /a/b");
+        for given in [
+            "(token='a/SECRET')",
+            "(TOKEN='x',token='SECRET')",
+            "%28token%3D'SECRET')",
+        ] {
+            let url = Url::parse(&format!("https://h.example/drives/d/root/delta{given}/x")).unwrap();
+            assert!(
+                !Place::new(&Method::GET, &url).to_string().contains("SECRET"),
+                "{url}"
+            );
+        }
         let long = Url::parse(&format!("https://h.example/{}", "ü".repeat(500))).unwrap();
         assert!(Place::new(&Method::GET, &long).path().len() <= Place::LONGEST + 3);
     }

@@ -171,9 +171,9 @@ impl Writer<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE checkpoint SET begun_run = NULL
-                 WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2)",
+                 WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2) AND run <= ?3",
             )?
-            .execute(params![self.source, scope])?;
+            .execute(params![self.source, scope, self.run.id])?;
         Ok(())
     }
 
@@ -202,14 +202,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Keeps how far a scope was read.
+    /// Keeps how far a scope was read, unless a scan that was begun later, and runs beside this one, has kept it since: what
+    /// that one knows is told to it again.
     pub(super) fn checkpoint(&self, scope: &str, checkpoint: Option<&Checkpoint>) -> Result<()> {
         let Some(checkpoint) = checkpoint else {
             self.connection
                 .prepare_cached(
-                    "DELETE FROM checkpoint WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2)",
+                    "DELETE FROM checkpoint WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2) AND run <= ?3",
                 )?
-                .execute(params![self.source, scope])?;
+                .execute(params![self.source, scope, self.run.id])?;
             return Ok(());
         };
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -218,7 +219,8 @@ impl Writer<'_> {
                 "INSERT INTO checkpoint (scope, run, parts, waiting, oldest, data, begun_run)
                  SELECT id, ?3, ?4, ?5, ?6, ?7, ?8 FROM scope WHERE source = ?1 AND key = ?2
                  ON CONFLICT (scope) DO UPDATE SET run = excluded.run, begun_run = excluded.begun_run, parts = excluded.parts,
-                     waiting = excluded.waiting, oldest = excluded.oldest, data = excluded.data",
+                     waiting = excluded.waiting, oldest = excluded.oldest, data = excluded.data
+                     WHERE excluded.run >= checkpoint.run",
             )?
             .execute(params![
                 self.source,

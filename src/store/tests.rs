@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::migrations::MIGRATIONS;
 use super::*;
 use crate::model::{
-    Access, Audience, Batch, Expiry, Finding, FindingId, Item, ItemKind, Level, Principal, PrincipalKind,
-    Problem, Reading, Remedy, Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, Status, Verdict,
+    Access, Audience, Batch, Checkpoint, Expiry, Finding, FindingId, Item, ItemKind, Level, Principal,
+    PrincipalKind, Problem, Reading, Relist, Remedy, Right, RuleId, Scope, ScopeOutcome, Share, ShareKind,
+    Status, Verdict,
 };
 use crate::policy::{Judged, Past};
 use crate::report::{Pages, view};
@@ -681,4 +682,82 @@ fn what_once_protected_a_share_is_known_of_files_of_earlier_versions() {
         .collect::<rusqlite::Result<_>>()
         .unwrap();
     assert_eq!(had, [(true, true), (false, false)]);
+}
+
+/// What a drive tells in an enumeration that two scans began beside each other.
+#[test]
+fn an_enumeration_is_ended_by_the_scan_that_goes_on_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let drive = "drive-1";
+    let share = |permission: &str| {
+        let mut share = link(&format!("{drive}/item/{permission}"), "alice", false);
+        share.item.drive = Some(drive.to_owned());
+        Reading::Share(Box::new(share))
+    };
+    let begun = || Reading::Begun {
+        scope: drive.to_owned(),
+    };
+    let ended = || Reading::Outcome {
+        scope: drive.to_owned(),
+        outcome: ScopeOutcome::Scanned,
+        searched: false,
+    };
+    let scope = || {
+        Reading::Scope(Scope {
+            id: drive.to_owned(),
+            account: None,
+        })
+    };
+    let checkpoint = || Reading::Checkpoint {
+        scope: drive.to_owned(),
+        checkpoint: Some(Checkpoint {
+            parts: 1,
+            waiting: 1,
+            oldest: None,
+            data: vec![1],
+        }),
+    };
+    let missing = |ledger: &Ledger| -> i64 {
+        let query = "SELECT count(*) FROM share WHERE missing_run IS NOT NULL";
+        ledger.connection.query_row(query, [], |row| row.get(0)).unwrap()
+    };
+    let mut one = Ledger::open(&path).unwrap();
+    let mut other = Ledger::open(&path).unwrap();
+    let first = begin(&mut one, 0, &[]);
+    absorb(
+        &mut one,
+        &first,
+        drive,
+        vec![scope(), begun(), share("old"), share("kept"), ended()],
+    );
+    finish(&mut one, &first);
+    let second = begin(&mut one, 1, &[]);
+    absorb(&mut one, &second, drive, vec![scope(), begun(), share("kept")]);
+    let third = begin(&mut other, 1, &["alice"]);
+    absorb(&mut other, &third, drive, vec![scope(), begun(), checkpoint()]);
+    absorb(&mut one, &second, drive, vec![share("new"), ended()]);
+    assert_eq!(
+        missing(&one),
+        1,
+        "what this scan told itself is there, whatever another one began"
+    );
+    // The other one is killed; the next goes on with what it remembered.
+    drop(other);
+    let fourth = begin(&mut one, 2, &[]);
+    let rows = one.scopes_to_read(&fourth, &cloud()).unwrap();
+    assert!(rows.is_empty(), "it was not listed yet");
+    absorb(&mut one, &fourth, drive, vec![scope()]);
+    let rows = one.scopes_to_read(&fourth, &cloud()).unwrap();
+    let relist = Relist {
+        now: at(2),
+        before: at(2),
+        least: 0,
+    };
+    assert_eq!(
+        one.scope_to_read(rows[0], relist, true).unwrap().checkpoint,
+        Some(vec![1])
+    );
+    absorb(&mut one, &fourth, drive, vec![share("kept"), ended()]);
+    assert_eq!(missing(&one), 2, "what neither of them told is gone");
 }

@@ -763,3 +763,27 @@ fn a_scan_goes_on_where_the_last_one_ran_out_of_time() {
         third["totals"]
     );
 }
+
+#[test]
+fn accounts_that_fail_night_after_night_keep_no_other_from_being_read() {
+    let mut world = small();
+    let failing: Vec<String> = (0..22).map(|number| format!("aa{number:02}")).collect();
+    for account in &failing {
+        list(&mut world["nextcloud"]["accounts"]).push(json!({"id": account}));
+    }
+    let stage = Stage::of(&world);
+    for account in &failing {
+        stage.fault(&unreadable(account));
+    }
+    scan(&stage, NOW, &[], 3);
+    for now in [LATER, NEXT_DAY] {
+        let report = scan(&stage, now, &[], 3);
+        assert!(
+            !statuses(&report, "1").contains("not-checked"),
+            "{}",
+            report["totals"]
+        );
+        let read = report["sources"][0]["accounts"]["scanned"].as_u64().unwrap();
+        assert_eq!(read, 5, "{}", report["sources"][0]["accounts"]);
+    }
+}

@@ -503,7 +503,7 @@ fn the_list_tells_how_each_waiver_stands() {
         [
             ("configuration", "in-force", 2),
             ("configuration", "lapsing", named("5")),
-            ("configuration", "lapsed", named("8")),
+            ("configuration", "lapsed", 0),
             ("configuration", "dead", 0),
             ("state", "in-force", 1),
         ]

@@ -28,7 +28,8 @@ pub(super) struct Arguments {
     /// Judge by this rule only; may be repeated
     #[arg(long, value_name = "RULE", value_parser = rule)]
     pub(super) rule: Vec<RuleId>,
-    /// Ask for everything, also what is otherwise asked for less often (homes of disabled accounts)
+    /// Ask for everything, also what is otherwise asked for less often: homes of disabled accounts, and on
+    /// Microsoft 365 what nothing says that it changed
     #[arg(long)]
     pub(super) full: bool,
     /// The form of the report

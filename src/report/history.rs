@@ -198,7 +198,7 @@ fn particulars(entry: &Entry) -> Vec<String> {
         if !changed.is_empty() {
             lines.push(format!("changed: {}", told.collect::<Vec<_>>().join(", ")));
         }
-    } else if entry.what == What::Event(Event::ShareChanged) {
+    } else if matches!(entry.what, What::Event(Event::Changed | Event::ShareChanged)) {
         lines.push("changed: what was before is not kept".to_owned());
     }
     lines.extend(entry.by.as_ref().map(|by| format!("by {by}")));

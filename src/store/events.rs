@@ -2,8 +2,8 @@
 //!
 //! A run tells of the versions that arose in it, and of those of earlier runs that were killed before they could
 //! (`run_source.told_by`). Each is compared with the last one that was told before, so that whatever later runs write,
-//! a run has the same events for ever. A share of which there never was a finding is told by its id: its particulars
-//! are not kept.
+//! and whichever earlier ones are forgotten, a run has the same events for ever. A share of which there never was a
+//! finding is told by its id: its particulars are not kept.
 
 use std::io;
 
@@ -19,7 +19,7 @@ use crate::report::ndjson::Event;
 use crate::report::view::{Before, Happening, Subject};
 
 /// A version of a finding: where it stood, and its words.
-pub(super) struct Version {
+struct Version {
     status: Status,
     level: Level,
     body: FindingBody,
@@ -78,14 +78,7 @@ impl StoredRun<'_> {
     fn finding_event(&self, place: FindingPlace, loaders: &mut Loaders<'_>) -> Result<Happening> {
         let connection = &self.ledger.connection;
         let finding = self.finding_at(place, loaders)?;
-        let (event, before) = if place.told && place.new {
-            (Event::of(finding.status), Before::default())
-        } else if place.told {
-            let was = told_before(connection, place.finding, (place.version, self.id))?;
-            transition(was.as_ref(), &version(connection, place.finding, place.version)?)
-        } else {
-            (Event::StillOpen, Before::default())
-        };
+        let (event, before) = became(connection, place, self.id, finding.status)?;
         let time = match finding.status {
             Status::NotChecked | Status::ClosedByPolicy => self.finished(),
             Status::New | Status::Open | Status::Waived | Status::Resolved => finding.checked_at,
@@ -317,8 +310,25 @@ fn differences(was: (&Share, Option<Audience>), now: (&Share, Option<Audience>))
     }
 }
 
+/// What became of a finding that has a status in a run, as that run tells it.
+pub(super) fn became(
+    connection: &Connection,
+    place: FindingPlace,
+    run: i64,
+    status: Status,
+) -> Result<(Event, Before)> {
+    if !place.told {
+        return Ok((Event::StillOpen, Before::default()));
+    }
+    if place.new {
+        return Ok((Event::of(status), Before::default()));
+    }
+    let now = version(connection, place.finding, place.version)?;
+    Ok(transition(&told_before(connection, place, run)?, &now))
+}
+
 /// A version of a finding.
-pub(super) fn version(connection: &Connection, finding: i64, from_run: i64) -> Result<Version> {
+fn version(connection: &Connection, finding: i64, from_run: i64) -> Result<Version> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT v.status, v.level, {WORDS} FROM finding_version v WHERE v.finding = ?1 AND v.from_run = ?2"
     ))?;
@@ -326,30 +336,46 @@ pub(super) fn version(connection: &Connection, finding: i64, from_run: i64) -> R
     Version::read(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
 }
 
-/// The version of a finding that was told last before a run tells the one that arose in `from_run`.
-pub(super) fn told_before(
-    connection: &Connection,
-    finding: i64,
-    (from_run, run): (i64, i64),
-) -> Result<Option<Version>> {
+/// What was known of a finding before a run tells another version of it.
+enum Past {
+    /// The version that was told last.
+    Told(Box<Version>),
+    /// Nothing that was told.
+    Untold,
+    /// What is not kept.
+    Forgotten,
+}
+
+/// The version of a finding that was told last before a run tells another one. Where a run is gone, it told what it had to.
+fn told_before(connection: &Connection, place: FindingPlace, run: i64) -> Result<Past> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT v.status, v.level, {WORDS} FROM finding_version v JOIN finding f ON f.id = v.finding
          LEFT JOIN run_source t ON t.run = v.from_run AND t.source = f.source
          WHERE v.finding = ?1 AND v.from_run < ?2 AND v.from_run >= f.first_run
            AND (t.run IS NULL OR t.told_by < ?3) ORDER BY v.from_run DESC LIMIT 1"
     ))?;
-    let mut rows = statement.query(params![finding, from_run, run])?;
-    rows.next()?.map(Version::read).transpose()
+    let mut rows = statement.query(params![place.finding, place.version, run])?;
+    if let Some(row) = rows.next()? {
+        return Ok(Past::Told(Box::new(Version::read(row)?)));
+    }
+    let forgotten = connection
+        .prepare_cached(
+            "SELECT 1 FROM finding f WHERE id = ?1 AND first_run < ?2 AND NOT EXISTS (
+                 SELECT 1 FROM finding_version v WHERE v.finding = f.id AND v.from_run >= f.first_run AND v.from_run < ?2)",
+        )?
+        .exists([place.finding, place.version])?;
+    Ok(if forgotten { Past::Forgotten } else { Past::Untold })
 }
 
-/// What became of a finding, from the version that was told last to one that is told now.
+/// What became of a finding, from what was told last to what is told now.
 ///
 /// Where it was not checked or waived and is open now, it changed; `reopened` is kept for what had ended.
-pub(super) fn transition(was: Option<&Version>, now: &Version) -> (Event, Before) {
-    let Some(was) = was else {
-        let event = match now.status {
-            Status::Open => Event::Opened,
-            status => Event::of(status),
+fn transition(was: &Past, now: &Version) -> (Event, Before) {
+    let Past::Told(was) = was else {
+        let event = match (was, now.status) {
+            (Past::Forgotten, Status::Open) => Event::Changed,
+            (_, Status::Open) => Event::Opened,
+            (_, status) => Event::of(status),
         };
         return (event, Before::default());
     };

@@ -4,10 +4,13 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::migrations::MIGRATIONS;
+use super::{Result, StoreError, migrations, trouble};
 use crate::model::{Check, Standing};
 
 const ABOUT: &str = "state file";
+const RIGHTS: &str =
+    "give the account that runs sharewarden the right to write there, or name another file with [state] path";
+const BACKUP: &str = "restore the latest backup, as docs/operation.md says";
 
 /// What is so in each file that this program wrote: words for what is not, and how many of them there are.
 const INVARIANTS: &[(&str, &str)] = &[
@@ -24,6 +27,12 @@ const INVARIANTS: &[(&str, &str)] = &[
         "versions of a finding overlap",
         "SELECT count(*) FROM finding_version v JOIN finding_version n ON n.finding = v.finding AND n.from_run > v.from_run
          WHERE v.to_run IS NULL OR n.from_run < v.to_run",
+    ),
+    (
+        "findings begin before their shares",
+        "SELECT count(*) FROM finding_version v JOIN finding f ON f.id = v.finding WHERE f.share IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM share_version w WHERE w.share = f.share AND w.from_run <= COALESCE(
+                 (SELECT min(run) FROM run_source WHERE source = f.source AND run >= v.from_run), w.from_run))",
     ),
     (
         "shares are there twice",
@@ -44,22 +53,11 @@ pub fn examine(path: &Path) -> Check {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return folder(path),
-        Err(error) => return failed(path, &error),
+        Err(error) => return failed(path, &error, RIGHTS),
     };
     match look(path) {
-        Err(error) => match error.downcast::<rusqlite::Error>() {
-            Ok(error) => failed(path, &super::trouble::words(&error)),
-            Err(error) => failed(path, &error),
-        },
-        Ok((version, _)) if version > MIGRATIONS.len() => failed(
-            path,
-            &format!(
-                "it was written by a newer version ({version}, this one reads up to {})",
-                MIGRATIONS.len()
-            ),
-        ),
-        Ok((_, Some(found))) => failed(path, &format!("it is damaged: {found}"))
-            .step("restore the latest backup, as docs/operation.md says"),
+        Err(error) => unusable(path, &error),
+        Ok(Some(found)) => failed(path, &format!("it is damaged: {found}"), BACKUP),
         Ok(_) if open_to_others(&metadata) => Check::new(
             ABOUT,
             Standing::Limited,
@@ -77,30 +75,36 @@ pub fn examine(path: &Path) -> Check {
     }
 }
 
-/// The file's version, and what is not sound about it.
-fn look(path: &Path) -> Result<(usize, Option<String>), Box<dyn std::error::Error>> {
+/// What is not sound about a file that a scan could work with.
+fn look(path: &Path) -> Result<Option<String>> {
+    let refused = |source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    };
     // SQLite would open what it may not write, and say so only when it writes.
-    std::fs::OpenOptions::new().write(true).open(path)?;
-    tempfile::tempfile_in(here(path.parent().unwrap_or(path)))?;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(refused)?;
+    tempfile::tempfile_in(here(path.parent().unwrap_or(path))).map_err(refused)?;
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let version = version as usize;
+    let current = migrations::pending(&connection, path)?.is_empty();
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?;
     let found = if found != "ok" {
         Some(found)
-    } else if version == MIGRATIONS.len() {
+    } else if current {
         contradictions(&connection)?
     } else {
         None
     };
     // Whether it could be written; nothing is.
     connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
-    Ok((version, found))
+    Ok(found)
 }
 
 /// What cannot be so, in words.
-fn contradictions(connection: &Connection) -> rusqlite::Result<Option<String>> {
+pub(super) fn contradictions(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let mut found = Vec::new();
     for (words, query) in INVARIANTS {
         let count: i64 = connection.query_row(query, [], |row| row.get(0))?;
@@ -132,14 +136,37 @@ fn folder(path: &Path) -> Check {
             ABOUT,
             format!("{} will be made by the first scan", path.display()),
         ),
-        Err(error) => failed(path, &error),
+        Err(error) => failed(path, &error, RIGHTS),
     }
 }
 
-fn failed(path: &Path, error: &dyn std::fmt::Display) -> Check {
-    Check::new(ABOUT, Standing::Failed, format!("{} cannot be used: {error}", path.display()))
-        .costs("no run can be recorded, so that every finding is new each night")
-        .step("give the account that runs sharewarden the right to write there, or name another file with [state] path")
+/// A file that a scan refuses, and what to do by what is wrong with it.
+fn unusable(path: &Path, error: &StoreError) -> Check {
+    match error {
+        StoreError::Foreign { .. } => failed(
+            path,
+            &"it is the database of another program",
+            "name another file with [state] path",
+        ),
+        StoreError::Newer { found, known, .. } => failed(
+            path,
+            &format!("it was written by a newer version ({found}, this one reads up to {known})"),
+            "use that version, or name another file with [state] path",
+        ),
+        StoreError::Open { source, .. } => failed(path, source, RIGHTS),
+        StoreError::Sqlite(error) => failed(path, error, trouble::advice(error).unwrap_or(BACKUP)),
+        other => failed(path, other, BACKUP),
+    }
+}
+
+fn failed(path: &Path, error: &dyn std::fmt::Display, step: &str) -> Check {
+    Check::new(
+        ABOUT,
+        Standing::Failed,
+        format!("{} cannot be used: {error}", path.display()),
+    )
+    .costs("no run can be recorded, so that every finding is new each night")
+    .step(step)
 }
 
 #[cfg(unix)]
@@ -171,7 +198,9 @@ mod tests {
              {SHARE} (1, 1, 0, 7, '1', 0, 1, 0); {VERSION} (1, 1, 3, 0, 'link', 1, 1, 1), (1, 3, NULL, 0, 'link', 1, 1, 1);
              INSERT INTO finding (id, key, source, share, rule, first_run, first_at, last_at, checked_at)
                  VALUES (1, 'f', 1, 1, 'link-without-expiry', 1, 0, 0, 0);
-             {FINDING} (1, 1, 2, 'open', 'low'), (1, 2, NULL, 'waived', 'low');"
+             {FINDING} (1, 1, 2, 'open', 'low'), (1, 2, NULL, 'waived', 'low');
+             INSERT INTO run (id, key, started_at, scope, policy) VALUES (1, 'first', 0, '', ''), (3, 'third', 0, '', '');
+             INSERT INTO run_source (run, source) VALUES (1, 1), (3, 1);"
         );
         for (broken, words) in [
             (String::new(), None),
@@ -195,6 +224,16 @@ mod tests {
             (
                 format!("{FINDING} (1, 3, NULL, 'open', 'low')"),
                 Some("versions of a finding"),
+            ),
+            (
+                "DELETE FROM share_version WHERE from_run = 1".to_owned(),
+                Some("findings begin before their shares"),
+            ),
+            (
+                "DELETE FROM share_version WHERE from_run = 1; DELETE FROM run WHERE id = 1;
+                 DELETE FROM run_source WHERE run = 1"
+                    .to_owned(),
+                None,
             ),
             (
                 format!("{SHARE} (2, 1, 0, 7, '1', 0, 1, 0)"),
@@ -240,16 +279,34 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
             assert_eq!(examine(&path).standing, Standing::Limited);
         }
-        let newer = Connection::open(&path).unwrap();
-        newer.pragma_update(None, "user_version", 999).unwrap();
-        drop(newer);
-        let check = examine(&path);
-        assert!(
-            check.standing == Standing::Failed && check.found.contains("newer version"),
-            "{check:?}"
-        );
+        std::fs::remove_file(&path).unwrap();
+        drop(Ledger::open(&path).unwrap());
+        let told = |words: &str, step: &str| {
+            let check = examine(&path);
+            assert!(
+                check.standing == Standing::Failed
+                    && check.found.contains(words)
+                    && check.steps.iter().any(|each| each.contains(step)),
+                "{check:?}"
+            );
+        };
+        let write = |sql: &str| {
+            let connection = Connection::open(&path).unwrap();
+            connection.execute_batch(sql).unwrap();
+        };
+        write("PRAGMA user_version = 999");
+        told("newer version", "use that version");
+        write("PRAGMA user_version = 0");
+        told("another program", "name another file");
+        write(&format!(
+            "PRAGMA user_version = {}; DROP TABLE share_version",
+            migrations::MIGRATIONS.len()
+        ));
+        told("no such table", "restore the latest backup");
         std::fs::write(&path, "no database, whatever else it is").unwrap();
-        assert_eq!(examine(&path).standing, Standing::Failed);
-        assert_eq!(examine(&path.join("beneath/a/file")).standing, Standing::Failed);
+        told("not a database", "restore the latest backup");
+        let check = examine(&path.join("beneath/a/file"));
+        assert_eq!(check.standing, Standing::Failed);
+        assert_eq!(check.steps, [RIGHTS]);
     }
 }

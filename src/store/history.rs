@@ -156,8 +156,10 @@ impl Place {
     }
 }
 
-/// Everything that was told, in the order in which it was.
+/// Everything that was told, in the order in which it was. Where the run that told the earliest version is no longer
+/// stored, that version stands for how it began, at the time of the first sight.
 fn places() -> String {
+    const GONE: &str = "(t.run IS NULL OR t.told_by NOT IN (SELECT id FROM run))";
     format!(
         "SELECT r.started_at, 0, r.id, r.key, o.name, w.share, w.from_run,
              (SELECT p.from_run FROM share_version p WHERE p.share = w.share AND p.from_run = {TOLD_BEFORE}
@@ -186,6 +188,22 @@ fn places() -> String {
          CROSS JOIN run r ON r.id = t.told_by AND r.finished_at IS NOT NULL
          WHERE NOT EXISTS (SELECT 1 FROM share_version q WHERE q.share = w.share
              AND q.from_run >= w.to_run AND q.from_run <= r.id)
+         UNION ALL
+         SELECT s.first_at, 0, NULL, NULL, o.name, w.share, w.from_run, NULL, NULL, NULL
+         FROM json_each(:shares) j CROSS JOIN share s ON s.id = j.value CROSS JOIN source o ON o.id = s.source
+         CROSS JOIN share_version w ON w.share = s.id
+             AND w.from_run = (SELECT min(from_run) FROM share_version WHERE share = s.id)
+         LEFT JOIN run_source t ON t.run = w.from_run AND t.source = s.source
+         WHERE {GONE}
+         UNION ALL
+         SELECT f.first_at, 1, NULL, NULL, o.name, v.finding, v.from_run,
+             (SELECT COALESCE(max(w.from_run) FILTER (WHERE w.from_run <= v.from_run), min(w.from_run))
+                FROM share_version w WHERE w.share = f.share), 1, NULL
+         FROM json_each(:findings) j CROSS JOIN finding f ON f.id = j.value CROSS JOIN source o ON o.id = f.source
+         CROSS JOIN finding_version v ON v.finding = f.id AND v.from_run =
+             (SELECT min(from_run) FROM finding_version WHERE finding = f.id AND from_run >= f.first_run)
+         LEFT JOIN run_source t ON t.run = v.from_run AND t.source = f.source
+         WHERE {GONE}
          UNION ALL
          SELECT s.confirmed_at, 3, NULL, NULL, o.name, s.id,
              (SELECT max(w.from_run) FROM share_version w WHERE w.share = s.id), NULL, NULL, s.confirmed_by
@@ -229,7 +247,7 @@ impl StoredLife<'_> {
             before,
         };
         let milestone = match (place.kind, place.other, row) {
-            (Kind::Finding, share, Some(run)) => {
+            (Kind::Finding, share, run) => {
                 let told = FindingPlace {
                     finding: place.row,
                     version: place.version,
@@ -238,9 +256,10 @@ impl StoredLife<'_> {
                     told: true,
                 };
                 let finding = pages::finding_at(connection, told, place.time, loaders)?;
-                let was = events::told_before(connection, place.row, (place.version, run))?;
-                let now = events::version(connection, place.row, place.version)?;
-                let (event, before) = events::transition(was.as_ref(), &now);
+                let (event, before) = match run {
+                    Some(run) => events::became(connection, told, run, finding.status)?,
+                    None => (Event::Opened, Before::default()),
+                };
                 if event == Event::StillOpen {
                     return Ok(None);
                 }
@@ -258,7 +277,7 @@ impl StoredLife<'_> {
                 let changed = events::share_changed(connection, &versions, (run, place.time), loaders)?;
                 return Ok(changed.map(|told| entry(What::Event(told.event), told.subject, told.before)));
             }
-            (Kind::Share | Kind::Finding, ..) => Milestone::Seen,
+            (Kind::Share, ..) => Milestone::Seen,
             (Kind::Gone, ..) => Milestone::Gone,
             (Kind::Confirmed, ..) => Milestone::Confirmed,
         };

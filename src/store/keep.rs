@@ -1,7 +1,8 @@
 //! Forgets what only old runs tell: `[state] keep`.
 //!
-//! What stands is never forgotten, nor is what a run that is kept was told. Each step is a short transaction that leaves a
-//! state as good as before; what a step did not come to is done the next night. Pages that become free are used again.
+//! What stands is never forgotten, nor is what a run that is kept was told, or tells to have been before. Each step is a
+//! short transaction that leaves a state as good as before; what a step did not come to is done the next night. Pages
+//! that become free are used again.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
@@ -53,21 +54,26 @@ impl Ledger {
     }
 }
 
-/// The latest number of all stays too, or the next run would get it again.
+/// The latest number of all stays too, or the next run would get it again; so does a run that was killed, as long as
+/// the one that tells of it.
 fn forget_runs(connection: &Connection, time: Timestamp) -> Result<usize> {
     let second = time.as_second();
     Ok(connection.execute(
-        "DELETE FROM run WHERE started_at < CASE WHEN finished_at IS NULL THEN ?2 ELSE ?1 END AND id NOT IN (
-             SELECT COALESCE(max(id), 0) FROM run
+        "WITH kept AS (
+             SELECT id FROM run WHERE started_at >= CASE WHEN finished_at IS NULL THEN ?2 ELSE ?1 END
+             UNION SELECT COALESCE(max(id), 0) FROM run
              UNION SELECT max(r.id) FROM run r JOIN run_source o ON o.run = r.id
                  WHERE r.finished_at IS NOT NULL GROUP BY o.source
-             UNION SELECT max(run) FROM run_source WHERE complete = 1 GROUP BY source)",
+             UNION SELECT max(run) FROM run_source WHERE complete = 1 GROUP BY source)
+         DELETE FROM run WHERE id NOT IN (
+             SELECT id FROM kept UNION SELECT run FROM run_source WHERE told_by IN (SELECT id FROM kept))",
         params![second, second.saturating_sub(UNDER_WAY.as_secs())],
     )?)
 }
 
-/// Forgets the versions of findings that no run shows, and findings without any. One that ended is shown by the run in
-/// which it did.
+/// Forgets the versions of findings that no run shows or tells to have been before, and findings without any. One that
+/// ended is shown by the run in which it did, and stays while a run tells what became of its share since: the
+/// particulars of a share are kept for its findings.
 fn forget_findings(connection: &Connection, first: i64, last: i64) -> Result<()> {
     connection
         .prepare_cached(
@@ -76,7 +82,12 @@ fn forget_findings(connection: &Connection, first: i64, last: i64) -> Result<()>
                  SELECT 1 FROM finding f JOIN run_source r ON r.source = f.source
                  WHERE f.id = finding_version.finding AND r.run >= finding_version.from_run
                    AND CASE WHEN finding_version.status IN ('resolved', 'closed-by-policy')
-                       THEN r.run = finding_version.from_run ELSE r.run < finding_version.to_run END)",
+                       THEN r.run IN (finding_version.from_run, finding_version.to_run)
+                       ELSE r.run <= finding_version.to_run END)
+                 AND (to_run IS NOT NULL OR NOT EXISTS (
+                 SELECT 1 FROM finding f JOIN share_version w ON w.share = f.share AND w.from_run > finding_version.from_run
+                 JOIN run_source r ON r.source = f.source AND r.run = w.from_run
+                 WHERE f.id = finding_version.finding))",
         )?
         .execute([first, last])?;
     connection
@@ -88,14 +99,14 @@ fn forget_findings(connection: &Connection, first: i64, last: i64) -> Result<()>
     Ok(())
 }
 
-/// Forgets the versions of shares that no run shows, and shares without any. The last version of a share is shown after
-/// its end by the findings that ended with it.
+/// Forgets the versions of shares that no run shows or tells to have been before, and shares without any. The last version
+/// of a share is shown after its end by the findings that ended with it.
 fn forget_shares(connection: &Connection, first: i64, last: i64) -> Result<()> {
     connection
         .prepare_cached(
             "DELETE FROM share_version AS v WHERE share BETWEEN ?1 AND ?2 AND to_run IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM share s JOIN run_source r ON r.source = s.source
-                 WHERE s.id = v.share AND r.run >= v.from_run AND r.run < COALESCE(
+                 WHERE s.id = v.share AND r.run >= v.from_run AND r.run <= COALESCE(
                      (SELECT min(n.from_run) FROM share_version n WHERE n.share = v.share AND n.from_run > v.from_run),
                      v.to_run))
              AND (EXISTS (SELECT 1 FROM share_version n WHERE n.share = v.share AND n.from_run > v.from_run)

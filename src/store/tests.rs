@@ -178,6 +178,7 @@ fn finish(ledger: &mut Ledger, run: &Run) {
     };
     ledger.judge_source(run, judging, &mut judge).unwrap();
     ledger.finish(run, run.now, Verdict::Complete, &[]).unwrap();
+    earlier::assert_sound(ledger);
 }
 
 /// What a run's report says: share id and status of each finding.

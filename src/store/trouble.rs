@@ -5,13 +5,15 @@ use rusqlite::ffi;
 
 /// What SQLite's refusal means to whoever runs a scan.
 pub(super) fn words(error: &rusqlite::Error) -> String {
-    match error.sqlite_error().copied().and_then(advice) {
+    match advice(error) {
         Some(advice) => format!("{error}: {advice}"),
         None => error.to_string(),
     }
 }
 
-fn advice(told: ffi::Error) -> Option<&'static str> {
+/// What to do about it, where that can be told.
+pub(super) fn advice(error: &rusqlite::Error) -> Option<&'static str> {
+    let told = error.sqlite_error()?;
     Some(match (told.code, told.extended_code) {
         (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => {
             "it is damaged, or no state of sharewarden; restore the latest backup, as docs/operation.md says, or move it \

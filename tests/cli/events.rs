@@ -52,9 +52,20 @@ impl Nights {
         self
     }
 
-    /// Every run is printed once more as its scan printed it, and each event has a name of its own.
+    /// Every run is printed once more as its scan printed it, and each event has a name of its own; so is each that is
+    /// left when those before it are forgotten, night after night.
     fn are_told_again(&self) {
-        for (run, out) in &self.told {
+        self.are_told_since("");
+        let nights: BTreeSet<&str> = self.told.iter().map(|(run, _)| &run[..8]).collect();
+        for night in nights.into_iter().skip(1) {
+            let day = format!("{}-{}-{}", &night[..4], &night[4..6], &night[6..]);
+            self.stage.run(&["purge", "--before", &day]).ended(0);
+            self.are_told_since(night);
+        }
+    }
+
+    fn are_told_since(&self, night: &str) {
+        for (run, out) in self.told.iter().filter(|(run, _)| run.as_str() >= night) {
             let again = self.stage.run_at(
                 "2027-01-01T00:00:00Z",
                 &["report", "--run", run, "--format", "ndjson"],

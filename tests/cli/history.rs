@@ -197,6 +197,72 @@ fn what_history_tells_runs_told() {
 }
 
 #[test]
+fn what_began_in_a_run_that_is_forgotten_begins_at_its_first_date() {
+    let (stage, _) = lived();
+    let whole = entries(&stage, &["--owner", "alice"]);
+    let (password, expiry, removed) = (
+        "link-without-password",
+        "link-without-expiry",
+        "protection-removed",
+    );
+    stage.run(&["purge", "--before", "2026-11-24"]).ended(0);
+    let share = entries(&stage, &["--share", "1"]);
+    assert_eq!(
+        told(&share)[..6],
+        [
+            ("1", "share_seen", ""),
+            ("1", "opened", password),
+            ("1", "opened", expiry),
+            ("3", "share_changed", ""),
+            ("3", "reopened", password),
+            ("3", "waived", removed),
+        ]
+    );
+    assert_eq!(
+        (&share[1]["run"], &share[1]["status"], &share[1]["first_seen"]),
+        (&Value::Null, &json!("resolved"), &json!(NIGHTS[0])),
+        "as the earliest version that is kept tells it"
+    );
+
+    stage.run(&["purge", "--before", "2026-11-27"]).ended(0);
+    let left = entries(&stage, &["--owner", "alice"]);
+    let (of_runs, of_none): (Vec<_>, Vec<_>) =
+        left.iter().cloned().partition(|entry| entry["run"].is_string());
+    let mut last = whole.clone();
+    last.retain(|entry| entry["time"] == NIGHTS[5]);
+    assert_eq!(of_runs, last, "what the last run told it tells still");
+    assert!(
+        of_none
+            .iter()
+            .all(|entry| ["share_seen", "opened"].contains(&entry["event"].as_str().unwrap()))
+    );
+    let begun = |field: &str, entries: &[Value]| -> BTreeSet<(String, String)> {
+        let of = entries.iter().filter(|entry| entry[field].is_string());
+        of.map(|entry| (entry[field].to_string(), entry["time"].to_string()))
+            .collect()
+    };
+    let mut first = whole.clone();
+    first.retain(|entry| entry["time"] == NIGHTS[0]);
+    for field in ["finding", "share"] {
+        let first = begun(field, &first);
+        assert!(
+            first.len() > 3 && begun(field, &of_none).is_superset(&first),
+            "{field}"
+        );
+    }
+    let standing = of_none
+        .iter()
+        .find(|entry| entry["finding"].is_string() && entry["share"] != "1")
+        .unwrap();
+    let life = history(&stage, &["--finding", standing["finding"].as_str().unwrap()]);
+    assert!(
+        life.ended(0).out.contains("2026-11-22 12:00 UTC  opened") && !life.out.contains("run 2026"),
+        "{}",
+        life.out
+    );
+}
+
+#[test]
 fn people_read_it_as_it_was() {
     let (stage, _) = lived();
     let ran = history(&stage, &["--share", "1"]);

@@ -57,15 +57,13 @@ fn old_runs_go_with_what_only_they_tell_and_kept_ones_print_as_before() {
     assert_eq!(count(&ledger, "problem"), 3);
     assert_sound(&ledger);
 
-    // The run that was killed goes once it cannot be under way any more.
+    // The run that was killed stays as long as the one that tells of it.
     assert_eq!(ledger.forget_before(at(8)).unwrap(), 2, "second and third");
-    assert_eq!(count(&ledger, "run"), 2);
-    assert_eq!(ledger.forget_before(at(37)).unwrap(), 0);
-    assert_eq!(ledger.forget_before(at(38)).unwrap(), 1, "{}", killed.key);
+    assert_eq!(ledger.forget_before(at(38)).unwrap(), 0, "{}", killed.key);
     assert!(printed(&ledger, &fourth.key) == before[2]);
     for (table, left) in [
-        ("run", 1),
-        ("run_source", 1),
+        ("run", 2),
+        ("run_source", 2),
         ("problem", 1),
         ("share", 2),
         ("share_version", 2),
@@ -85,6 +83,8 @@ fn old_runs_go_with_what_only_they_tell_and_kept_ones_print_as_before() {
     let next = night(&mut ledger, 31, vec![own("1", false), own("2", true)]);
     assert_eq!(told(&ledger, &next), [("1".to_owned(), Status::Open)]);
     assert_eq!(count(&ledger, "share_version"), 2);
+    assert_eq!(ledger.forget_before(at(31)).unwrap(), 1, "the fourth");
+    assert_eq!(ledger.forget_before(at(38)).unwrap(), 1, "{}", killed.key);
 }
 
 #[test]
@@ -127,4 +127,87 @@ fn that_a_source_was_read_whole_is_not_forgotten() {
     let next = begin(&mut ledger, 41, &[]);
     finish(&mut ledger, &next);
     assert!(printed(&ledger, &next.key).contains("\"baseline\":false"));
+}
+
+/// What a run's events say, as a SIEM reads them.
+fn events(ledger: &Ledger, run: &Run) -> String {
+    let stored = ledger.stored_run(Some(&run.key), RunFilter::default()).unwrap();
+    let mut out = Vec::new();
+    let style = crate::report::Style::default();
+    crate::report::write(crate::report::Format::Ndjson, style, &stored, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn what_a_killed_run_found_is_told_as_long_as_the_run_that_tells_it_is_kept() {
+    let mut ledger = Ledger::temporary().unwrap();
+    night(&mut ledger, 0, vec![own("1", false), own("2", true)]);
+    // Killed after it judged.
+    let killed = begin(&mut ledger, 1, &[]);
+    let changed = || vec![own("1", true), own("2", false)];
+    read(&mut ledger, &killed, &[("alice", Some(changed()))]);
+    let name = cloud();
+    let judging = Judging {
+        source: &name,
+        classes: "",
+        off: &[],
+        left_out: &[],
+        relist_every: WEEK,
+    };
+    ledger.judge_source(&killed, judging, &mut judge).unwrap();
+    let next = night(&mut ledger, 30, changed());
+    let before = events(&ledger, &next);
+    for event in ["opened", "resolved", "share_changed"] {
+        assert!(before.contains(&format!("\"event\":\"{event}\"")), "{before}");
+    }
+    assert_eq!(ledger.forget_before(at(30)).unwrap(), 1, "the first");
+    assert_eq!(events(&ledger, &next), before);
+    assert_sound(&ledger);
+}
+
+#[test]
+fn what_a_share_became_is_told_in_full_although_its_finding_ended_before() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let labelled = |label: &str| {
+        let mut share = own("1", true);
+        share.label = Some(label.to_owned());
+        vec![share]
+    };
+    night(&mut ledger, 0, vec![own("1", false)]);
+    night(&mut ledger, 1, labelled("one"));
+    let third = night(&mut ledger, 2, labelled("two"));
+    let before = events(&ledger, &third);
+    assert!(before.contains("\"changed\":\"label\""), "{before}");
+    assert_eq!(ledger.forget_before(at(2)).unwrap(), 2);
+    ledger.forget_details(&third).unwrap();
+    assert_eq!(events(&ledger, &third), before);
+    // With the run that told it, it is forgotten.
+    let fourth = night(&mut ledger, 3, labelled("two"));
+    assert_eq!(ledger.forget_before(at(3)).unwrap(), 1);
+    ledger.forget_details(&fourth).unwrap();
+    assert_eq!(count(&ledger, "finding"), 0);
+    assert_eq!((count(&ledger, "share"), versions(&ledger)), (1, 1));
+}
+
+#[test]
+fn what_began_before_what_is_kept_is_never_told_to_open() {
+    let mut ledger = Ledger::temporary().unwrap();
+    night(&mut ledger, 0, vec![own("1", false)]);
+    let second = begin(&mut ledger, 1, &[]);
+    let mut handed_on = own("1", false);
+    handed_on.owner = account("bob");
+    read(
+        &mut ledger,
+        &second,
+        &[("alice", Some(Vec::new())), ("bob", Some(vec![handed_on]))],
+    );
+    finish(&mut ledger, &second);
+    let before = events(&ledger, &second);
+    assert!(before.contains("\"event\":\"share_changed\""), "{before}");
+    ledger.forget_owner("alice", &cloud()).unwrap();
+    let after = events(&ledger, &second);
+    assert!(
+        after.contains("\"event\":\"changed\"") && !after.contains("\"event\":\"opened\""),
+        "{after}"
+    );
 }

@@ -23,9 +23,17 @@ impl Ledger {
     /// Any [`super::StoreError`] of the file; what was forgotten until then stays so.
     pub fn forget_before(&mut self, time: Timestamp) -> Result<usize> {
         let runs = within(&self.connection, |connection| forget_runs(connection, time))?;
-        if runs == 0 {
-            return Ok(0);
+        if runs > 0 {
+            self.forget_untold()?;
         }
+        Ok(runs)
+    }
+
+    /// Forgets what no run that is kept tells, and nothing that stands refers to.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file; what was forgotten until then stays so.
+    pub(super) fn forget_untold(&mut self) -> Result<()> {
         self.pages("finding", forget_findings)?;
         self.pages("share", forget_shares)?;
         self.remembered = Remembered::default();
@@ -33,7 +41,7 @@ impl Ledger {
         self.connection.pragma_update(None, "foreign_keys", false)?;
         let forgotten = forget_unnamed(&self.connection);
         self.connection.pragma_update(None, "foreign_keys", true)?;
-        forgotten.map(|()| runs)
+        forgotten
     }
 
     /// Goes over a table a page at a time.
@@ -71,7 +79,8 @@ fn forget_runs(connection: &Connection, time: Timestamp) -> Result<usize> {
     )?)
 }
 
-/// Forgets the versions of findings that no run shows or tells to have been before, and findings without any. One that
+/// Forgets the versions of findings that no run shows or tells to have been before, and findings without any, but for those
+/// that a waiver has ceased to cover: it must not cover them again. One that
 /// ended is shown by the run in which it did, and stays while a run tells what became of its share since: the
 /// particulars of a share are kept for its findings.
 fn forget_findings(connection: &Connection, first: i64, last: i64) -> Result<()> {
@@ -93,7 +102,8 @@ fn forget_findings(connection: &Connection, first: i64, last: i64) -> Result<()>
     connection
         .prepare_cached(
             "DELETE FROM finding WHERE id BETWEEN ?1 AND ?2
-                 AND NOT EXISTS (SELECT 1 FROM finding_version WHERE finding = finding.id)",
+                 AND NOT EXISTS (SELECT 1 FROM finding_version WHERE finding = finding.id)
+                 AND NOT EXISTS (SELECT 1 FROM acceptance a WHERE a.finding = finding.id AND a.ended_at IS NOT NULL)",
         )?
         .execute([first, last])?;
     Ok(())

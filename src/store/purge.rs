@@ -67,7 +67,12 @@ impl Ledger {
     /// Any [`super::StoreError`] of the file; what was forgotten until then stays so.
     pub fn erase_before(&mut self, time: Timestamp) -> Result<(usize, bool)> {
         self.connection.pragma_update(None, "secure_delete", true)?;
+        // Where an earlier one was interrupted, its runs are gone and not all that only they told.
         let runs = self.forget_before(time);
+        let runs = match runs {
+            Ok(0) => self.forget_untold().map(|()| 0),
+            runs => runs,
+        };
         let wiped = self.wipe()?;
         self.connection.pragma_update(None, "secure_delete", false)?;
         Ok((runs?, wiped))

@@ -787,3 +787,80 @@ fn accounts_that_fail_night_after_night_keep_no_other_from_being_read() {
         assert_eq!(read, 5, "{}", report["sources"][0]["accounts"]);
     }
 }
+
+#[test]
+fn a_server_that_does_not_answer_says_nothing_of_the_account_asked_for() {
+    let stage = Stage::small();
+    stage.configure(&Config {
+        source: "hide_disabled_user_shares = true",
+        ..Config::default()
+    });
+    let first = scan(&stage, NOW, &[], 0);
+    stage.fault(&json!({"action": {"do": "status", "status": 503}}));
+    let alone = scan(&stage, LATER, &["--user", "alice"], 3);
+    assert!(
+        alone["totals"]["by_status"].get("new").is_none(),
+        "{}",
+        alone["totals"]
+    );
+    stage.no_faults();
+    let next = scan(&stage, NEXT_DAY, &[], 0);
+    assert_eq!(
+        next["totals"]["by_status"],
+        json!({"open": findings(&first).len()})
+    );
+}
+
+#[test]
+fn what_is_accepted_is_no_change_of_rules() {
+    let stage = Stage::small();
+    scan(&stage, NOW, &[], 0);
+    let never = "recipient-never-logged-in";
+    let theirs = |report: &Value| -> Vec<String> {
+        findings(report)
+            .iter()
+            .filter(|finding| finding["rule"] == never)
+            .map(|finding| finding["status"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    stage.configure(&Config {
+        more: "[[waiver]]\nrule = \"link-without-expiry\"\nsource = \"cloud\"\nowner = \"nobody\"\nreason = \"r\"\napproved_by = \"a\"\nuntil = 2027-03-31\n",
+        ..Config::default()
+    });
+    stage.change(&json!({"do": "update", "account": "frank", "set": {"last_login": "-1d"}}));
+    assert_eq!(theirs(&scan(&stage, LATER, &[], 0)), ["resolved"]);
+}
+
+#[test]
+fn a_scan_of_one_account_hides_nothing_of_how_far_the_others_are_known() {
+    let stage = Stage::small();
+    stage.configure(&Config {
+        source: "limits = { requests_per_second = 1000, in_flight = 1 }",
+        ..Config::default()
+    });
+    stage.fault(&unreadable("frank"));
+    stage.fault(
+        &json!({"match": {"path_contains": "api/v1/shares", "account": "gina"}, "times": 1,
+                        "action": {"do": "delay", "ms": 2000}}),
+    );
+    let full = std::thread::scope(|scope| {
+        let full = scope.spawn(|| scan(&stage, NOW, &[], 3));
+        let waits = || {
+            stage
+                .requests()
+                .iter()
+                .any(|asked| asked.is_listing() && asked.account.as_deref() == Some("gina"))
+        };
+        while !waits() && !full.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        scan(&stage, LATER, &["--user", "alice"], 0);
+        full.join().unwrap()
+    });
+    let inventory = &full["sources"][0]["inventory"];
+    assert_eq!(
+        (&inventory["unread"], &inventory["known_percent"]),
+        (&json!(1), &json!(80.0)),
+        "{inventory}"
+    );
+}

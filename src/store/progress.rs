@@ -53,7 +53,7 @@ impl Ledger {
              CROSS JOIN share_version v ON v.owner = c.id AND v.to_run IS NULL AND v.body IS NULL
              CROSS JOIN item i ON i.id = v.item CROSS JOIN place l ON l.id = i.place
              CROSS JOIN scope s ON s.source = c.source AND s.key = l.key CROSS JOIN coverage k ON k.scope = s.id
-             WHERE c.changed_run > k.run OR (c.gone AND c.changed_run = k.run)",
+             WHERE c.changed_run IS NOT NULL AND (c.changed_run > k.run OR (c.gone AND c.changed_run = k.run))",
         )?;
         let rows = statement.query_map([source.as_str()], |row| row.get(0).map(ScopeRow))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -427,3 +427,23 @@ fn a_scan_that_is_stopped_goes_on_where_it_was() {
         );
     }
 }
+
+#[test]
+fn what_somebody_owns_who_was_disabled_is_judged_in_the_same_night() {
+    let mut nights = Nights::of(&open());
+    nights.stage.configure_tenant(&Config::default());
+    nights.whole();
+    nights.change(&json!({"do": "update", "user": "bob@example.org", "set": {"enabled": false}}));
+    let second = nights.whole();
+    let orphaned = |report: &Value| -> BTreeSet<String> {
+        findings(report)
+            .iter()
+            .filter(|finding| finding["rule"] == "orphaned-share" && finding["status"] != "resolved")
+            .map(|finding| finding["id"].to_string())
+            .collect()
+    };
+    let ran = nights.stage.run_at(&nights.now(), &["--no-state", "scan", "--format", "json"]);
+    let afresh = orphaned(&ran.ended(0).json());
+    assert!(!afresh.is_empty());
+    assert_eq!(orphaned(&second), afresh);
+}

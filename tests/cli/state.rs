@@ -864,3 +864,55 @@ fn a_scan_of_one_account_hides_nothing_of_how_far_the_others_are_known() {
         "{inventory}"
     );
 }
+
+#[test]
+fn a_run_that_goes_on_tells_itself_what_it_saw() {
+    let stage = Stage::small();
+    scan(&stage, NOW, &[], 0);
+    stage.change(&json!([
+        {"do": "update", "share": 5, "set": {"label": "another"}},
+        {"do": "add", "share": {"type": "link", "owner": "alice", "path": "/Team"}},
+    ]));
+    stage.fault(&json!({"match": {"method": "REPORT"}, "times": 1, "action": {"do": "delay", "ms": 3000}}));
+    stage.forget_requests();
+    let runs = std::thread::scope(|scope| {
+        let narrow = scope.spawn(|| stage.run_at(LATER, &["scan", "--user", "alice", "--format", "ndjson"]));
+        let waits = || stage.requests().iter().any(|asked| asked.method == "REPORT");
+        while !waits() && !narrow.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        // Alice's shares are in the state, and that scan goes on while another one ends.
+        let full = stage.run_at("2026-11-22T13:00:01Z", &["scan", "--format", "ndjson"]);
+        [full, narrow.join().unwrap()]
+    });
+    let changed = runs.iter().map(|ran| ran.out.contains("\"share_changed\""));
+    assert_eq!(
+        changed.collect::<Vec<_>>(),
+        [false, true],
+        "who saw it first tells it"
+    );
+    for ran in runs {
+        let told = ran.ended(0).out.clone();
+        let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        let again = stage.run_at(
+            NEXT_DAY,
+            &[
+                "report",
+                "--run",
+                last["run"].as_str().unwrap(),
+                "--format",
+                "ndjson",
+            ],
+        );
+        assert_eq!(again.ended(0).out, told);
+    }
+    let left = std::fs::read_dir(stage.path("")).unwrap();
+    let locks = left.filter(|file| {
+        file.as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .ends_with(".lock")
+    });
+    assert_eq!(locks.count(), 1, "the signs of runs that ended are gone");
+}

@@ -442,7 +442,9 @@ fn what_somebody_owns_who_was_disabled_is_judged_in_the_same_night() {
             .map(|finding| finding["id"].to_string())
             .collect()
     };
-    let ran = nights.stage.run_at(&nights.now(), &["--no-state", "scan", "--format", "json"]);
+    let ran = nights
+        .stage
+        .run_at(&nights.now(), &["--no-state", "scan", "--format", "json"]);
     let afresh = orphaned(&ran.ended(0).json());
     assert!(!afresh.is_empty());
     assert_eq!(orphaned(&second), afresh);

@@ -9,6 +9,7 @@ use super::Microsoft365;
 use super::errors::{self, Refusal};
 use super::graph::{Graph, Kind, Progress, shown};
 use super::memory::{Memory, Next};
+use super::roots::tell_listed;
 use super::scope::Visit;
 use super::tree::{self, Tree};
 use super::wire::{Page, Told};
@@ -89,6 +90,9 @@ impl Microsoft365 {
                 visit.collector.push(forgotten).await?;
             }
             visit.is_ahead = true;
+            for item in memory.tree.take_ended() {
+                tell_listed(visit, item).await?;
+            }
             if memory.tree.is_overfull() {
                 *memory = Memory::new(&self.setup.classes);
                 return Err(ReadError::service(

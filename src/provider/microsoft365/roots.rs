@@ -56,6 +56,8 @@ struct Listing<'a> {
     listed: HashSet<usize>,
     /// The items that are to be listed, or were, by their digests.
     asked: HashSet<u64>,
+    /// Whether there are others.
+    spares: bool,
     /// The folders whose permissions could not be read, by their ids.
     failed: HashSet<String>,
     /// Items that are to be listed, too: folders that grants come from, and what lies beneath folders that lost some.
@@ -113,35 +115,26 @@ impl Microsoft365 {
             None if waiting.is_empty() => Beneath::default(),
             None => memory.tree.beneath(classes),
         };
-        let asked: HashSet<u64> = waiting.iter().copied().collect();
         // What few requests tell again is not worth to be written down.
         if !waiting.is_empty() && memory.tree.items.saturating_sub(visit.saved) >= MANY {
             visit.save(memory).await?;
         }
-        let mut listing = Listing {
-            decoder: Decoder {
-                source: &self.setup.source,
-                drive: visit.drive,
-                people: &self.people,
-                key: memory.tree.key,
-            },
-            by_told: memory.tree.by_told(),
-            memory,
-            beneath: &beneath,
-            classes,
-            now: visit.relist.now.as_second(),
-            listed: HashSet::new(),
-            asked,
-            failed: HashSet::new(),
-            further: Vec::new(),
-            held: BTreeMap::new(),
-            holding: 0,
-            unfinished: Vec::new(),
-            outcome: Outcome::default(),
+        let decoder = Decoder {
+            source: &self.setup.source,
+            drive: visit.drive,
+            people: &self.people,
+            key: memory.tree.key,
         };
-        while !waiting.is_empty() {
-            self.list_some(&waiting, &mut listing, visit).await?;
+        let now = visit.relist.now.as_second();
+        let mut listing = Listing::new(memory, decoder, (&beneath, classes), &waiting, now);
+        let mut ended = Ok(());
+        while ended.is_ok() && !waiting.is_empty() {
+            ended = self.list_some(&waiting, &mut listing, visit).await;
             waiting = std::mem::take(&mut listing.further);
+        }
+        if ended.is_err() {
+            memory.tree.note_sources();
+            return ended.map(|()| false);
         }
         let rest = listing.release_all();
         self.tell_found(&beneath, rest, visit).await?;
@@ -149,6 +142,7 @@ impl Microsoft365 {
             listing.finish(&root, digest, heard, visit).await?;
         }
         let outcome = listing.outcome;
+        memory.tree.note_sources();
         memory.tree.compact();
         tell_outcome(&outcome, memory, visit).await
     }
@@ -298,7 +292,7 @@ impl Microsoft365 {
 }
 
 /// Tells that all that is shared of an item was told.
-async fn tell_listed(visit: &mut Visit<'_>, item: String) -> Result<(), Closed> {
+pub(super) async fn tell_listed(visit: &mut Visit<'_>, item: String) -> Result<(), Closed> {
     let drive = visit.drive.id.clone();
     visit.collector.push(Reading::Listed { item, drive }).await
 }
@@ -345,7 +339,36 @@ async fn tell_outcome(
     Ok(waiting == 0 && outcome.failures == 0 && outcome.unread == 0 && unread == 0)
 }
 
-impl Listing<'_> {
+impl<'a> Listing<'a> {
+    /// A drive of which these items are to be listed.
+    fn new(
+        memory: &'a mut Memory,
+        decoder: Decoder<'a>,
+        (beneath, classes): (&'a Beneath, &'a Classes),
+        waiting: &[u64],
+        now: i64,
+    ) -> Self {
+        let asked: HashSet<u64> = waiting.iter().copied().collect();
+        Self {
+            by_told: memory.tree.by_told(),
+            // Those that come later are all asked.
+            spares: asked.len() < memory.tree.parts(),
+            asked,
+            memory,
+            beneath,
+            classes,
+            decoder,
+            now,
+            listed: HashSet::new(),
+            failed: HashSet::new(),
+            further: Vec::new(),
+            held: BTreeMap::new(),
+            holding: 0,
+            unfinished: Vec::new(),
+            outcome: Outcome::default(),
+        }
+    }
+
     fn tree(&self) -> &Tree {
         &self.memory.tree
     }
@@ -418,7 +441,7 @@ impl Listing<'_> {
         let came = former.or_else(|| tree.granted.get(&tree.granting(root)?));
         let lost = came.is_some_and(|came| signs.lack_a_grant_of(came));
         tree.granted.insert(folder, signs);
-        if lost && self.asked.len() < tree.parts() {
+        if lost && self.spares {
             beneath.extend(tree.roots_right_beneath(folder));
         }
         for digest in beneath {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::drives::{Drive, Place};
 use super::errors;
-use super::memory::{Memory, Next};
+use super::memory::Memory;
 use super::{Microsoft365, ReadError, Sink};
 use crate::model::{Checkpoint, KnownScope, Problem, ProblemCode, Reading, Relist, ScopeOutcome};
 use crate::provider::{Closed, Collector, Pace};
@@ -102,18 +102,9 @@ impl Microsoft365 {
         let mut memory = remembered
             .and_then(|data| Memory::read(data, classes, &self.graph.base))
             .unwrap_or_else(|| Memory::new(classes));
-        // What was left of another night comes before what was read already.
-        let least = if memory.is_whole() && memory.tree.state().1 == 0 {
-            known.relist.least
-        } else {
-            0
-        };
         let mut visit = Visit {
             drive,
-            relist: Relist {
-                least,
-                ..known.relist
-            },
+            relist: known.relist,
             collector: sink.of(Some(&drive.id)),
             is_ahead: false,
             saved: memory.tree.items,
@@ -122,9 +113,7 @@ impl Microsoft365 {
         let read = async {
             if let Err(error) = self.crawl(&mut visit, &mut memory).await {
                 let odd = [ProblemCode::Malformed, ProblemCode::Truncated];
-                if matches!(memory.next, Some(Next::Page(_)))
-                    && odd.iter().any(|code| errors::has_code(&error, *code))
-                {
+                if memory.next.is_some() && odd.iter().any(|code| errors::has_code(&error, *code)) {
                     // Who went on there might never come further.
                     memory = Memory::new(classes);
                     visit.save(&memory).await?;

@@ -82,6 +82,11 @@ pub(super) struct Tree {
     pub(super) items: u64,
     /// Items that could not be read.
     pub(super) unread: u64,
+    /// Whether all was told once, so that what is told now has changed since.
+    settled: bool,
+    /// Items that share nothing any more as far as is known, and of which a run that was killed may have told something.
+    #[serde(skip)]
+    ended: Vec<String>,
     /// Of how many files it is kept where they lie, and how many whose names may classify are kept.
     #[serde(skip, default = "most")]
     most: (usize, usize),
@@ -111,6 +116,8 @@ impl Tree {
             drifts: false,
             items: 0,
             unread: 0,
+            settled: false,
+            ended: Vec::new(),
             most: most(),
             names: None,
             classifies: false,
@@ -137,8 +144,11 @@ impl Tree {
         let former = self.roots.remove(&digest);
         if told.deleted.is_some() {
             self.forget(&id, told.folder.is_some() || told.package.is_some());
-            if let Some(former) = former.filter(|former| former.past.is_some()) {
-                self.roots.insert(digest, Root { gone: true, ..former });
+            match former.filter(|former| former.past.is_some()) {
+                Some(former) => {
+                    self.roots.insert(digest, Root { gone: true, ..former });
+                }
+                None => self.end(id),
             }
             return;
         }
@@ -186,6 +196,7 @@ impl Tree {
         let changed = told.shared_changed.is_some();
         // What is granted on the drive as a whole stands on its top, whatever the summary says.
         if !(sharing.is_open() || is_top || changed || past.is_some()) {
+            self.end(id);
             return;
         }
         // Of a folder the service does not say that its sharing changed.
@@ -210,6 +221,19 @@ impl Tree {
             told: own,
         };
         self.roots.insert(digest, root);
+    }
+
+    /// Takes note that an item shares nothing that is remembered: what a run told of it that was killed before it remembered
+    /// that has ended. A first enumeration ends all that it does not tell.
+    fn end(&mut self, id: String) {
+        if self.settled {
+            self.ended.push(id);
+        }
+    }
+
+    /// The items that share nothing any more as far as is known, each given back once.
+    pub(super) fn take_ended(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.ended)
     }
 
     /// Whether more folders and shared items are kept than any library has.
@@ -279,6 +303,7 @@ impl Tree {
     /// Ends the taking in. Where the service left the drive's top out of its own list, it is the one folder that is named
     /// and not told; where there is no such, what is granted on the drive as a whole cannot be read.
     pub(super) fn settle(&mut self) {
+        self.settled = true;
         if self.top.is_some() {
             return;
         }

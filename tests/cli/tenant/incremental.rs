@@ -327,6 +327,148 @@ fn what_lies_in_a_folder_that_is_deleted_is_resolved_without_asking() {
     is_up_to_date(&nights, &second, "deleted");
 }
 
+/// A drive in which a folder is open to one, and a file deep in it to the same and to another.
+fn nested() -> Value {
+    let mut world = deep();
+    let microsoft365 = &mut world["microsoft365"];
+    microsoft365["users"][0]["items"] = json!([{"path": "/T/F/x.txt"}, {"path": "/plain.txt"}]);
+    let grant =
+        |path: &str, who: &str| json!({"owner": "ada@example.org", "path": path, "grant": {"otp": who}});
+    microsoft365["permissions"] = json!([
+        grant("/T", "bob@elsewhere.example"),
+        grant("/T/F/x.txt", "carol@elsewhere.example"),
+    ]);
+    world
+}
+
+#[test]
+fn what_moves_out_of_a_folder_that_grants_something_is_told_at_its_own_place() {
+    let mut nights = unlabelled(&nested());
+    nights.whole();
+    nights.change(
+        &json!({"do": "update", "owner": "ada@example.org", "item": "/T/F", "set": {"path": "/Other"}}),
+    );
+    let second = nights.whole();
+    assert_eq!(shares_on(&second, "/Other/x.txt").len(), 2);
+    is_up_to_date(&nights, &second, "moved");
+    nights.change(&json!({"do": "remove", "owner": "ada@example.org", "item": "/T"}));
+    let third = nights.whole();
+    assert_eq!(shares_on(&third, "/Other/x.txt").len(), 2);
+    is_up_to_date(&nights, &third, "what granted it is deleted");
+}
+
+/// Puts back what was remembered of the drives when the ledger was copied, as if what was read since had been read by a
+/// run that was killed before it remembered that.
+fn forget_since(nights: &Nights, copy: &str) {
+    let state = rusqlite::Connection::open(nights.stage.path("state.db")).unwrap();
+    let copy = nights.stage.path(copy);
+    state
+        .execute("ATTACH ?1 AS old", [copy.to_str().unwrap()])
+        .unwrap();
+    let mut tables = state
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'checkpoint%'")
+        .unwrap();
+    let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let tables: Vec<String> = tables.map(Result::unwrap).collect();
+    assert!(!tables.is_empty());
+    for table in tables {
+        let back = format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM old.{table}");
+        state.execute_batch(&back).unwrap();
+    }
+}
+
+#[test]
+fn what_a_killed_run_told_and_did_not_remember_ends_when_it_ends() {
+    let ada = "ada@example.org";
+    let link = json!({"scope": "anonymous", "type": "view"});
+    let shared = |path: &str| {
+        json!({"do": "add", "permission": {"owner": ada, "path": path, "link": link,
+        "id": "11111111-0000-4000-8000-000000000099"}})
+    };
+    for (what, path, change) in [
+        (
+            "deleted",
+            "/plain.txt",
+            json!({"do": "remove", "owner": ada, "item": "/plain.txt"}),
+        ),
+        (
+            "deleted, a folder",
+            "/T/F",
+            json!({"do": "remove", "owner": ada, "item": "/T/F"}),
+        ),
+        (
+            "no longer shared",
+            "/plain.txt",
+            json!({"do": "remove", "owner": ada, "path": "/plain.txt",
+                "permission": "11111111-0000-4000-8000-000000000099"}),
+        ),
+    ] {
+        let mut nights = unlabelled(&nested());
+        nights.whole();
+        std::fs::copy(nights.stage.path("state.db"), nights.stage.path("old.db")).unwrap();
+        nights.change(&shared(path));
+        let second = nights.whole();
+        assert_eq!(shares_on(&second, path).len(), 1, "{what}");
+        forget_since(&nights, "old.db");
+        nights.change(&change);
+        nights.stage.forget_requests();
+        let third = nights.whole();
+        assert_eq!(enumerations(&nights.stage), 0, "{what}: it went on");
+        is_up_to_date(&nights, &third, what);
+        assert!(resolved(&third) > 0, "{what}");
+    }
+}
+
+#[test]
+fn an_item_that_cannot_be_listed_holds_up_no_other() {
+    let mut nights = unlabelled(&deep());
+    let path = "/Above/Within/33.txt";
+    let first = nights.whole();
+    let item = shares_on(&first, path)[0]["item"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    nights
+        .stage
+        .fault(&json!({"match": {"service": "graph", "inner": true,
+        "path_contains": format!("{item}/permissions")}, "action": {"do": "status", "status": 403}}));
+    nights.change(
+        &json!({"do": "add", "permission": {"owner": "ada@example.org", "path": path,
+        "grant": {"otp": "bob@elsewhere.example"}}}),
+    );
+    let mut spent = 0;
+    for _ in 0..9 {
+        let night = nights.scan(&[]).ended(3).json();
+        assert!(
+            units(&night) <= most(1, 1, 2, 71) + 3,
+            "night {}: {}",
+            nights.day,
+            units(&night)
+        );
+        spent += units(&night);
+    }
+    assert!(spent > 5 * 71, "each was listed again: {spent}");
+}
+
+#[test]
+fn an_address_that_answers_nonsense_is_given_up() {
+    for action in [
+        json!({"do": "html"}),
+        json!({"do": "malformed"}),
+        json!({"do": "status", "status": 200, "headers": {"Content-Type": "application/json"}, "body": "{\"value\": []}"}),
+    ] {
+        let mut nights = unlabelled(&nested());
+        let first = nights.whole();
+        nights
+            .stage
+            .fault(&json!({"match": {"service": "graph", "path_contains": "token="}, "action": action}));
+        let second = nights.scan(&[]).ended(3).json();
+        assert_eq!(resolved(&second), 0, "{action}");
+        let third = nights.whole();
+        assert_eq!(standing(&third), standing(&first), "{action}");
+    }
+}
+
 /// How a scan is stopped before its end, again and again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stop {

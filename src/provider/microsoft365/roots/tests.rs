@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::{Classes, Principal, PrincipalClass, Relist, SourceName};
 use crate::provider::microsoft365::people::Directory;
+use crate::provider::microsoft365::tree;
 use crate::provider::microsoft365::wire::salvage;
 
 /// How the service says that a permission comes from above.
@@ -189,17 +190,21 @@ fn scan(nodes: &[Node], lists: &dyn Fn(&str) -> Option<Vec<Value>>) -> Vec<Seen>
 
 fn take(memory: &mut Memory, nodes: &[Node]) {
     for node in nodes {
-        let mut item = json!({"id": node.id, "name": node.id, "folder": {}});
-        match node.parent {
-            Some(parent) => item["parentReference"] = json!({"id": nodes[parent].id}),
-            None => item["root"] = json!({}),
-        }
-        if let Some(facet) = &node.shared {
-            item["shared"] = facet.clone();
-        }
-        memory.tree.take(serde_json::from_str(&item.to_string()).unwrap());
+        memory.tree.take(tell(node, nodes));
     }
     memory.tree.settle();
+}
+
+fn tell(node: &Node, nodes: &[Node]) -> tree::Told {
+    let mut item = json!({"id": node.id, "name": node.id, "folder": {}});
+    match node.parent {
+        Some(parent) => item["parentReference"] = json!({"id": nodes[parent].id}),
+        None => item["root"] = json!({}),
+    }
+    if let Some(facet) = &node.shared {
+        item["shared"] = facet.clone();
+    }
+    serde_json::from_str(&item.to_string()).unwrap()
 }
 
 /// What is told in a night in which nothing is listed but what may have changed.
@@ -219,27 +224,14 @@ fn night(memory: &mut Memory, now: i64, lists: &dyn Fn(&str) -> Option<Vec<Value
         group: None,
         consumer: false,
     };
-    let mut listing = Listing {
-        decoder: Decoder {
-            source: &SourceName::new("m365"),
-            drive: &drive,
-            people: &Directory::default(),
-            key: memory.tree.key,
-        },
-        by_told: memory.tree.by_told(),
-        memory,
-        beneath: &beneath,
-        classes: &classes,
-        now,
-        listed: HashSet::new(),
-        asked: waiting.iter().copied().collect(),
-        failed: HashSet::new(),
-        further: Vec::new(),
-        held: BTreeMap::new(),
-        holding: 0,
-        unfinished: Vec::new(),
-        outcome: Outcome::default(),
+    let (source, people) = (SourceName::new("m365"), Directory::default());
+    let decoder = Decoder {
+        source: &source,
+        drive: &drive,
+        people: &people,
+        key: memory.tree.key,
     };
+    let mut listing = Listing::new(memory, decoder, (&beneath, &classes), &waiting, now);
     let mut seen = Vec::new();
     while !waiting.is_empty() {
         for digest in &waiting {
@@ -569,6 +561,67 @@ fn what_a_folder_no_longer_grants_is_told_where_it_is_granted_still() {
             told.contains(&seen("b", &claim("ada"), false)),
             "{says:?}: {told:?}"
         );
+    }
+}
+
+#[test]
+fn what_a_folder_no_longer_grants_is_told_though_much_else_is_listed_no_more() {
+    for says in EVERY {
+        let many = |open: bool| {
+            (0..6).map(move |number| {
+                let file = node(&format!("L{number}"), 0);
+                if open { file.link("L") } else { file }
+            })
+        };
+        let below = node("b", 1).grant("ada");
+        let first = [top(), node("a", 0).link("M").grant("ada"), below.clone()];
+        let second = [top(), node("a", 0).link("M"), below];
+        let first = World::of(&first.into_iter().chain(many(true)).collect::<Vec<_>>(), says);
+        let second = World::of(&second.into_iter().chain(many(false)).collect::<Vec<_>>(), says);
+        let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+        take(&mut memory, &first.nodes);
+        night(&mut memory, 1, &|id| Some(first.permissions(id)));
+        // What lies beneath is not told again.
+        let changed = second
+            .nodes
+            .iter()
+            .filter(|node| node.parent.is_some() && node.id != "b");
+        for node in changed {
+            memory.tree.take(tell(node, &second.nodes));
+        }
+        let told = night(&mut memory, 2, &|id| Some(second.permissions(id)));
+        assert!(
+            told.contains(&seen("b", &claim("ada"), false)),
+            "{says:?}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_folder_that_moved_does_not_take_along_is_told_where_it_is_granted_still() {
+    for says in EVERY {
+        let nodes = |parent| {
+            let below = node("x", 2).grant("bob").grant("carol");
+            [top(), node("t", 0).grant("bob"), node("f", parent), below]
+        };
+        let first = World::of(&nodes(1), says);
+        let second = World::of(&nodes(0), says);
+        let mut memory = Memory::new(&Classes::compile(&[]).unwrap());
+        take(&mut memory, &first.nodes);
+        let told = night(&mut memory, 1, &|id| Some(first.permissions(id)));
+        assert!(
+            !told.contains(&seen("x", &claim("bob"), false)),
+            "{says:?}: {told:?}"
+        );
+        memory.tree.take(tell(&second.nodes[2], &second.nodes));
+        let classes = Classes::compile(&[]).unwrap();
+        let beneath = memory.tree.beneath(&classes);
+        let _drifted = memory.tree.take_drifted(&beneath, &classes);
+        let mut told = night(&mut memory, 2, &|id| Some(second.permissions(id)));
+        told.sort();
+        let mut expected = ["bob", "carol"].map(|name| seen("x", &claim(name), false));
+        expected.sort();
+        assert_eq!(told, expected, "{says:?}");
     }
 }
 

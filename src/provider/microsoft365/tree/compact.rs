@@ -62,5 +62,6 @@ impl Tree {
                 past.parent = past.parent.and_then(number_of);
             }
         }
+        self.note_sources();
     }
 }

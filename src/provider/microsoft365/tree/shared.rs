@@ -45,6 +45,8 @@ pub(super) struct Past {
     beneath: u64,
     /// The digest of the labels that its path and those beneath it gave.
     labels: u64,
+    /// The digest of the folders above from which it may have permissions.
+    above: u64,
 }
 
 impl Root {
@@ -52,6 +54,11 @@ impl Root {
     fn is_waiting(&self) -> bool {
         let changed = |past: &Past| self.is_due || past.summary != self.summary || past.parent != self.parent;
         self.gone || self.past.as_ref().is_none_or(changed)
+    }
+
+    /// When it was listed; `None` where it is to be listed before the drive was read to its end.
+    fn listed_at(&self) -> Option<i64> {
+        self.past.filter(|_| !self.is_waiting()).map(|past| past.at)
     }
 }
 
@@ -120,16 +127,16 @@ impl Tree {
         Some(root)
     }
 
-    /// Which items are to be listed: all of which something says that their sharing changed, and of the others those
-    /// that were not listed for the longest time. The widest first, and each after those above it, since what comes
-    /// from there is told apart by them.
+    /// Which items are to be listed: first all of which something says that their sharing changed, then of the others those
+    /// that were not listed for the longest time. Of those alike the widest first, and each after those above it, since
+    /// what comes from there is told apart by them.
     pub(in crate::provider::microsoft365) fn due(&self, relist: &Relist) -> Vec<u64> {
         let mut due = Vec::new();
         let mut others = Vec::new();
         for (digest, root) in self.roots.iter() {
-            match &root.past {
-                Some(past) if !root.is_waiting() => others.push((past.at, *digest)),
-                _ => due.push(*digest),
+            match root.listed_at() {
+                Some(at) => others.push((at, *digest)),
+                None => due.push(*digest),
             }
         }
         others.sort_unstable();
@@ -153,18 +160,19 @@ impl Tree {
             .enumerate()
             .filter_map(|(place, (_, root))| Some((root.folder?, place)))
             .collect();
-        let mut widest: Vec<Width> = roots.iter().map(|(_, root)| root.width).collect();
+        let turn = |root: &Root| (root.listed_at(), root.width);
+        let mut turns: Vec<(Option<i64>, Width)> = roots.iter().map(|(_, root)| turn(root)).collect();
         let mut depths = Vec::new();
         for (_, root) in &roots {
             let above = self.folders_above(root);
             for higher in above.iter().filter_map(|folder| by_folder.get(folder)) {
-                if let Some(width) = widest.get_mut(*higher) {
-                    *width = root.width.min(*width);
+                if let Some(first) = turns.get_mut(*higher) {
+                    *first = turn(root).min(*first);
                 }
             }
             depths.push(above.len());
         }
-        let mut ordered: Vec<_> = roots.into_iter().zip(widest.into_iter().zip(depths)).collect();
+        let mut ordered: Vec<_> = roots.into_iter().zip(turns.into_iter().zip(depths)).collect();
         ordered.sort_by(|((_, one), first), ((_, other), second)| (first, &one.id).cmp(&(second, &other.id)));
         ordered.into_iter().map(|((digest, _), _)| digest).collect()
     }
@@ -191,6 +199,7 @@ impl Tree {
             placed: self.placed(root),
             beneath: self.beneath_of(root, beneath),
             labels: self.labels_of(root, beneath, classes),
+            above: self.sources_of(root),
         };
         if let Some(root) = self.roots.get_mut(&digest) {
             root.past = Some(past);
@@ -253,7 +262,8 @@ impl Tree {
 
     /// Of the items that share something, those that lie elsewhere, or have something else beneath them than was told;
     /// they count as told. Those that are classified otherwise now are to be listed: of shares without a finding
-    /// nothing may be kept that could be judged.
+    /// nothing may be kept that could be judged. So are those that now lie beneath other folders that grant something:
+    /// what was told there is told at them, or the other way round.
     pub(in crate::provider::microsoft365) fn take_drifted(
         &mut self,
         beneath: &Beneath,
@@ -261,26 +271,29 @@ impl Tree {
     ) -> Vec<Drifted> {
         let mut drifted = Vec::new();
         let mut pasts = Vec::new();
-        let mut reclassified = Vec::new();
+        let mut due = Vec::new();
         for (digest, root) in self.roots.iter() {
-            let Some(past) = root.past.filter(|_| !root.told.is_empty()) else {
-                continue;
-            };
-            let now = Past {
-                placed: self.placed(root),
-                beneath: self.beneath_of(root, beneath),
-                labels: self.labels_of(root, beneath, classes),
+            let Some(past) = root.past else { continue };
+            let mut now = Past {
+                above: self.sources_of(root),
                 ..past
             };
-            if now.labels != past.labels {
-                reclassified.push(*digest);
+            if !root.told.is_empty() {
+                now.placed = self.placed(root);
+                now.beneath = self.beneath_of(root, beneath);
+                now.labels = self.labels_of(root, beneath, classes);
             }
-            if now != past {
+            if now.labels != past.labels || now.above != past.above {
+                due.push(*digest);
+            }
+            if (now.placed, now.beneath) != (past.placed, past.beneath) {
                 drifted.push(Drifted {
                     id: root.id.clone(),
                     path: (now.placed != past.placed).then(|| self.path_of(root)),
                     folder: root.folder.filter(|_| now.beneath != past.beneath),
                 });
+            }
+            if now != past {
                 pasts.push((*digest, now));
             }
         }
@@ -289,11 +302,39 @@ impl Tree {
                 root.past = Some(past);
             }
         }
-        for digest in reclassified {
+        for digest in due {
             self.mark_due(digest);
         }
         self.drifts = false;
         drifted
+    }
+
+    /// Takes note from which folders the items may have permissions now. What was listed of those folders was compared with
+    /// what was told of the items: none is to be listed for it.
+    pub(in crate::provider::microsoft365) fn note_sources(&mut self) {
+        let listed = self.roots.iter().filter(|(_, root)| root.past.is_some());
+        let above: Vec<(u64, u64)> = listed
+            .map(|(digest, root)| (*digest, self.sources_of(root)))
+            .collect();
+        for (digest, above) in above {
+            if let Some(past) = self.roots.get_mut(&digest).and_then(|root| root.past.as_mut()) {
+                past.above = above;
+            }
+        }
+    }
+
+    /// The digest of the folders above an item from which it may have permissions, and of whether the nearest closed one
+    /// keeps their grants away.
+    fn sources_of(&self, root: &Root) -> u64 {
+        let mut sources = Vec::new();
+        for folder in self.folders_above(root) {
+            if self.granted.contains_key(&folder) {
+                sources.push(folder.to_string());
+            } else if sources.is_empty() && self.is_closed(folder) {
+                sources.push("closed".to_owned());
+            }
+        }
+        self.key.of_all(sources.iter().map(String::as_str))
     }
 
     fn labels_of(&self, root: &Root, beneath: &Beneath, classes: &Classes) -> u64 {

@@ -730,10 +730,98 @@ fn what_was_not_listed_for_the_longest_time_is_listed_again() {
     assert_eq!(due(&tree, &relist(0, 1)), ["g"]);
     assert_eq!(due(&tree, &relist(11, 1)), ["g"]);
     assert_eq!(due(&tree, &relist(0, 3)).len(), 3);
-    assert_eq!(due(&tree, &relist(21, 0)), ["top", "a", "f", "c", "g"]);
+    assert_eq!(due(&tree, &relist(21, 0)), ["top", "g", "a", "f", "c"]);
     // What changed does not count among them.
     take(&mut tree, &top());
     assert_eq!(due(&tree, &relist(0, 1)), ["top", "g"]);
+}
+
+#[test]
+fn what_may_have_changed_comes_before_what_is_only_listed_again() {
+    let at = |id: &str| if id == "g" { 10 } else { 20 };
+    let mut tree = listed(&shared_drive(), at);
+    take(&mut tree, &shared(file("n", "a", "n"), json!({"scope": "users"})));
+    take(
+        &mut tree,
+        &shared(file("m", "b", "m"), json!({"scope": "organization"})),
+    );
+    // Then what was listed longest ago, and of what was listed together the widest; what lies above comes first.
+    assert_eq!(due(&tree, &relist(21, 0)), ["top", "m", "a", "n", "g", "f", "c"]);
+    assert_eq!(
+        due(&tree, &relist(0, 1)),
+        ["m", "n", "g"],
+        "what may have changed is not counted among the others"
+    );
+}
+
+#[test]
+fn what_moves_with_a_folder_is_listed_again_where_other_folders_grant_something() {
+    let people = json!({"scope": "users"});
+    let drive = [
+        top(),
+        shared(folder("t", "top", "T"), people.clone()),
+        folder("u", "t", "U"),
+        folder("f", "u", "F"),
+        folder("other", "top", "Other"),
+        shared(file("x", "f", "x"), people.clone()),
+        shared(file("y", "f", "y"), people),
+    ];
+    for (what, told, expected) in [
+        ("out", vec![folder("f", "other", "F")], vec!["x", "y"]),
+        (
+            "out, and what granted is deleted",
+            vec![folder("f", "top", "F"), deleted("t")],
+            vec!["x", "y"],
+        ),
+        (
+            "elsewhere beneath what grants",
+            vec![folder("f", "t", "F")],
+            vec![],
+        ),
+        (
+            "renamed",
+            vec![folder("u", "t", "Else"), folder("f", "u", "G")],
+            vec![],
+        ),
+        (
+            "out and back",
+            vec![folder("f", "other", "F"), folder("f", "u", "F")],
+            vec![],
+        ),
+        (
+            "closed in between",
+            vec![shared(folder("u", "t", "U"), json!({}))],
+            vec!["x", "y"],
+        ),
+    ] {
+        let mut tree = listed(&drive, |_| 100);
+        for id in ["top", "t"] {
+            let number = tree.folder(id).unwrap();
+            tree.granted.insert(number, Signs::default());
+        }
+        // Of one nothing was told: all that is listed at it comes from above.
+        let heard = Heard {
+            at: 100,
+            whole: true,
+            told: Vec::new(),
+        };
+        let beneath = tree.beneath(&classes());
+        tree.heard(tree.key.of("y"), heard, (&beneath, &classes()));
+        tree.note_sources();
+        assert!(tree.take_drifted(&beneath, &classes()).is_empty());
+        assert!(due(&tree, &relist(0, 0)).is_empty(), "{what}");
+        for item in &told {
+            take(&mut tree, item);
+        }
+        let _gone = tree.take_gone();
+        let beneath = tree.beneath(&classes());
+        let _drifted = tree.take_drifted(&beneath, &classes());
+        assert_eq!(due(&tree, &relist(0, 0)), expected, "{what}");
+        // However often it is looked at until they are listed.
+        tree.note_sources();
+        let _drifted = tree.take_drifted(&beneath, &classes());
+        assert_eq!(due(&tree, &relist(0, 0)), expected, "{what}");
+    }
 }
 
 #[test]
@@ -799,10 +887,42 @@ fn what_was_deleted_is_told_once_and_forgotten() {
     assert_eq!(gone, ["c", "f", "g"]);
     assert!(tree.take_gone().is_empty());
     assert_eq!(due(&tree, &relist(1_000, 9)), ["top", "a"]);
-    // What nothing was told of is gone without a word.
+    // Of what was never listed nothing is remembered.
     take(&mut tree, &shared(file("n", "a", "n"), json!({"scope": "users"})));
     take(&mut tree, &deleted("n"));
     assert!(tree.take_gone().is_empty() && tree.root(tree.key.of("n")).is_none());
+}
+
+#[test]
+fn what_ends_without_having_been_remembered_is_told_once() {
+    let open = json!({"scope": "users"});
+    let mut items = shared_drive();
+    items.extend([
+        shared(file("n", "a", "n"), open.clone()),
+        deleted("n"),
+        file("m", "a", "m"),
+    ]);
+    let mut tree = listed(&items, |_| 100);
+    assert!(
+        tree.take_ended().is_empty(),
+        "a first enumeration ends what it does not tell"
+    );
+    for item in [
+        // Of these a run that was killed may have told something: it was there, or open, in between.
+        deleted("n"),
+        file("m", "a", "m"),
+        json!({"id": "d", "folder": {}, "deleted": {}}),
+        shared(file("o", "a", "o"), open.clone()),
+        deleted("o"),
+        // These are listed, or were.
+        shared(file("p", "a", "p"), open),
+        file("f", "a", "f"),
+        deleted("g"),
+    ] {
+        take(&mut tree, &item);
+    }
+    assert_eq!(tree.take_ended(), ["n", "m", "d", "o"]);
+    assert!(tree.take_ended().is_empty());
 }
 
 #[test]

@@ -180,7 +180,7 @@ mod tests {
                 Some("refer to others"),
             ),
             (
-                "INSERT INTO checkpoint VALUES (9, 1, 1, 1, 1, x'')".to_owned(),
+                "INSERT INTO checkpoint VALUES (9, 1, 1, 1, 1)".to_owned(),
                 Some("refer to others"),
             ),
             (

@@ -12,6 +12,9 @@ use super::{Ledger, Result, Run, ScopeRow, named, tags_of};
 use crate::model::{Checkpoint, ScopeOutcome, SourceName};
 use crate::report::view;
 
+/// How long the pieces are that a checkpoint is kept in.
+const PIECE: usize = 64 * 1024;
+
 impl Ledger {
     /// How many items of each scope are to be listed again in one of so many nights, although nothing says that they
     /// changed: over all scopes, and over all nights, no more and no fewer than there are.
@@ -190,21 +193,19 @@ impl Writer<'_> {
 
     /// Keeps how far a scope was read.
     pub(super) fn checkpoint(&self, scope: &str, checkpoint: Option<&Checkpoint>) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "DELETE FROM checkpoint WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2)",
+            )?
+            .execute(params![self.source, scope])?;
         let Some(checkpoint) = checkpoint else {
-            self.connection
-                .prepare_cached(
-                    "DELETE FROM checkpoint WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2)",
-                )?
-                .execute(params![self.source, scope])?;
             return Ok(());
         };
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.connection
             .prepare_cached(
-                "INSERT INTO checkpoint (scope, run, parts, waiting, oldest, data)
-                 SELECT id, ?3, ?4, ?5, ?6, ?7 FROM scope WHERE source = ?1 AND key = ?2
-                 ON CONFLICT (scope) DO UPDATE SET run = excluded.run, parts = excluded.parts,
-                     waiting = excluded.waiting, oldest = excluded.oldest, data = excluded.data",
+                "INSERT INTO checkpoint (scope, run, parts, waiting, oldest)
+                 SELECT id, ?3, ?4, ?5, ?6 FROM scope WHERE source = ?1 AND key = ?2",
             )?
             .execute(params![
                 self.source,
@@ -212,11 +213,33 @@ impl Writer<'_> {
                 self.run.id,
                 count(checkpoint.parts),
                 count(checkpoint.waiting),
-                checkpoint.oldest.map(Timestamp::as_second),
-                checkpoint.data
+                checkpoint.oldest.map(Timestamp::as_second)
             ])?;
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO checkpoint_piece (scope, place, data)
+             SELECT id, ?3, ?4 FROM scope WHERE source = ?1 AND key = ?2",
+        )?;
+        for (place, piece) in (0_i64..).zip(checkpoint.data.chunks(PIECE)) {
+            statement.execute(params![self.source, scope, place, piece])?;
+        }
         Ok(())
     }
+}
+
+/// What the checkpoint of a scope holds.
+pub(super) fn checkpoint_of(connection: &Connection, scope: i64) -> Result<Option<Vec<u8>>> {
+    let length: Option<i64> = connection
+        .prepare_cached("SELECT sum(length(data)) FROM checkpoint_piece WHERE scope = ?1")?
+        .query_row([scope], |row| row.get(0))?;
+    let Some(length) = length else { return Ok(None) };
+    let mut data = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    let mut statement =
+        connection.prepare_cached("SELECT data FROM checkpoint_piece WHERE scope = ?1 ORDER BY place")?;
+    let mut pieces = statement.query([scope])?;
+    while let Some(piece) = pieces.next()? {
+        data.extend_from_slice(piece.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+    }
+    Ok(Some(data))
 }
 
 /// The shares of an item as they stand, as far as they are kept.

@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::migrations::MIGRATIONS;
 use super::*;
 use crate::model::{
-    Access, Audience, Batch, Expiry, Finding, FindingId, Item, ItemKind, Level, Principal, PrincipalKind,
-    Problem, Reading, Remedy, Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, Status, Verdict,
+    Access, Audience, Batch, Checkpoint, Expiry, Finding, FindingId, Item, ItemKind, Level, Principal,
+    PrincipalKind, Problem, Reading, Relist, Remedy, Right, RuleId, Scope, ScopeOutcome, Share, ShareKind,
+    Status, Verdict,
 };
 use crate::policy::{Judged, Past};
 use crate::report::{Pages, view};
@@ -680,4 +681,40 @@ fn what_once_protected_a_share_is_known_of_files_of_earlier_versions() {
         .collect::<rusqlite::Result<_>>()
         .unwrap();
     assert_eq!(had, [(true, true), (false, false)]);
+}
+
+#[test]
+fn a_checkpoint_takes_the_place_of_the_one_before_it_and_goes_with_its_scope() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let run = begin(&mut ledger, 0, &[]);
+    read(&mut ledger, &run, &[("alice", Some(Vec::new()))]);
+    let row = ledger.scopes_to_read(&run, &cloud()).unwrap()[0];
+    let relist = Relist {
+        now: at(0),
+        before: at(0),
+        least: 0,
+    };
+    for length in [200_000, 70_000, 1] {
+        let data: Vec<u8> = (0..=250).cycle().take(length).collect();
+        let checkpoint = Some(Checkpoint {
+            parts: 0,
+            waiting: 0,
+            oldest: None,
+            data: data.clone(),
+        });
+        let scope = "alice".to_owned();
+        absorb(
+            &mut ledger,
+            &run,
+            "alice",
+            vec![Reading::Checkpoint { scope, checkpoint }],
+        );
+        let kept = |remembers| ledger.scope_to_read(row, relist, remembers).unwrap().checkpoint;
+        assert!(kept(true) == Some(data), "{length} bytes");
+        assert_eq!(kept(false), None);
+    }
+    ledger.forget_owner("alice", &cloud()).unwrap();
+    let pieces = "SELECT count(*) FROM checkpoint_piece";
+    let left: i64 = ledger.connection.query_row(pieces, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
 }

@@ -12,9 +12,6 @@ use super::{Ledger, Result, Run, ScopeRow, named, tags_of};
 use crate::model::{Checkpoint, ScopeOutcome, SourceName};
 use crate::report::view;
 
-/// How long the pieces are that a checkpoint is kept in.
-const PIECE: usize = 64 * 1024;
-
 impl Ledger {
     /// How many items of each scope are to be listed again in one of so many nights, although nothing says that they
     /// changed: over all scopes, and over all nights, no more and no fewer than there are.
@@ -219,7 +216,7 @@ impl Writer<'_> {
             "INSERT INTO checkpoint_piece (scope, place, data)
              SELECT id, ?3, ?4 FROM scope WHERE source = ?1 AND key = ?2",
         )?;
-        for (place, piece) in (0_i64..).zip(checkpoint.data.chunks(PIECE)) {
+        for (place, piece) in (0_i64..).zip(&checkpoint.data) {
             statement.execute(params![self.source, scope, place, piece])?;
         }
         Ok(())

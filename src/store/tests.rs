@@ -700,7 +700,7 @@ fn a_checkpoint_takes_the_place_of_the_one_before_it_and_goes_with_its_scope() {
             parts: 0,
             waiting: 0,
             oldest: None,
-            data: data.clone(),
+            data: data.chunks(9_000).map(<[u8]>::to_vec).collect(),
         });
         let scope = "alice".to_owned();
         absorb(

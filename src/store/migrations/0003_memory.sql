@@ -26,7 +26,7 @@ CREATE TABLE checkpoint (                    -- what an adapter remembers of a s
     oldest INTEGER                           -- when the one was listed that was not listed for the longest time
 ) STRICT;
 
-CREATE TABLE checkpoint_piece (              -- what it holds, in pieces: SQLite copies a value that it is given
+CREATE TABLE checkpoint_piece (              -- what it holds, in pieces: each is copied as it is written
     scope INTEGER NOT NULL REFERENCES checkpoint (scope) ON DELETE CASCADE,
     place INTEGER NOT NULL,
     data BLOB NOT NULL,

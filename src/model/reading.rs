@@ -56,8 +56,8 @@ pub struct Checkpoint {
     pub waiting: u64,
     /// When the one was listed that was not listed for the longest time.
     pub oldest: Option<Timestamp>,
-    /// Everything else, in a form that tells its version.
-    pub data: Vec<u8>,
+    /// Everything else, in a form that tells its version, and in pieces: a value of the ledger is copied as it is written.
+    pub data: Vec<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Checkpoint {

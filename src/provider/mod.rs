@@ -190,7 +190,7 @@ pub trait Reader: Send + Sync {
     ) -> BoxFuture<'a, Result<Listed, ReadError>>;
 
     /// Reads one scope into the sink, its outcome and its problems included.
-    fn read<'a>(&'a self, scope: &'a KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace>;
+    fn read<'a>(&'a self, known: KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace>;
 
     /// Which principals that shares name [`Reader::look_up`] can tell more of than the lists did; of `whole` scans, or
     /// those of a few accounts.

@@ -215,7 +215,7 @@ impl SourceRun<'_> {
                 return Ok(None);
             }
             let known = self.recall(row, relisting.of(row)).await?;
-            Ok::<_, ScanError>(Some(self.part.reader.read(&known, sink).await))
+            Ok::<_, ScanError>(Some(self.part.reader.read(known, sink).await))
         });
         let mut paces = std::pin::pin!(paces.buffer_unordered(self.part.in_flight.max(1)));
         let mut unread = false;

@@ -146,7 +146,7 @@ fn forget_unnamed(connection: &Connection) -> Result<()> {
     )?;
     let old = "SELECT id FROM scope WHERE listed_run < (SELECT min(run) FROM run_source r WHERE r.source = scope.source)";
     within(connection, |connection| {
-        for table in ["coverage", "checkpoint"] {
+        for table in ["coverage", "checkpoint_piece", "checkpoint"] {
             connection.execute(&format!("DELETE FROM {table} WHERE scope IN ({old})"), [])?;
         }
         Ok(connection.execute(&format!("DELETE FROM scope WHERE id IN ({old})"), [])?)

@@ -205,22 +205,29 @@ impl Writer<'_> {
     /// Keeps how far a scope was read, unless a scan that was begun later, and runs beside this one, has kept it since: what
     /// that one knows is told to it again.
     pub(super) fn checkpoint(&self, scope: &str, checkpoint: Option<&Checkpoint>) -> Result<()> {
+        let later = self
+            .connection
+            .prepare_cached(
+                "SELECT 1 FROM checkpoint k JOIN scope s ON s.id = k.scope
+                 WHERE s.source = ?1 AND s.key = ?2 AND k.run > ?3",
+            )?
+            .exists(params![self.source, scope, self.run.id])?;
+        if later {
+            return Ok(());
+        }
+        self.connection
+            .prepare_cached(
+                "DELETE FROM checkpoint WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2)",
+            )?
+            .execute(params![self.source, scope])?;
         let Some(checkpoint) = checkpoint else {
-            self.connection
-                .prepare_cached(
-                    "DELETE FROM checkpoint WHERE scope = (SELECT id FROM scope WHERE source = ?1 AND key = ?2) AND run <= ?3",
-                )?
-                .execute(params![self.source, scope, self.run.id])?;
             return Ok(());
         };
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.connection
             .prepare_cached(
-                "INSERT INTO checkpoint (scope, run, parts, waiting, oldest, data, begun_run)
-                 SELECT id, ?3, ?4, ?5, ?6, ?7, ?8 FROM scope WHERE source = ?1 AND key = ?2
-                 ON CONFLICT (scope) DO UPDATE SET run = excluded.run, begun_run = excluded.begun_run, parts = excluded.parts,
-                     waiting = excluded.waiting, oldest = excluded.oldest, data = excluded.data
-                     WHERE excluded.run >= checkpoint.run",
+                "INSERT INTO checkpoint (scope, run, parts, waiting, oldest, begun_run)
+                 SELECT id, ?3, ?4, ?5, ?6, ?7 FROM scope WHERE source = ?1 AND key = ?2",
             )?
             .execute(params![
                 self.source,
@@ -229,11 +236,33 @@ impl Writer<'_> {
                 count(checkpoint.parts),
                 count(checkpoint.waiting),
                 checkpoint.oldest.map(Timestamp::as_second),
-                checkpoint.data,
                 self.enumerations.get(&(self.source, scope.to_owned()))
             ])?;
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO checkpoint_piece (scope, place, data)
+             SELECT id, ?3, ?4 FROM scope WHERE source = ?1 AND key = ?2",
+        )?;
+        for (place, piece) in (0_i64..).zip(&checkpoint.data) {
+            statement.execute(params![self.source, scope, place, piece])?;
+        }
         Ok(())
     }
+}
+
+/// What the checkpoint of a scope holds.
+pub(super) fn checkpoint_of(connection: &Connection, scope: i64) -> Result<Option<Vec<u8>>> {
+    let length: Option<i64> = connection
+        .prepare_cached("SELECT sum(length(data)) FROM checkpoint_piece WHERE scope = ?1")?
+        .query_row([scope], |row| row.get(0))?;
+    let Some(length) = length else { return Ok(None) };
+    let mut data = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    let mut statement =
+        connection.prepare_cached("SELECT data FROM checkpoint_piece WHERE scope = ?1 ORDER BY place")?;
+    let mut pieces = statement.query([scope])?;
+    while let Some(piece) = pieces.next()? {
+        data.extend_from_slice(piece.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+    }
+    Ok(Some(data))
 }
 
 /// The shares of an item as they stand, as far as they are kept.

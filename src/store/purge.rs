@@ -248,7 +248,7 @@ impl Person {
             .query_map(params![self.source, owners], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
         for (row, key) in &scopes {
-            for table in ["checkpoint", "coverage"] {
+            for table in ["checkpoint_piece", "checkpoint", "coverage"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE scope = ?1"), [row])?;
             }
             connection.execute("DELETE FROM scope WHERE id = ?1", [row])?;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::pages::accounts_named;
+use super::progress::checkpoint_of;
 use super::sharing::{Loader, RECIPIENTS, RawShare, SHARE_COLUMNS, principal_by_row};
 use super::{Ledger, Result, Run, named, storable};
 use crate::model::{KnownScope, PrincipalClass, Relist, Scope, Share, ShareKind, SourceName};
@@ -50,23 +51,28 @@ impl Ledger {
         relist: Relist,
         remembers: bool,
     ) -> Result<KnownScope> {
-        let (source, begun, id, account, searched, checkpoint) = self
+        let (source, begun, id, account, searched) = self
             .connection
             .prepare_cached(
-                "SELECT s.source, k.begun_run, s.key, s.account, c.searched_at, k.data FROM scope s LEFT JOIN coverage c ON c.scope = s.id
-                 LEFT JOIN checkpoint k ON k.scope = s.id AND ?2 WHERE s.id = ?1",
+                "SELECT s.source, k.begun_run, s.key, s.account, c.searched_at
+                 FROM scope s LEFT JOIN coverage c ON c.scope = s.id LEFT JOIN checkpoint k ON k.scope = s.id
+                 WHERE s.id = ?1",
             )?
-            .query_row(params![row, remembers], |row| {
+            .query_row([row], |row| {
                 Ok((
                     row.get(0)?,
                     row.get::<_, Option<i64>>(1)?,
                     row.get::<_, String>(2)?,
                     row.get::<_, Option<i64>>(3)?,
                     row.get::<_, Option<i64>>(4)?,
-                    row.get(5)?,
                 ))
             })?;
-        if let Some(begun) = begun {
+        let checkpoint = if remembers {
+            checkpoint_of(&self.connection, row)?
+        } else {
+            None
+        };
+        if let Some(begun) = begun.filter(|_| remembers) {
             self.enumerations.insert((source, id.clone()), begun);
         }
         let account = match account {

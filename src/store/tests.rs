@@ -716,7 +716,7 @@ fn an_enumeration_is_ended_by_the_scan_that_goes_on_with_it() {
             parts: 1,
             waiting: 1,
             oldest: None,
-            data: vec![1],
+            data: vec![vec![1]],
         }),
     };
     let missing = |ledger: &Ledger| -> i64 {
@@ -761,4 +761,40 @@ fn an_enumeration_is_ended_by_the_scan_that_goes_on_with_it() {
     );
     absorb(&mut one, &fourth, drive, vec![share("kept"), ended()]);
     assert_eq!(missing(&one), 2, "what neither of them told is gone");
+}
+
+#[test]
+fn a_checkpoint_takes_the_place_of_the_one_before_it_and_goes_with_its_scope() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let run = begin(&mut ledger, 0, &[]);
+    read(&mut ledger, &run, &[("alice", Some(Vec::new()))]);
+    let row = ledger.scopes_to_read(&run, &cloud()).unwrap()[0];
+    let relist = Relist {
+        now: at(0),
+        before: at(0),
+        least: 0,
+    };
+    for length in [200_000, 70_000, 1] {
+        let data: Vec<u8> = (0..=250).cycle().take(length).collect();
+        let checkpoint = Some(Checkpoint {
+            parts: 0,
+            waiting: 0,
+            oldest: None,
+            data: data.chunks(9_000).map(<[u8]>::to_vec).collect(),
+        });
+        let scope = "alice".to_owned();
+        absorb(
+            &mut ledger,
+            &run,
+            "alice",
+            vec![Reading::Checkpoint { scope, checkpoint }],
+        );
+        let mut kept = |remembers| ledger.scope_to_read(row, relist, remembers).unwrap().checkpoint;
+        assert!(kept(true) == Some(data), "{length} bytes");
+        assert_eq!(kept(false), None);
+    }
+    ledger.forget_owner("alice", &cloud()).unwrap();
+    let pieces = "SELECT count(*) FROM checkpoint_piece";
+    let left: i64 = ledger.connection.query_row(pieces, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
 }

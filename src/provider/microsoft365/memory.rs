@@ -3,6 +3,7 @@
 //! It is written in few bytes, the first of which is the version of its form. Whatever does not fit (another version,
 //! other questions, other classes, an address of another origin) is as if there were nothing: the drive is begun anew.
 
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -13,6 +14,9 @@ use crate::model::Classes;
 
 /// The version of the form: another one for whatever of [`Memory`] or its parts is written differently.
 const VERSION: u8 = 1;
+
+/// How long the pieces are that it is written in.
+const PIECE: usize = 64 * 1024;
 
 /// Where the service is asked on. The addresses hold tokens: it cannot be printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,18 +65,48 @@ impl Memory {
     }
 
     /// Writes it; `None` where there is nothing to go on with.
-    pub(super) fn write(&self) -> Option<Vec<u8>> {
+    pub(super) fn write(&self) -> Option<Vec<Vec<u8>>> {
         self.next.as_ref()?;
-        // Measured first: it is long, and must not be copied while it grows.
-        let length = postcard::experimental::serialized_size(self).ok()?;
-        let mut data = Vec::with_capacity(length.saturating_add(1));
-        data.push(VERSION);
-        postcard::to_extend(self, data).ok()
+        let mut pieces = Pieces::default();
+        pieces.try_push(VERSION).ok()?;
+        postcard::serialize_with_flavor(self, pieces).ok()
     }
 
     /// Whether all was told that there was to tell.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self.next, Some(Next::Changes(_)))
+    }
+}
+
+/// Bytes in pieces that are never moved: together they are long, and what takes them copies each.
+#[derive(Default)]
+struct Pieces(Vec<Vec<u8>>);
+
+impl Flavor for Pieces {
+    type Output = Vec<Vec<u8>>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        match self.0.last_mut() {
+            Some(last) if last.len() + bytes.len() <= last.capacity() => last.extend_from_slice(bytes),
+            _ => {
+                let mut piece = Vec::with_capacity(PIECE.max(bytes.len()));
+                piece.extend_from_slice(bytes);
+                self.0.push(piece);
+            }
+        }
+        Ok(())
+    }
+
+    fn finalize(mut self) -> postcard::Result<Self::Output> {
+        // Of small drives many wait to be kept.
+        if let Some(last) = self.0.last_mut() {
+            last.shrink_to_fit();
+        }
+        Ok(self.0)
     }
 }
 

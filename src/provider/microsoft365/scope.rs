@@ -64,11 +64,12 @@ impl Visit<'_> {
 }
 
 impl Microsoft365 {
-    pub(super) async fn read_scope(&self, known: &KnownScope, sink: &Sink) -> Result<Pace, ReadError> {
+    pub(super) async fn read_scope(&self, mut known: KnownScope, sink: &Sink) -> Result<Pace, ReadError> {
+        let remembered = known.checkpoint.take();
         let scope = known.scope.id.as_str();
         let mut collector = sink.of(Some(scope));
         let (outcome, problem, pace) = match self.register.take(scope) {
-            Some(Place::Drive(drive)) => self.read_drive(&drive, known, sink).await?,
+            Some(Place::Drive(drive)) => self.read_drive(&drive, remembered, known.relist, sink).await?,
             Some(Place::Closed(problem)) => (became(problem.code), Some(problem), Pace::Read),
             // It was listed by another scan that runs beside this one, and is that one's to read.
             None => {
@@ -94,17 +95,17 @@ impl Microsoft365 {
     async fn read_drive(
         &self,
         drive: &Drive,
-        known: &KnownScope,
+        remembered: Option<Vec<u8>>,
+        relist: Relist,
         sink: &Sink,
     ) -> Result<(ScopeOutcome, Option<Problem>, Pace), ReadError> {
         let classes = &self.setup.classes;
-        let remembered = known.checkpoint.as_deref();
         let mut memory = remembered
-            .and_then(|data| Memory::read(data, classes, &self.graph.base))
+            .and_then(|data| Memory::read(&data, classes, &self.graph.base))
             .unwrap_or_else(|| Memory::new(classes));
         let mut visit = Visit {
             drive,
-            relist: known.relist,
+            relist: relist,
             collector: sink.of(Some(&drive.id)),
             is_ahead: false,
             saved: memory.tree.items,

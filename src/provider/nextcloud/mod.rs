@@ -224,8 +224,8 @@ impl Reader for Nextcloud {
         .boxed()
     }
 
-    fn read<'a>(&'a self, scope: &'a KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace> {
-        async move { self.read_scope(scope, sink).await.unwrap_or(Pace::Stop) }.boxed()
+    fn read<'a>(&'a self, known: KnownScope, sink: &'a Sink) -> BoxFuture<'a, Pace> {
+        async move { self.read_scope(&known, sink).await.unwrap_or(Pace::Stop) }.boxed()
     }
 
     fn looks_up(&self, whole: bool) -> &'static [PrincipalClass] {

@@ -24,8 +24,14 @@ CREATE TABLE checkpoint (                    -- what an adapter remembers of a s
     begun_run INTEGER,                       -- the run that began the enumeration that it goes on with; null once that ended
     parts INTEGER NOT NULL,                  -- how many items it lists one by one
     waiting INTEGER NOT NULL,                -- how many of them are still to be listed
-    oldest INTEGER,                          -- when the one was listed that was not listed for the longest time
-    data BLOB NOT NULL
+    oldest INTEGER                           -- when the one was listed that was not listed for the longest time
+) STRICT;
+
+CREATE TABLE checkpoint_piece (              -- what it holds, in pieces: each is copied as it is written
+    scope INTEGER NOT NULL REFERENCES checkpoint (scope) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (scope, place)
 ) STRICT;
 
 CREATE TABLE waiver (                        -- made by the command; those of the configuration are not here

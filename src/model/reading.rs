@@ -113,6 +113,19 @@ pub enum Reading {
         /// The drive it lies in.
         drive: String,
     },
+    /// Not all that is shared of an item could be told: what was not told in this run is not known.
+    Unlisted {
+        /// The item's id.
+        item: String,
+        /// The drive it lies in.
+        drive: String,
+    },
+    /// A scope was not read to its end only because of items that were told to be unlisted: of all others is known what is
+    /// shared.
+    Followed {
+        /// The scope's id.
+        scope: String,
+    },
     /// An item lies elsewhere than before; its shares are what they were.
     Placed {
         /// The item's id.

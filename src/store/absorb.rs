@@ -125,6 +125,8 @@ impl Writer<'_> {
                 Ok(())
             }
             Reading::Listed { item, drive } => self.listed(drive, item),
+            Reading::Unlisted { item, drive } => self.unlisted(drive, item),
+            Reading::Followed { scope } => self.followed(scope),
             Reading::Placed {
                 item,
                 drive,

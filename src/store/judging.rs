@@ -56,6 +56,8 @@ struct Row {
     read_at: i64,
     /// Whether its place was listed without it.
     missing: bool,
+    /// Whether its item could not be listed in this run.
+    doubted: bool,
     past: Past,
     owner: i64,
     shared_by: Option<i64>,
@@ -85,7 +87,7 @@ impl Ledger {
         let mut after = 0;
         loop {
             let judged_to = within(&self.connection, |connection| {
-                let rows = page(connection, source, &users, after)?;
+                let rows = page(connection, run.id, source, &users, after)?;
                 let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
                     return Ok(None);
                 };
@@ -246,10 +248,10 @@ fn stale_before(now: Timestamp, relist_every: SignedDuration) -> i64 {
 
 /// The next shares in the order of their rows. The joins are crossed so that SQLite walks along that order: left to
 /// itself it reads all shares that remain, and sorts them, for each page.
-fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
+fn page(connection: &Connection, run: i64, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, {NOTED},
-             s.missing_run IS NOT NULL, s.had_password, s.had_expiry, {SHARE_COLUMNS}
+             s.missing_run IS NOT NULL, s.had_password, s.had_expiry, s.doubted_run IS ?4, {SHARE_COLUMNS}
          FROM share_version v CROSS JOIN share s ON s.id = v.share CROSS JOIN item i ON i.id = v.item
          WHERE v.to_run IS NULL AND v.share > ?2 AND s.source = ?1 AND (?3 = '[]' OR {})
          ORDER BY v.share LIMIT {PAGE}",
@@ -257,7 +259,7 @@ fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result
     ))?;
     let second = |at: Option<i64>| at.and_then(|second| Timestamp::from_second(second).ok());
     let rows = statement
-        .query_map(params![source, after, users], |row| {
+        .query_map(params![source, after, users, run], |row| {
             Ok(Row {
                 share: row.get(0)?,
                 from_run: row.get(1)?,
@@ -272,9 +274,10 @@ fn page(connection: &Connection, source: i64, users: &str, after: i64) -> Result
                 },
                 judged: row.get(6)?,
                 missing: row.get(7)?,
-                owner: row.get(13)?,
-                shared_by: row.get(14)?,
-                raw: RawShare::read(row, 10)?,
+                doubted: row.get(10)?,
+                owner: row.get(14)?,
+                shared_by: row.get(15)?,
+                raw: RawShare::read(row, 11)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -303,13 +306,14 @@ fn fate(
 ) -> Result<Fate> {
     if let Some(drive) = row.raw.drive() {
         return Ok(match drive_outcome(connection, run, source, drive)? {
-            Some((ScopeOutcome::Excluded, _)) => Fate::LeftOut,
+            Some(drive) if drive.outcome == ScopeOutcome::Excluded => Fate::LeftOut,
             // Its owner may be long gone: the drive tells.
-            Some((ScopeOutcome::Scanned, _)) if row.missing => Fate::Gone,
+            Some(drive) if drive.is_followed() && row.missing => Fate::Gone,
+            Some(drive) if drive.is_followed() && row.doubted => Fate::NotChecked,
             // Nothing says that it changed, and it is listed again before it is too old.
-            Some((ScopeOutcome::Scanned, _)) if row.read_at >= stale_before => Fate::Known,
+            Some(drive) if drive.is_followed() && row.read_at >= stale_before => Fate::Known,
             // One that is listed and yet not there says nothing: the list has to have lost it, too.
-            Some((ScopeOutcome::Gone, listed)) if !listed => Fate::Gone,
+            Some(drive) if drive.outcome == ScopeOutcome::Gone && !drive.listed => Fate::Gone,
             None if !run.scope.users.is_empty() && row.read_at >= stale_before => Fate::Known,
             None if is_left_out(connection, run, row.owner, left_out)? => Fate::LeftOut,
             _ => Fate::NotChecked,
@@ -386,24 +390,46 @@ fn coverage(connection: &Connection, run: &Run, account: i64) -> Result<Option<C
         .transpose()
 }
 
-/// How a drive fared in this run, and whether the service listed it; `None` where it was not in the run's scope.
+/// How a drive fared in this run.
+struct DriveCoverage {
+    outcome: ScopeOutcome,
+    /// Whether the service listed it.
+    listed: bool,
+    /// Whether only some of its items could not be listed, where it was not read to its end.
+    followed: bool,
+}
+
+impl DriveCoverage {
+    /// Whether what nothing says of has not changed.
+    fn is_followed(&self) -> bool {
+        self.outcome == ScopeOutcome::Scanned || (self.outcome == ScopeOutcome::Failed && self.followed)
+    }
+}
+
+/// How a drive fared in this run; `None` where it was not in the run's scope.
 fn drive_outcome(
     connection: &Connection,
     run: &Run,
     source: i64,
     drive: &str,
-) -> Result<Option<(ScopeOutcome, bool)>> {
-    let found: Option<(String, bool)> = connection
+) -> Result<Option<DriveCoverage>> {
+    let found: Option<(String, bool, bool)> = connection
         .prepare_cached(
-            "SELECT c.outcome, s.listed_run >= ?3 FROM scope s JOIN coverage c ON c.scope = s.id
+            "SELECT c.outcome, s.listed_run >= ?3, COALESCE(c.followed_run = ?3, 0) FROM scope s JOIN coverage c ON c.scope = s.id
              WHERE s.source = ?1 AND s.key = ?2 AND c.run >= ?3",
         )?
         .query_row(params![source, drive, run.id], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
     found
-        .map(|(outcome, listed)| Ok((super::named("an outcome", &outcome)?, listed)))
+        .map(|(outcome, listed, followed)| {
+            Ok(DriveCoverage {
+                outcome: super::named("an outcome", &outcome)?,
+                listed,
+                followed,
+            })
+        })
         .transpose()
 }
 

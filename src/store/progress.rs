@@ -77,7 +77,7 @@ impl Ledger {
 
 impl Ledger {
     /// How many items and shares of a source count as seen in a run: those that it read, and those of drives that it
-    /// read to their end which nothing says have changed, as long as they were last read at `stale_before` or later.
+    /// read to their end, or but for some items, which nothing says have changed, as long as they were last read at `stale_before` or later.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -88,9 +88,9 @@ impl Ledger {
         let (items, shares): (i64, i64) = self.connection.query_row(
             "SELECT count(DISTINCT v.item), count(*) FROM share s
              CROSS JOIN share_version v ON v.share = s.id AND v.to_run IS NULL JOIN item i ON i.id = v.item
-             WHERE s.source = ?1 AND (s.read_run >= ?2 OR (s.missing_run IS NULL AND s.read_at >= ?3 AND i.place IN (
+             WHERE s.source = ?1 AND (s.read_run >= ?2 OR (s.missing_run IS NULL AND s.doubted_run IS NOT ?2 AND s.read_at >= ?3 AND i.place IN (
                  SELECT d.id FROM scope p JOIN coverage c ON c.scope = p.id JOIN place d ON d.source = ?1 AND d.key = p.key
-                 WHERE p.source = ?1 AND c.run >= ?2 AND c.outcome = ?4)))",
+                 WHERE p.source = ?1 AND c.run >= ?2 AND (c.outcome = ?4 OR c.followed_run = ?2))))",
             params![source, run.id, stale_before.as_second(), ScopeOutcome::Scanned.as_str()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
@@ -163,7 +163,7 @@ impl Writer<'_> {
         let tags = tags_of(place);
         self.connection
             .prepare_cached(
-                "UPDATE share SET missing_run = ?2 WHERE read_run < ?1 AND missing_run IS NULL AND id IN (
+                "UPDATE share SET missing_run = ?2 WHERE read_run < ?1 AND missing_run IS NULL AND doubted_run IS NOT ?2 AND id IN (
                      SELECT s.id FROM item i JOIN share s ON s.item = i.id
                      WHERE i.tag BETWEEN ?3 AND ?4 AND i.place = ?5)",
             )?
@@ -188,6 +188,34 @@ impl Writer<'_> {
             )?
             .execute([item, self.run.id])?;
         Ok(())
+    }
+
+    /// Not all that is shared of an item could be told.
+    pub(super) fn unlisted(&mut self, drive: &str, item: &str) -> Result<()> {
+        let Some((item, _)) = self.known_item(Some(drive), item)? else {
+            return Ok(());
+        };
+        self.connection
+            .prepare_cached("UPDATE share SET doubted_run = ?2 WHERE item = ?1 AND read_run < ?2")?
+            .execute([item, self.run.id])?;
+        Ok(())
+    }
+
+    /// A scope was read, but for the items that could not be listed.
+    pub(super) fn followed(&mut self, scope: &str) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO coverage (scope, run, outcome, followed_run)
+                 SELECT id, ?3, ?4, ?3 FROM scope WHERE source = ?1 AND key = ?2
+                 ON CONFLICT (scope) DO UPDATE SET followed_run = excluded.followed_run",
+            )?
+            .execute(params![
+                self.source,
+                scope,
+                self.run.id,
+                ScopeOutcome::Failed.as_str()
+            ])?;
+        self.ended(scope)
     }
 
     /// An item lies elsewhere: so do its shares, as far as they are kept.

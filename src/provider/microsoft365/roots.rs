@@ -42,6 +42,8 @@ const MANY: u64 = 500;
 struct Outcome {
     unread: usize,
     failures: usize,
+    /// How many items could not be listed, or not in full.
+    unlisted: u64,
 }
 
 /// A drive while its permissions are listed.
@@ -234,6 +236,7 @@ impl Microsoft365 {
                     problem.message = format!("who can open {path} is not known: {}", problem.message);
                     visit.collector.push(Reading::Problem(problem)).await?;
                 }
+                listing.doubt(&root, visit).await?;
                 let held = listing.fail(&root, digest);
                 return self.tell_found(listing.beneath, held, visit).await;
             }
@@ -336,7 +339,12 @@ async fn tell_outcome(
         let problem = Problem::new(&visit.drive.address, code, words);
         visit.collector.push(Reading::Problem(problem)).await?;
     }
-    Ok(waiting == 0 && outcome.failures == 0 && outcome.unread == 0 && unread == 0)
+    let is_whole = waiting == 0 && outcome.failures == 0 && outcome.unread == 0 && unread == 0;
+    if !is_whole && unread == 0 && waiting == outcome.unlisted {
+        let scope = visit.drive.id.clone();
+        visit.collector.push(Reading::Followed { scope }).await?;
+    }
+    Ok(is_whole)
 }
 
 impl<'a> Listing<'a> {
@@ -465,9 +473,16 @@ impl<'a> Listing<'a> {
             .tree
             .heard(digest, heard, (self.beneath, self.classes));
         if whole {
-            tell_listed(visit, root.id.clone()).await?;
+            return tell_listed(visit, root.id.clone()).await;
         }
-        Ok(())
+        self.doubt(root, visit).await
+    }
+
+    /// Tells that not all of an item could be listed.
+    async fn doubt(&mut self, root: &Root, visit: &mut Visit<'_>) -> Result<(), Closed> {
+        self.outcome.unlisted += 1;
+        let (item, drive) = (root.id.clone(), visit.drive.id.clone());
+        visit.collector.push(Reading::Unlisted { item, drive }).await
     }
 
     /// Takes note that an item could not be listed; what was to be told there is told where it was seen.

@@ -53,6 +53,7 @@ CREATE TABLE new_share (
     read_at INTEGER NOT NULL,
     read_place INTEGER REFERENCES place (id),   -- through which it was last read
     missing_run INTEGER,                     -- the run that listed its place without it; null while it is there
+    doubted_run INTEGER,                     -- the run that last could not list its item
     had_password INTEGER NOT NULL DEFAULT 0, -- whether any reading had one
     had_expiry INTEGER NOT NULL DEFAULT 0,
     confirmed_at INTEGER,
@@ -65,7 +66,7 @@ INSERT INTO new_share
            CASE WHEN s.follows THEN substr(s.key, length(s.drive) + length(s.item_key) + 3) ELSE s.key END,
            s.first_at, s.read_run, s.read_at,
            (SELECT p.id FROM place p WHERE p.source = s.source AND p.key = s.read_scope),
-           s.missing_run, s.had_password, s.had_expiry, s.confirmed_at, s.confirmed_by
+           s.missing_run, NULL, s.had_password, s.had_expiry, s.confirmed_at, s.confirmed_by
     FROM (SELECT s.*, i.id AS item, i.drive, i.key AS item_key,
               COALESCE(i.drive <> '' AND substr(s.key, 1, length(i.drive) + length(i.key) + 2)
                   = i.drive || '/' || i.key || '/', 0) AS follows
@@ -95,6 +96,8 @@ INSERT INTO new_share_version
 ALTER TABLE finding_version ADD COLUMN note INTEGER REFERENCES note (id);   -- message, remedy, waiver, how it was judged
 UPDATE finding_version SET note = (SELECT n.id FROM note n WHERE n.tag = tag_of(0, body) AND n.text = body);
 ALTER TABLE finding_version DROP COLUMN body;
+
+ALTER TABLE coverage ADD COLUMN followed_run INTEGER;    -- the run that last read it but for some items that it could not list
 
 DROP TABLE share_version;
 DROP TABLE share;

@@ -105,7 +105,7 @@ impl Microsoft365 {
             .unwrap_or_else(|| Memory::new(classes));
         let mut visit = Visit {
             drive,
-            relist: relist,
+            relist,
             collector: sink.of(Some(&drive.id)),
             is_ahead: false,
             saved: memory.tree.items,

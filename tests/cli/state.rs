@@ -28,6 +28,28 @@ fn statuses<'r>(report: &'r Value, id: &str) -> BTreeSet<&'r str> {
         .collect()
 }
 
+/// Does something beside a scan, once that has asked for what it then waits for; what both came to.
+fn beside<S: Send, T>(
+    stage: &Stage,
+    scan: impl FnOnce() -> S + Send,
+    waits: impl Fn(&Asked) -> bool,
+    then: impl FnOnce() -> T,
+) -> (S, T) {
+    std::thread::scope(|scope| {
+        let scanning = scope.spawn(scan);
+        while !stage.requests().iter().any(&waits) && !scanning.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let done = then();
+        (scanning.join().unwrap(), done)
+    })
+}
+
+/// Whether an account's list was asked for.
+fn lists(account: &str) -> impl Fn(&Asked) -> bool {
+    move |asked| asked.is_listing() && asked.account.as_deref() == Some(account)
+}
+
 fn unreadable(account: &str) -> Value {
     json!({"match": {"path_contains": "api/v1/shares", "account": account}, "action": {"do": "status", "status": 500}})
 }
@@ -505,26 +527,16 @@ fn a_scan_of_one_account_takes_nothing_from_a_full_scan_that_runs_meanwhile() {
                         "action": {"do": "delay", "ms": 1500}}),
     );
     stage.forget_requests();
-    let full = std::thread::scope(|scope| {
-        let full = scope.spawn(|| scan(&stage, LATER, &[], 0));
-        let waits = || {
-            stage
-                .requests()
-                .iter()
-                .any(|asked| asked.is_listing() && asked.account.as_deref() == Some("bob"))
-        };
-        while !waits() && !full.is_finished() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        let narrow = scan(
-            &stage,
-            "2026-11-22T13:00:01Z",
-            &["--user", "frank", "--user", "alice"],
-            0,
-        );
-        assert_eq!(statuses(&narrow, "1"), BTreeSet::from(["open"]));
-        full.join().unwrap()
-    });
+    let (full, narrow) = beside(
+        &stage,
+        || scan(&stage, LATER, &[], 0),
+        lists("bob"),
+        || {
+            let two = ["--user", "frank", "--user", "alice"];
+            scan(&stage, "2026-11-22T13:00:01Z", &two, 0)
+        },
+    );
+    assert_eq!(statuses(&narrow, "1"), BTreeSet::from(["open"]));
     assert_eq!(verdict(&full), "limited");
     assert_eq!(full["sources"][0]["accounts"], first["sources"][0]["accounts"]);
     assert_eq!(full["totals"]["by_rule"], first["totals"]["by_rule"]);
@@ -550,25 +562,21 @@ fn what_a_scan_beside_a_full_one_sees_first_is_told_by_that_one() {
                         "action": {"do": "delay", "ms": 2500}}),
     );
     stage.forget_requests();
-    let beside = ["2026-11-22T13:00:01Z", "2026-11-22T13:00:02Z"];
-    let (full, narrow) = std::thread::scope(|scope| {
-        let full = scope.spawn(|| scan(&stage, LATER, &[], 0));
-        let waits = || {
-            stage
-                .requests()
-                .iter()
-                .any(|asked| asked.is_listing() && asked.account.as_deref() == Some("bob"))
-        };
-        while !waits() && !full.is_finished() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        // Alice's list was read: what she shares now is seen by the scans of her alone.
-        stage.change(&json!({"do": "add", "share": {"type": "link", "owner": "alice", "path": "/Team"}}));
-        let seen = scan(&stage, beside[0], &["--user", "alice"], 0);
-        stage.change(&json!({"do": "update", "share": 1, "set": {"label": "another", "permissions": 1}}));
-        let again = scan(&stage, beside[1], &["--user", "alice"], 0);
-        (full.join().unwrap(), [seen, again])
-    });
+    let (full, narrow) = beside(
+        &stage,
+        || scan(&stage, LATER, &[], 0),
+        lists("bob"),
+        || {
+            // Alice's list was read: what she shares now is seen by the scans of her alone.
+            stage.change(&json!({"do": "add", "share": {"type": "link", "owner": "alice", "path": "/Team"}}));
+            let seen = scan(&stage, "2026-11-22T13:00:01Z", &["--user", "alice"], 0);
+            stage.change(&json!({"do": "update", "share": 1, "set": {"label": "another", "permissions": 1}}));
+            [
+                seen,
+                scan(&stage, "2026-11-22T13:00:02Z", &["--user", "alice"], 0),
+            ]
+        },
+    );
     let of_new = |report: &Value| {
         findings(report)
             .iter()
@@ -598,20 +606,18 @@ fn a_second_full_scan_says_who_holds_the_first() {
         &json!({"match": {"path_contains": "api/v1/shares", "account": "bob"}, "times": 1,
                         "action": {"do": "delay", "ms": 1500}}),
     );
-    std::thread::scope(|scope| {
-        let first = scope.spawn(|| scan(&stage, LATER, &[], 0));
-        while !stage.requests().iter().any(super::harness::Asked::is_listing) && !first.is_finished() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        let second = stage.run(&["scan"]);
-        second.ended(2);
-        assert!(
-            second.err.contains("is being scanned by process"),
-            "{}",
-            second.err
-        );
-        first.join().unwrap();
-    });
+    let (_, second) = beside(
+        &stage,
+        || scan(&stage, LATER, &[], 0),
+        Asked::is_listing,
+        || stage.run(&["scan"]),
+    );
+    second.ended(2);
+    assert!(
+        second.err.contains("is being scanned by process"),
+        "{}",
+        second.err
+    );
     stage.run(&["scan"]).ended(0);
 }
 
@@ -843,20 +849,12 @@ fn a_scan_of_one_account_hides_nothing_of_how_far_the_others_are_known() {
         &json!({"match": {"path_contains": "api/v1/shares", "account": "gina"}, "times": 1,
                         "action": {"do": "delay", "ms": 2000}}),
     );
-    let full = std::thread::scope(|scope| {
-        let full = scope.spawn(|| scan(&stage, NOW, &[], 3));
-        let waits = || {
-            stage
-                .requests()
-                .iter()
-                .any(|asked| asked.is_listing() && asked.account.as_deref() == Some("gina"))
-        };
-        while !waits() && !full.is_finished() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        scan(&stage, LATER, &["--user", "alice"], 0);
-        full.join().unwrap()
-    });
+    let (full, _) = beside(
+        &stage,
+        || scan(&stage, NOW, &[], 3),
+        lists("gina"),
+        || scan(&stage, LATER, &["--user", "alice"], 0),
+    );
     let inventory = &full["sources"][0]["inventory"];
     assert_eq!(
         (&inventory["unread"], &inventory["known_percent"]),
@@ -875,16 +873,14 @@ fn a_run_that_goes_on_tells_itself_what_it_saw() {
     ]));
     stage.fault(&json!({"match": {"method": "REPORT"}, "times": 1, "action": {"do": "delay", "ms": 3000}}));
     stage.forget_requests();
-    let runs = std::thread::scope(|scope| {
-        let narrow = scope.spawn(|| stage.run_at(LATER, &["scan", "--user", "alice", "--format", "ndjson"]));
-        let waits = || stage.requests().iter().any(|asked| asked.method == "REPORT");
-        while !waits() && !narrow.is_finished() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        // Alice's shares are in the state, and that scan goes on while another one ends.
-        let full = stage.run_at("2026-11-22T13:00:01Z", &["scan", "--format", "ndjson"]);
-        [full, narrow.join().unwrap()]
-    });
+    // Alice's shares are in the state, and that scan goes on while another one ends.
+    let (narrow, full) = beside(
+        &stage,
+        || stage.run_at(LATER, &["scan", "--user", "alice", "--format", "ndjson"]),
+        |asked| asked.method == "REPORT",
+        || stage.run_at("2026-11-22T13:00:01Z", &["scan", "--format", "ndjson"]),
+    );
+    let runs = [full, narrow];
     let changed = runs.iter().map(|ran| ran.out.contains("\"share_changed\""));
     assert_eq!(
         changed.collect::<Vec<_>>(),

@@ -727,12 +727,12 @@ fn a_scan_goes_on_where_the_last_one_ran_out_of_time() {
         accounts.dedup();
         accounts
     };
-    let short = "limits = { requests_per_second = 1000, in_flight = 1, stop_after = \"1s\" }";
+    let short = "limits = { requests_per_second = 1000, in_flight = 1, stop_after = \"2s\" }";
     stage.configure(&Config {
         source: short,
         ..Config::default()
     });
-    stage.fault(&json!({"match": {"path_contains": "api/v1/shares"}, "action": {"do": "delay", "ms": 250}}));
+    stage.fault(&json!({"match": {"path_contains": "api/v1/shares"}, "action": {"do": "delay", "ms": 400}}));
     let first = scan(&stage, NOW, &[], 3);
     let read = listed(&stage);
     let inventory = &first["sources"][0]["inventory"];

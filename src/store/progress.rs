@@ -73,9 +73,7 @@ impl Ledger {
         )?;
         Ok(Timestamp::from_second(since).unwrap_or(run.now))
     }
-}
 
-impl Ledger {
     /// How many items and shares of a source count as seen in a run: those that it read, and those of drives that it
     /// read to their end, or but for some items, which nothing says have changed, as long as they were last read at `stale_before` or later.
     ///
@@ -110,7 +108,7 @@ impl Ledger {
         // Of a scope that was never read to its end some parts may be known; of others the part that was read longest
         // ago tells how old it is.
         let mut statement = self.connection.prepare_cached(
-            "SELECT min(c.read_at, COALESCE(k.oldest, c.read_at)), COALESCE(c.outcome, '') NOT IN ('skipped', 'gone'),
+            "SELECT min(c.read_at, COALESCE(k.oldest, c.read_at)), COALESCE(c.outcome, '') NOT IN ('skipped', 'excluded', 'gone'),
                  COALESCE(k.parts, 0), COALESCE(k.waiting, 0)
              FROM scope s LEFT JOIN coverage c ON c.scope = s.id LEFT JOIN checkpoint k ON k.scope = s.id
              WHERE s.source = ?1 AND s.listed_run >= min(?2, (SELECT max(listed_run) FROM scope WHERE source = ?1))",

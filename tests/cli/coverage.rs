@@ -160,6 +160,12 @@ fn excluded_accounts_and_groups_are_named_and_not_read() {
     assert_eq!(verdict(&report), "limited");
     assert_eq!(report["sources"][0]["accounts"], accounts(6, 3, 3, 0, 0));
     assert_eq!(report["run"]["policy"]["exclusions"], 2);
+    let inventory = &report["sources"][0]["inventory"];
+    assert_eq!(
+        (&inventory["known_percent"], &inventory["unread"]),
+        (&json!(100.0), &json!(0)),
+        "what is left out is no part of what is to be known"
+    );
     let told = problems(&report);
     assert!(
         told.contains(&("frank", "excluded")) && told.contains(&("gina", "excluded")),

@@ -167,7 +167,7 @@ fn judge(share: &Share, _: &Past) -> Judged {
     }
 }
 
-fn finish(ledger: &mut Ledger, run: &Run) {
+fn judge_all(ledger: &mut Ledger, run: &Run) {
     let name = cloud();
     let judging = Judging {
         source: &name,
@@ -177,6 +177,10 @@ fn finish(ledger: &mut Ledger, run: &Run) {
         relist_every: WEEK,
     };
     ledger.judge_source(run, judging, &mut judge).unwrap();
+}
+
+fn finish(ledger: &mut Ledger, run: &Run) {
+    judge_all(ledger, run);
     ledger.finish(run, run.now, Verdict::Complete, &[]).unwrap();
     earlier::assert_sound(ledger);
 }
@@ -554,17 +558,6 @@ fn alone(ledger: &mut Ledger, run: &Run, shares: Vec<Share>) {
 #[test]
 fn what_a_killed_run_found_is_told_by_the_next_one_that_covers_it() {
     let mut ledger = Ledger::temporary().unwrap();
-    let judge_only = |ledger: &mut Ledger, run: &Run| {
-        let name = cloud();
-        let judging = Judging {
-            source: &name,
-            classes: "",
-            off: &[],
-            left_out: &[],
-            relist_every: WEEK,
-        };
-        ledger.judge_source(run, judging, &mut judge).unwrap();
-    };
     let first = begin(&mut ledger, 0, &[]);
     alone(&mut ledger, &first, vec![link("1", "alice", false)]);
     finish(&mut ledger, &first);
@@ -575,7 +568,7 @@ fn what_a_killed_run_found_is_told_by_the_next_one_that_covers_it() {
         &killed,
         vec![link("1", "alice", true), link("2", "alice", false)],
     );
-    judge_only(&mut ledger, &killed);
+    judge_all(&mut ledger, &killed);
     // One of another account has nothing to do with it.
     let other = begin(&mut ledger, 2, &["carol"]);
     finish(&mut ledger, &other);
@@ -617,15 +610,7 @@ fn what_a_killed_run_undid_in_vain_is_no_event() {
     finish(&mut ledger, &first);
     let killed = begin(&mut ledger, 1, &[]);
     read(&mut ledger, &killed, &[("alice", None)]);
-    let name = cloud();
-    let judging = Judging {
-        source: &name,
-        classes: "",
-        off: &[],
-        left_out: &[],
-        relist_every: WEEK,
-    };
-    ledger.judge_source(&killed, judging, &mut judge).unwrap();
+    judge_all(&mut ledger, &killed);
     let next = begin(&mut ledger, 2, &[]);
     alone(&mut ledger, &next, vec![link("1", "alice", false)]);
     finish(&mut ledger, &next);

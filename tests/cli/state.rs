@@ -50,6 +50,18 @@ fn lists(account: &str) -> impl Fn(&Asked) -> bool {
     move |asked| asked.is_listing() && asked.account.as_deref() == Some(account)
 }
 
+/// Has scans ask for one account after the other, and wait so many milliseconds for this one's list, once.
+fn waits_once(stage: &Stage, account: &str, ms: u32) {
+    stage.configure(&Config {
+        source: "limits = { requests_per_second = 1000, in_flight = 1 }",
+        ..Config::default()
+    });
+    stage.fault(
+        &json!({"match": {"path_contains": "api/v1/shares", "account": account}, "times": 1,
+                        "action": {"do": "delay", "ms": ms}}),
+    );
+}
+
 fn unreadable(account: &str) -> Value {
     json!({"match": {"path_contains": "api/v1/shares", "account": account}, "action": {"do": "status", "status": 500}})
 }
@@ -518,14 +530,7 @@ fn a_scan_of_one_account_takes_nothing_from_a_full_scan_that_runs_meanwhile() {
     let stage = Stage::small();
     let first = scan(&stage, NOW, &[], 0);
     // The full scan has listed the accounts and waits for bob's shares while alice's are read beside it.
-    stage.configure(&Config {
-        source: "limits = { requests_per_second = 1000, in_flight = 1 }",
-        ..Config::default()
-    });
-    stage.fault(
-        &json!({"match": {"path_contains": "api/v1/shares", "account": "bob"}, "times": 1,
-                        "action": {"do": "delay", "ms": 1500}}),
-    );
+    waits_once(&stage, "bob", 1500);
     stage.forget_requests();
     let (full, narrow) = beside(
         &stage,
@@ -553,14 +558,7 @@ fn a_scan_of_one_account_takes_nothing_from_a_full_scan_that_runs_meanwhile() {
 fn what_a_scan_beside_a_full_one_sees_first_is_told_by_that_one() {
     let stage = Stage::small();
     scan(&stage, NOW, &[], 0);
-    stage.configure(&Config {
-        source: "limits = { requests_per_second = 1000, in_flight = 1 }",
-        ..Config::default()
-    });
-    stage.fault(
-        &json!({"match": {"path_contains": "api/v1/shares", "account": "bob"}, "times": 1,
-                        "action": {"do": "delay", "ms": 2500}}),
-    );
+    waits_once(&stage, "bob", 2500);
     stage.forget_requests();
     let (full, narrow) = beside(
         &stage,
@@ -840,15 +838,8 @@ fn what_is_accepted_is_no_change_of_rules() {
 #[test]
 fn a_scan_of_one_account_hides_nothing_of_how_far_the_others_are_known() {
     let stage = Stage::small();
-    stage.configure(&Config {
-        source: "limits = { requests_per_second = 1000, in_flight = 1 }",
-        ..Config::default()
-    });
     stage.fault(&unreadable("frank"));
-    stage.fault(
-        &json!({"match": {"path_contains": "api/v1/shares", "account": "gina"}, "times": 1,
-                        "action": {"do": "delay", "ms": 2000}}),
-    );
+    waits_once(&stage, "gina", 2000);
     let (full, _) = beside(
         &stage,
         || scan(&stage, NOW, &[], 3),

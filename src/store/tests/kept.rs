@@ -146,15 +146,7 @@ fn what_a_killed_run_found_is_told_as_long_as_the_run_that_tells_it_is_kept() {
     let killed = begin(&mut ledger, 1, &[]);
     let changed = || vec![own("1", true), own("2", false)];
     read(&mut ledger, &killed, &[("alice", Some(changed()))]);
-    let name = cloud();
-    let judging = Judging {
-        source: &name,
-        classes: "",
-        off: &[],
-        left_out: &[],
-        relist_every: WEEK,
-    };
-    ledger.judge_source(&killed, judging, &mut judge).unwrap();
+    judge_all(&mut ledger, &killed);
     let next = night(&mut ledger, 30, changed());
     let before = events(&ledger, &next);
     for event in ["opened", "resolved", "share_changed"] {

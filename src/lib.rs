@@ -9,10 +9,12 @@
 pub mod cli;
 pub mod config;
 pub mod emulator;
+pub mod enforce;
 mod files;
 pub mod http;
 pub mod model;
 pub mod notify;
+pub mod plan;
 pub mod policy;
 pub mod provider;
 pub mod report;

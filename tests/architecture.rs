@@ -21,14 +21,22 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("notify", &["model"]),
     ("http", &["files", "model"]),
     ("provider", &["http", "model"]),
-    ("config", &["files", "model", "policy"]),
-    ("store", &["model", "policy", "report"]),
+    ("plan", &["model", "policy", "report"]),
+    ("enforce", &["model", "plan", "provider"]),
+    ("config", &["files", "model", "plan", "policy"]),
+    ("store", &["enforce", "model", "plan", "policy", "report"]),
     ("emulator", &[]),
-    ("run", &["model", "policy", "provider", "report", "store"]),
+    (
+        "run",
+        &[
+            "enforce", "model", "plan", "policy", "provider", "report", "store",
+        ],
+    ),
     (
         "cli",
         &[
-            "config", "emulator", "http", "model", "notify", "policy", "provider", "report", "run", "store",
+            "config", "emulator", "enforce", "http", "model", "notify", "plan", "policy", "provider",
+            "report", "run", "store",
         ],
     ),
 ];
@@ -54,7 +62,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Parts that are pure: data in, data out.
-const PURE: &[&str] = &["model", "policy", "report"];
+const PURE: &[&str] = &["model", "plan", "policy", "report"];
 
 /// What pure parts never name.
 const IMPURE: &[&str] = &[

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::names;
+use super::{ShareKind, names};
 
 names! {
     /// Which kind of system a source is.
@@ -73,6 +73,12 @@ pub struct SourceFacts {
     pub product: Option<String>,
     /// The days after which the service ends a link at the latest, where it enforces that.
     pub max_expiry_days: Option<u32>,
+    /// The same for shares with people and groups of the service itself.
+    #[serde(default)]
+    pub max_internal_expiry_days: Option<u32>,
+    /// The same for shares with people and groups of other servers.
+    #[serde(default)]
+    pub max_remote_expiry_days: Option<u32>,
     /// What the operator stated because the service does not tell it, by the name of the setting.
     pub stated: BTreeMap<String, String>,
 }
@@ -82,6 +88,19 @@ impl SourceFacts {
     #[must_use]
     pub fn get(&self, fact: Fact) -> Option<bool> {
         self.facts.get(&fact).copied()
+    }
+
+    /// The days after which the service ends a share of a kind at the latest, where it enforces that.
+    #[must_use]
+    pub fn most_days(&self, kind: ShareKind) -> Option<u32> {
+        match kind {
+            ShareKind::Link | ShareKind::Mail => self.max_expiry_days,
+            ShareKind::User | ShareKind::Group | ShareKind::Team | ShareKind::Room => {
+                self.max_internal_expiry_days
+            }
+            ShareKind::Federated | ShareKind::FederatedGroup => self.max_remote_expiry_days,
+            ShareKind::Other => None,
+        }
     }
 
     /// Records a fact.

@@ -6,6 +6,7 @@
 mod checks;
 pub mod microsoft365;
 pub mod nextcloud;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::model::{
     Batch, Check, Classes, KnownScope, PrincipalClass, Problem, ProblemCode, Reading, RequestTotals,
     ShareKind, SourceFacts, SourceName, Want,
 };
+
+pub use writer::{ChangeEffect, Found, Lost, Opened, Place, Target, WriteError, Writer};
 
 /// The longest batch of readings that a sink passes on at once.
 const BATCH: usize = 512;

@@ -8,7 +8,8 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sharewarden::config::{self, Change, Loaded, MailMode, NextcloudAuth, SourceDetails, Transport};
+use sharewarden::config::{self, Loaded, MailMode, NextcloudAuth, SourceDetails, Transport};
+use sharewarden::plan::Change;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");

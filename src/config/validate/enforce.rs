@@ -6,11 +6,12 @@ use super::{
 };
 use crate::{
     config::{
-        settings::{Change, EnforceRule, EnforceSettings},
+        settings::EnforceSettings,
         values,
         written::{Action, At, Enforce, EnforceRule as Written, Switch},
     },
     model::SourceKind,
+    plan::{Caps, Change, EnforceRule},
 };
 
 /// What the files allow.
@@ -23,8 +24,10 @@ pub(super) fn enforce(
         on: written.mode == Switch::On,
         freeze: it.all("freeze", &written.freeze, values::freeze),
         grace: it.any_time("grace", &written.grace),
-        max_changes: written.max_changes,
-        max_changes_percent: written.max_changes_percent,
+        caps: Caps {
+            changes: written.max_changes,
+            percent: written.max_changes_percent,
+        },
         rules: written
             .rule
             .iter()

@@ -1,0 +1,193 @@
+//! The journal: who changed what, when, by which plan, what was there, and what is there. Ids only, and no secret.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Audience, FindingId, ItemKind, Share, SourceName, names};
+use crate::plan::Expects;
+
+names! {
+    /// What an entry records.
+    Event {
+        /// A run of changes begins.
+        Begun = "begun",
+        /// A change is about to be asked for.
+        Intent = "intent",
+        /// What became of it.
+        Receipt = "receipt",
+        /// A run of changes ended.
+        Ended = "ended",
+    }
+}
+
+names! {
+    /// What is done to a share.
+    Deed {
+        /// It is given an end date, or an earlier one.
+        SetExpiry = "set-expiry",
+        /// It is ended.
+        Revoke = "revoke",
+        /// It is given the end date back that it had, or none.
+        RestoreExpiry = "restore-expiry",
+        /// It is made again.
+        Recreate = "recreate",
+        /// A link that was made again is given another password.
+        SetPassword = "set-password",
+    }
+}
+
+names! {
+    /// What became of an action.
+    Outcome {
+        /// It was done, and read back.
+        Applied = "applied",
+        /// The share was that way, or gone, before.
+        AlreadyDone = "already-done",
+        /// The share is not as the plan saw it: nothing was done.
+        Drifted = "drifted",
+        /// It may not be done: nothing was done.
+        Refused = "refused",
+        /// It could not be done, or did not do what it should.
+        Failed = "failed",
+    }
+}
+
+/// Who changes something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// Somebody at the command line: the operating system's name of the user, and who became that by `sudo`.
+    User {
+        /// The operating system's name of the user.
+        name: String,
+        /// Who became that user by `sudo`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sudo: Option<String>,
+    },
+    /// The unattended job.
+    Schedule,
+}
+
+/// A share as the journal records it: ids only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// What a plan compares.
+    #[serde(flatten)]
+    pub seen: Expects,
+    /// Whether anyone who has its address can open it.
+    pub anonymous: bool,
+    /// The service's own id of the item.
+    pub item: String,
+    /// File, folder or neither.
+    pub item_kind: ItemKind,
+    /// The drive it lies in, where the service has drives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drive: Option<String>,
+}
+
+impl State {
+    /// A share that this audience can open.
+    #[must_use]
+    pub fn of(share: &Share, audience: Audience) -> Self {
+        Self {
+            seen: Expects::of(share, audience),
+            anonymous: share.anonymous,
+            item: share.item.id.clone(),
+            item_kind: share.item.kind,
+            drive: share.item.drive.clone(),
+        }
+    }
+}
+
+/// A line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub who: Who,
+    /// What it records.
+    pub event: Event,
+    /// The run of changes that it belongs to.
+    pub run: String,
+    /// The plan that is carried out; none where a run is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// The run that is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
+    /// The action; none for what is about the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// The finding that it puts right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<FindingId>,
+    /// The source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceName>,
+    /// The share; of one that was made again, after it was, the new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
+    /// The account whose right is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act_as: Option<String>,
+    /// What is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deed: Option<Deed>,
+    /// For an end date: the one that is asked for, none where it is taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// What was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<State>,
+    /// What is there; none where the share is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<State>,
+    /// For what is made again: the ids of the shares on the item before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// More of that, in our own words: what drifted, or a problem's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The journal could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal failed: {0}")]
+pub struct JournalError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Where enforcement keeps what it does, and looks up what it did.
+pub trait Journal {
+    /// Appends a line; when this returns, it outlasts a crash of the machine.
+    ///
+    /// # Errors
+    /// [`JournalError`]: nothing may be changed.
+    fn append(&mut self, entry: &Entry) -> Result<(), JournalError>;
+
+    /// Every line about an action, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    fn of_action(&self, action: &str) -> Result<Vec<Entry>, JournalError>;
+
+    /// Every line of a run of changes, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    fn of_run(&self, run: &str) -> Result<Vec<Entry>, JournalError>;
+
+    /// What was meant to be done in a source and is not known to have been: intents without a receipt, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    fn unsettled(&self, source: &SourceName) -> Result<Vec<Entry>, JournalError>;
+
+    /// Fills in what is known of the people whom a share names: who is from outside, how large a group is.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    fn fill(&self, share: &mut Share) -> Result<(), JournalError>;
+}

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Audience, FindingId, ItemKind, Share, SourceName, names};
 use crate::plan::Expects;
+use crate::provider::{Place, Target};
 
 names! {
     /// What an entry records.
@@ -97,6 +98,16 @@ impl State {
             drive: share.item.drive.clone(),
         }
     }
+
+    /// The item that is shared.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place {
+            id: self.item.clone(),
+            kind: self.item_kind,
+            drive: self.drive.clone(),
+        }
+    }
 }
 
 /// A line of the journal.
@@ -143,6 +154,9 @@ pub struct Entry {
     /// What is there; none where the share is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<State>,
+    /// The shares known to end with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_ends: Vec<String>,
     /// For what is made again: the ids of the shares on the item before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<String>,
@@ -152,6 +166,54 @@ pub struct Entry {
     /// More of that, in our own words: what drifted, or a problem's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+impl Entry {
+    /// A line about a whole run.
+    #[must_use]
+    pub fn of_run(at: Timestamp, who: Who, event: Event, run: &str) -> Self {
+        Self {
+            at,
+            who,
+            event,
+            run: run.to_owned(),
+            plan: None,
+            undoes: None,
+            action: None,
+            finding: None,
+            source: None,
+            share: None,
+            act_as: None,
+            deed: None,
+            value: None,
+            before: None,
+            after: None,
+            also_ends: Vec::new(),
+            beside: Vec::new(),
+            outcome: None,
+            detail: None,
+        }
+    }
+
+    /// The share that it is about; `None` for a line about a whole run.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        let state = self.before.as_ref().or(self.after.as_ref())?;
+        Some(Target {
+            share: self.share.clone()?,
+            act_as: self.act_as.clone(),
+            item: state.place(),
+        })
+    }
+}
+
+/// What was last read of a share, beyond what a plan holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownShare {
+    /// The item that is shared.
+    pub item: Place,
+    /// The label that its maker gave it; remote text.
+    pub label: Option<String>,
 }
 
 /// The journal could not be written or read.
@@ -190,4 +252,10 @@ pub trait Journal {
     /// # Errors
     /// [`JournalError`].
     fn fill(&self, share: &mut Share) -> Result<(), JournalError>;
+
+    /// What is known of a share that no line holds; `None` where nothing is known of it any more.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    fn known(&self, source: &SourceName, share: &str) -> Result<Option<KnownShare>, JournalError>;
 }

@@ -1,0 +1,370 @@
+//! Carries out a plan: does exactly what it says, where everything is as it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::settle::Settled;
+use super::{
+    Deed, Done, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, Receipt, State,
+    There, changed,
+};
+use crate::model::{ProblemCode, ShareKind, SourceName};
+use crate::plan::{Action, ActionKind, ends_by};
+use crate::provider::{ChangeEffect, Target, WriteError, Writer};
+
+/// What became of an action, before it is put into words for the journal.
+pub(super) struct Verdict {
+    pub(super) outcome: Option<Outcome>,
+    /// In our own words.
+    pub(super) detail: Option<String>,
+    /// What is said to people, where that is more: it may quote the service.
+    pub(super) said: Option<String>,
+    pub(super) after: Option<State>,
+    /// Whether what became of the change is not known: its intent stays without a receipt.
+    pub(super) is_open: bool,
+}
+
+impl Verdict {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome: Some(outcome),
+            detail: None,
+            said: None,
+            after: None,
+            is_open: false,
+        }
+    }
+
+    pub(super) fn because(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..Self::of(outcome)
+        }
+    }
+
+    /// What the service, or the way to it, had to say.
+    pub(super) fn of_error(outcome: Outcome, error: &WriteError) -> Self {
+        Self {
+            detail: Some(error.code.to_string()),
+            said: Some(error.message.clone()),
+            ..Self::of(outcome)
+        }
+    }
+
+    /// It could not be tried.
+    pub(super) fn untried(error: &WriteError) -> Self {
+        use ProblemCode::{Forbidden, SharingDisabled, Unauthorized};
+        match error.code {
+            Forbidden | SharingDisabled | Unauthorized => Self::of_error(Outcome::Refused, error),
+            _ => Self::of_error(Outcome::Failed, error),
+        }
+    }
+
+    /// It would be done.
+    pub(super) fn rehearsed() -> Self {
+        Self {
+            outcome: None,
+            ..Self::of(Outcome::Applied)
+        }
+    }
+
+    /// It may have been done, and is found out by the next run.
+    pub(super) fn open(error: &WriteError) -> Self {
+        Self {
+            said: Some(format!(
+                "{}; whether it was done is not known: run the same again to find out",
+                error.message
+            )),
+            is_open: true,
+            ..Self::of_error(Outcome::Failed, error)
+        }
+    }
+
+    pub(super) fn with(mut self, after: State) -> Self {
+        self.after = Some(after);
+        self
+    }
+
+    /// The receipt of an action that was to do something to a share.
+    pub(super) fn receipt(self, action: &str, source: &SourceName, share: &str, deed: Deed) -> Receipt {
+        Receipt {
+            action: action.to_owned(),
+            source: source.clone(),
+            share: share.to_owned(),
+            deed,
+            outcome: self.outcome,
+            detail: self.said.or(self.detail),
+            after: self.after,
+        }
+    }
+}
+
+impl Enforcer<'_> {
+    /// Carries out these actions of a recorded plan, in their order.
+    ///
+    /// # Errors
+    /// [`EnforceError`]: before the first change, or because the journal cannot be kept.
+    pub async fn apply(&mut self, plan: &str, actions: &[&Action]) -> Result<Done, EnforceError> {
+        let mut needed: BTreeMap<&SourceName, BTreeSet<&str>> = BTreeMap::new();
+        for action in actions {
+            let accounts = needed.entry(&action.source).or_default();
+            accounts.extend(action.act_as.as_deref());
+        }
+        let sources: Vec<SourceName> = needed.keys().copied().cloned().collect();
+        self.prepare(needed).await?;
+        let begun = Entry {
+            plan: Some(plan.to_owned()),
+            ..self.line(Event::Begun)
+        };
+        self.record(&begun)?;
+        let settled = self.settle(&sources).await?;
+        let mut done = Done::default();
+        for (place, action) in actions.iter().enumerate() {
+            if self.with.cancel.is_cancelled() {
+                done.left = actions.len() - place;
+                break;
+            }
+            let receipt = self.carry_out(plan, action, settled.get(&action.id)).await?;
+            done.receipts.push(receipt);
+        }
+        let ended = Entry {
+            plan: Some(plan.to_owned()),
+            ..self.line(Event::Ended)
+        };
+        self.record(&ended)?;
+        Ok(done)
+    }
+
+    async fn carry_out(
+        &mut self,
+        plan: &str,
+        action: &Action,
+        settled: Option<&Settled>,
+    ) -> Result<Receipt, EnforceError> {
+        let verdict = match settled.and_then(Settled::verdict) {
+            Some(verdict) => verdict,
+            None => {
+                let verdict = self.attempt(plan, action).await?;
+                if !verdict.is_open && verdict.outcome.is_some() {
+                    let line = self.line_of(plan, action, Event::Receipt);
+                    self.record(&Entry {
+                        after: verdict.after.clone(),
+                        outcome: verdict.outcome,
+                        detail: verdict.detail.clone(),
+                        ..line
+                    })?;
+                }
+                verdict
+            }
+        };
+        tracing::info!(
+            action = action.id, source = %action.source, share = action.share, deed = %action.action,
+            outcome = verdict.outcome.map(Outcome::as_str), "action"
+        );
+        Ok(verdict.receipt(&action.id, &action.source, &action.share, deed_of(action.action)))
+    }
+
+    /// Does what an action says, if everything is as it expects.
+    async fn attempt(&mut self, plan: &str, action: &Action) -> Result<Verdict, JournalError> {
+        let writer = match self.writer(&action.source, action.act_as.as_deref()) {
+            Ok(writer) => writer,
+            Err(error) => return Ok(Verdict::untried(&error)),
+        };
+        let Some(known) = self.journal.known(&action.source, &action.share)? else {
+            let words = "the state knows nothing of this share any more: scan, and make a new plan";
+            return Ok(Verdict::because(Outcome::Refused, words));
+        };
+        let target = Target {
+            share: action.share.clone(),
+            act_as: action.act_as.clone(),
+            item: known.item,
+        };
+        let there = match self.look(writer, &target).await {
+            Ok(Look::There(there)) => there,
+            Ok(Look::Gone) => {
+                return Ok(match action.action {
+                    ActionKind::Revoke => Verdict::of(Outcome::AlreadyDone),
+                    ActionKind::SetExpiry => Verdict::because(Outcome::Drifted, "it was ended since"),
+                });
+            }
+            Ok(Look::Lost(why)) => return Ok(Verdict::because(Outcome::Drifted, why)),
+            Err(LookError::Journal(error)) => return Err(error),
+            Err(LookError::Service(error)) => {
+                self.weigh(&action.source, &error);
+                return Ok(Verdict::untried(&error));
+            }
+        };
+        let past = self.journal.of_action(&action.id)?;
+        if let Some(before) = verdict_of_the_past(action, &there, &past) {
+            return Ok(before.with(there.state));
+        }
+        if is_met(action, &there) {
+            return Ok(Verdict::of(Outcome::AlreadyDone).with(there.state));
+        }
+        let drift = there.drift(&action.expects);
+        if !drift.is_empty() {
+            return Ok(Verdict::because(Outcome::Drifted, changed(&drift)).with(there.state));
+        }
+        if let Some(drift) = self.newly_dying(writer, action, &target).await {
+            return Ok(drift.with(there.state));
+        }
+        if self.with.rehearsal {
+            return Ok(Verdict::rehearsed().with(there.state));
+        }
+        let line = self.line_of(plan, action, Event::Intent);
+        self.journal.append(&Entry {
+            before: Some(there.state.clone()),
+            ..line
+        })?;
+        let asked = match (action.action, action.value.as_deref()) {
+            (ActionKind::Revoke, _) => writer.revoke(&target).await,
+            (ActionKind::SetExpiry, value) => writer.set_expiry(&target, value).await,
+        };
+        self.verify(writer, action, &target, asked).await
+    }
+
+    /// Reads back what was changed, and finds out what became of it.
+    async fn verify(
+        &mut self,
+        writer: &dyn Writer,
+        action: &Action,
+        target: &Target,
+        asked: Result<(), WriteError>,
+    ) -> Result<Verdict, JournalError> {
+        if let Err(error) = &asked {
+            self.weigh(&action.source, error);
+            if error.effect == ChangeEffect::None {
+                return Ok(Verdict::of_error(Outcome::Failed, error));
+            }
+        }
+        let look = match self.look(writer, target).await {
+            Ok(look) => look,
+            Err(LookError::Journal(error)) => return Err(error),
+            Err(LookError::Service(error)) => {
+                self.weigh(&action.source, &error);
+                return Ok(Verdict::open(asked.as_ref().err().unwrap_or(&error)));
+            }
+        };
+        Ok(match (look, action.action, asked) {
+            (Look::Gone | Look::Lost(_), ActionKind::Revoke, Ok(())) => Verdict::of(Outcome::Applied),
+            (Look::Gone | Look::Lost(_), ActionKind::Revoke, Err(error)) => match error.effect {
+                // Somebody else was quicker.
+                ChangeEffect::Refused => Verdict::of(Outcome::AlreadyDone),
+                _ => Verdict::of(Outcome::Applied),
+            },
+            (Look::Gone | Look::Lost(_), ActionKind::SetExpiry, _) => {
+                Verdict::because(Outcome::Drifted, "it was ended at the same time")
+            }
+            (Look::There(there), kind, asked) => {
+                let others = there.drift_but_date(&action.expects);
+                let met = kind == ActionKind::SetExpiry
+                    && action
+                        .value
+                        .as_deref()
+                        .is_some_and(|value| ends_by(&there.share.expires, value));
+                let verdict = match asked {
+                    Ok(()) if met && others.is_empty() => Verdict::of(Outcome::Applied),
+                    Ok(()) if met => Verdict::because(
+                        Outcome::Failed,
+                        format!(
+                            "the date was set, and at the same time {} changed",
+                            others.join(", ")
+                        ),
+                    ),
+                    Ok(()) => Verdict::because(
+                        Outcome::Failed,
+                        "the service said that it was done, and it was not",
+                    ),
+                    Err(error) if error.effect == ChangeEffect::Refused => {
+                        Verdict::of_error(Outcome::Refused, &error)
+                    }
+                    Err(_) if met && others.is_empty() => Verdict::of(Outcome::Applied),
+                    // It may still be on its way.
+                    Err(error) => Verdict::open(&error),
+                };
+                verdict.with(there.state)
+            }
+        })
+    }
+
+    /// Whether more would end with a share than was announced.
+    async fn newly_dying(&self, writer: &dyn Writer, action: &Action, target: &Target) -> Option<Verdict> {
+        let [recipient] = action.expects.recipients.as_slice() else {
+            return None;
+        };
+        if action.act_as.is_none() || action.expects.kind != ShareKind::User {
+            return None;
+        }
+        let all = match writer.read_all(&target.item, target.act_as.as_deref()).await {
+            Ok(all) => all,
+            Err(error) => return Some(Verdict::of_error(Outcome::Failed, &error)),
+        };
+        let more = all.iter().any(|share| {
+            share.anonymous
+                && share
+                    .shared_by
+                    .as_ref()
+                    .is_some_and(|sharer| sharer.id == *recipient)
+                && !action.also_ends.contains(&share.id)
+        });
+        more.then(|| {
+            Verdict::because(
+                Outcome::Drifted,
+                "its recipient shared it on since: another share would end with it",
+            )
+        })
+    }
+
+    fn line_of(&self, plan: &str, action: &Action, event: Event) -> Entry {
+        Entry {
+            plan: Some(plan.to_owned()),
+            action: Some(action.id.clone()),
+            finding: Some(action.finding.clone()),
+            source: Some(action.source.clone()),
+            share: Some(action.share.clone()),
+            act_as: action.act_as.clone(),
+            deed: Some(deed_of(action.action)),
+            value: action.value.clone(),
+            also_ends: action.also_ends.clone(),
+            ..self.line(event)
+        }
+    }
+}
+
+/// What an action that was done before, or taken back, comes to now; `None` where it was never done.
+fn verdict_of_the_past(action: &Action, there: &There, past: &[Entry]) -> Option<Verdict> {
+    let done = past
+        .iter()
+        .rfind(|entry| entry.event == Event::Receipt && entry.outcome == Some(Outcome::Applied))?;
+    if done.undoes.is_none() && is_met(action, there) {
+        return Some(Verdict::because(
+            Outcome::AlreadyDone,
+            format!("done by the run {}", done.run),
+        ));
+    }
+    let became = if done.undoes.is_some() {
+        "and taken back by the run"
+    } else {
+        "and changed since the run"
+    };
+    Some(Verdict::because(
+        Outcome::Drifted,
+        format!("it was done once, {became} {}: make a new plan", done.run),
+    ))
+}
+
+/// Whether a share that is there is as an action wants it.
+fn is_met(action: &Action, there: &There) -> bool {
+    let value = match action.action {
+        ActionKind::Revoke => return false,
+        ActionKind::SetExpiry => action.value.as_deref(),
+    };
+    value.is_some_and(|value| ends_by(&there.share.expires, value))
+        && there.drift_but_date(&action.expects).is_empty()
+}
+
+fn deed_of(kind: ActionKind) -> Deed {
+    match kind {
+        ActionKind::SetExpiry => Deed::SetExpiry,
+        ActionKind::Revoke => Deed::Revoke,
+    }
+}

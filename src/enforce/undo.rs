@@ -1,0 +1,522 @@
+//! Takes a run of changes back, as far as the services allow, and says what cannot come back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+
+use super::apply::Verdict;
+use super::settle::{FOUND, Settled, date_verdict, is_like};
+use super::{
+    Deed, Done, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, Receipt, State,
+    changed,
+};
+use crate::model::{Expiry, ShareKind, SourceFacts, SourceName};
+use crate::provider::{ChangeEffect, Lost, Target, Writer};
+
+/// Shows somebody the new password of a link that was made again, once: of which source and share.
+pub type Reveal<'a> = dyn FnMut(&SourceName, &str, &SecretString) + 'a;
+
+/// How a link that had a password gets a new one.
+pub(super) struct Passwords<'p, 'r> {
+    make: &'p dyn Fn() -> Option<SecretString>,
+    reveal: Option<&'p mut Reveal<'r>>,
+}
+
+impl Enforcer<'_> {
+    /// Takes back what a run changed, the last change first. Links that had a password get a new one from `password`,
+    /// and only where somebody can be shown it.
+    ///
+    /// # Errors
+    /// [`EnforceError`]: before the first change, or because the journal cannot be kept.
+    pub async fn undo(
+        &mut self,
+        run: &str,
+        password: &dyn Fn() -> Option<SecretString>,
+        reveal: Option<&mut Reveal<'_>>,
+    ) -> Result<Done, EnforceError> {
+        let lines = self.journal.of_run(run)?;
+        if lines.is_empty() {
+            return Err(EnforceError::NoSuchRun(run.to_owned()));
+        }
+        if lines.iter().any(|line| line.undoes.is_some()) {
+            return Err(EnforceError::NoUndo(run.to_owned()));
+        }
+        let mut needed: BTreeMap<&SourceName, BTreeSet<&str>> = BTreeMap::new();
+        for line in &lines {
+            if let Some(source) = &line.source {
+                needed.entry(source).or_default().extend(line.act_as.as_deref());
+            }
+        }
+        let sources: Vec<SourceName> = needed.keys().copied().cloned().collect();
+        self.prepare(needed).await?;
+        let begun = Entry {
+            undoes: Some(run.to_owned()),
+            ..self.line(Event::Begun)
+        };
+        self.record(&begun)?;
+        let settled = self.settle(&sources).await?;
+        // What was settled just now belongs to it, too.
+        let lines = self.journal.of_run(run)?;
+        let mut passwords = Passwords {
+            make: password,
+            reveal,
+        };
+        let mut done = Done::default();
+        let applied: Vec<&Entry> = lines
+            .iter()
+            .filter(|line| line.event == Event::Receipt && line.outcome == Some(Outcome::Applied))
+            .collect();
+        for (place, receipt) in applied.iter().rev().enumerate() {
+            if self.with.cancel.is_cancelled() {
+                done.left = applied.len() - place;
+                break;
+            }
+            let intent = lines.iter().find(|line| {
+                line.event == Event::Intent && line.action == receipt.action && line.action.is_some()
+            });
+            if let Some(intent) = intent {
+                let taken_back = self
+                    .take_back(run, (intent, receipt), &settled, &mut passwords)
+                    .await?;
+                done.receipts.push(taken_back);
+            }
+        }
+        let ended = Entry {
+            undoes: Some(run.to_owned()),
+            ..self.line(Event::Ended)
+        };
+        self.record(&ended)?;
+        Ok(done)
+    }
+
+    async fn take_back(
+        &mut self,
+        run: &str,
+        (intent, receipt): (&Entry, &Entry),
+        settled: &BTreeMap<String, Settled>,
+        passwords: &mut Passwords<'_, '_>,
+    ) -> Result<Receipt, EnforceError> {
+        let action = intent.action.clone().unwrap_or_default();
+        let source = intent.source.clone().unwrap_or_else(|| SourceName::new(""));
+        let deed = match intent.deed {
+            Some(Deed::SetExpiry) => Deed::RestoreExpiry,
+            _ => Deed::Recreate,
+        };
+        let mut share = intent.share.clone().unwrap_or_default();
+        let line = Entry {
+            plan: None,
+            undoes: Some(run.to_owned()),
+            value: intent
+                .before
+                .as_ref()
+                .and_then(|before| before.seen.expires.clone()),
+            deed: Some(deed),
+            before: None,
+            after: None,
+            also_ends: Vec::new(),
+            outcome: None,
+            detail: None,
+            ..intent.clone()
+        };
+        let past = self.journal.of_action(&action)?;
+        let undone = past.iter().rfind(|line| {
+            line.event == Event::Receipt
+                && line.undoes.as_deref() == Some(run)
+                && line.outcome == Some(Outcome::Applied)
+                && line.deed == Some(deed)
+        });
+        let found = settled.get(&action).filter(|found| found.outcome.is_none());
+        let verdict = if let Some(found) = found.and_then(Settled::verdict) {
+            found
+        } else if let Some(undone) = undone {
+            share = undone.share.clone().unwrap_or(share);
+            let finished = self.finish_password(&line, undone, passwords).await?;
+            finished.unwrap_or_else(|| {
+                Verdict::because(
+                    Outcome::AlreadyDone,
+                    format!("taken back by the run {}", undone.run),
+                )
+            })
+        } else if deed == Deed::RestoreExpiry {
+            self.restore_expiry(&line, intent, receipt).await?
+        } else {
+            let (verdict, made) = self.recreate(&line, intent, passwords).await?;
+            share = made.unwrap_or(share);
+            verdict
+        };
+        if !verdict.is_open
+            && verdict
+                .outcome
+                .is_some_and(|outcome| outcome != Outcome::AlreadyDone)
+        {
+            self.record(&Entry {
+                event: Event::Receipt,
+                run: self.with.run.to_owned(),
+                at: (self.with.clock)(),
+                who: self.with.who.clone(),
+                share: Some(share.clone()),
+                after: verdict.after.clone(),
+                outcome: verdict.outcome,
+                detail: verdict.detail.clone(),
+                ..line
+            })?;
+        }
+        Ok(verdict.receipt(&action, &source, &share, deed))
+    }
+
+    /// Gives a share the end date back that it had before, if it is as it was left.
+    async fn restore_expiry(
+        &mut self,
+        line: &Entry,
+        intent: &Entry,
+        receipt: &Entry,
+    ) -> Result<Verdict, JournalError> {
+        let (Some(source), Some(target)) = (&line.source, intent.target()) else {
+            return Ok(Verdict::because(Outcome::Refused, INCOMPLETE));
+        };
+        let (Some(before), Some(left)) = (&intent.before, &receipt.after) else {
+            return Ok(Verdict::because(Outcome::Refused, INCOMPLETE));
+        };
+        let writer = match self.writer(source, line.act_as.as_deref()) {
+            Ok(writer) => writer,
+            Err(error) => return Ok(Verdict::untried(&error)),
+        };
+        let there = match self.look_or_tell(writer, source, &target).await? {
+            Ok(Look::There(there)) => there,
+            Ok(Look::Gone) => return Ok(Verdict::because(Outcome::Refused, "it was ended since")),
+            Ok(Look::Lost(why)) => return Ok(Verdict::because(Outcome::Refused, why)),
+            Err(verdict) => return Ok(verdict),
+        };
+        let others = there.drift_but_date(&left.seen);
+        if !others.is_empty() {
+            return Ok(Verdict::because(Outcome::Drifted, changed(&others)).with(there.state));
+        }
+        if is_date(&there.share.expires, before.seen.expires.as_deref()) {
+            return Ok(Verdict::of(Outcome::AlreadyDone).with(there.state));
+        }
+        if there.state.seen.expires != left.seen.expires {
+            return Ok(Verdict::because(Outcome::Drifted, changed(&["expires"])).with(there.state));
+        }
+        if self.is_past(line.value.as_deref()) {
+            let words = "the date that it had is past";
+            return Ok(Verdict::because(Outcome::Refused, words).with(there.state));
+        }
+        if self.with.rehearsal {
+            return Ok(Verdict::rehearsed().with(there.state));
+        }
+        let intent = Entry {
+            event: Event::Intent,
+            before: Some(there.state),
+            ..self.now(line)
+        };
+        self.journal.append(&intent)?;
+        let asked = writer.set_expiry(&target, line.value.as_deref()).await;
+        if let Err(error) = &asked {
+            self.weigh(source, error);
+            match error.effect {
+                ChangeEffect::Refused => return Ok(Verdict::of_error(Outcome::Refused, error)),
+                ChangeEffect::None => return Ok(Verdict::of_error(Outcome::Failed, error)),
+                ChangeEffect::Unknown => {}
+            }
+        }
+        let there = match self.look_or_tell(writer, source, &target).await? {
+            Ok(Look::There(there)) => there,
+            Ok(_) => {
+                return Ok(Verdict::because(
+                    Outcome::Drifted,
+                    "it was ended at the same time",
+                ));
+            }
+            Err(verdict) => {
+                return Ok(Verdict {
+                    is_open: true,
+                    ..verdict
+                });
+            }
+        };
+        let expires = there.state.seen.expires.clone();
+        let verdict = date_verdict(&intent, Deed::RestoreExpiry, *there);
+        Ok(match (verdict.outcome, asked) {
+            (Some(Outcome::Applied), _) => verdict,
+            (_, Err(error)) => Verdict::open(&error),
+            (_, Ok(())) => {
+                let ends = expires.map_or_else(|| "never".to_owned(), |day| format!("on {day}"));
+                Verdict {
+                    outcome: Some(Outcome::Failed),
+                    detail: Some(format!("the service lets it end {ends} instead")),
+                    ..verdict
+                }
+            }
+        })
+    }
+
+    /// Makes a share again that was ended; and the id of the new one.
+    async fn recreate(
+        &mut self,
+        line: &Entry,
+        intent: &Entry,
+        passwords: &mut Passwords<'_, '_>,
+    ) -> Result<(Verdict, Option<String>), JournalError> {
+        let refuse = |why: &str| Ok((Verdict::because(Outcome::Refused, why), None));
+        let (Some(source), Some(ended), Some(id)) = (&line.source, &intent.before, &intent.share) else {
+            return refuse(INCOMPLETE);
+        };
+        let writer = match self.writer(source, line.act_as.as_deref()) {
+            Ok(writer) => writer,
+            Err(error) => return Ok((Verdict::untried(&error), None)),
+        };
+        if self.is_past(ended.seen.expires.as_deref()) {
+            let words = "it would have ended by itself by now";
+            return Ok((Verdict::because(Outcome::AlreadyDone, words), None));
+        }
+        let label = self.journal.known(source, id)?.and_then(|known| known.label);
+        let lost = lost(ended, line.act_as.clone(), label);
+        let facts = self
+            .open
+            .get(source)
+            .cloned()
+            .unwrap_or_else(SourceFacts::default);
+        if let Some(why) = writer.irrecoverable(&facts, &lost) {
+            return refuse(why);
+        }
+        if lost.password && passwords.reveal.is_none() {
+            return refuse(
+                "it had a password, and a new one can only be shown on a terminal: run this on one",
+            );
+        }
+        let all = match writer.read_all(&lost.item, lost.act_as.as_deref()).await {
+            Ok(all) => all,
+            Err(error) => {
+                self.weigh(source, &error);
+                return Ok((Verdict::untried(&error), None));
+            }
+        };
+        // Of several links each is its own; with one person an item is shared once.
+        let same = all
+            .iter()
+            .find(|share| share.id == *id || (share.kind != ShareKind::Link && is_like(share, intent)));
+        if let Some(same) = same {
+            let words = "it is shared like that again";
+            return Ok((
+                Verdict::because(Outcome::AlreadyDone, words),
+                Some(same.id.clone()),
+            ));
+        }
+        if self.with.rehearsal {
+            return Ok((Verdict::rehearsed(), None));
+        }
+        let password = if lost.password { (passwords.make)() } else { None };
+        if lost.password && password.is_none() {
+            return refuse("no new password could be made");
+        }
+        let meant = Entry {
+            event: Event::Intent,
+            before: Some(ended.clone()),
+            beside: all.iter().map(|share| share.id.clone()).collect(),
+            ..self.now(line)
+        };
+        self.journal.append(&meant)?;
+        let made = match writer.recreate(&lost, password.as_ref()).await {
+            Ok(made) => made,
+            Err(error) => {
+                self.weigh(source, &error);
+                let verdict = match error.effect {
+                    ChangeEffect::Refused => Verdict::of_error(Outcome::Refused, &error),
+                    ChangeEffect::None => Verdict::of_error(Outcome::Failed, &error),
+                    ChangeEffect::Unknown => Verdict::open(&error),
+                };
+                return Ok((verdict, None));
+            }
+        };
+        let target = Target {
+            share: made.clone(),
+            act_as: lost.act_as.clone(),
+            item: lost.item,
+        };
+        let there = match self.look_or_tell(writer, source, &target).await? {
+            Ok(Look::There(there)) => there,
+            Ok(_) => {
+                return Ok((
+                    Verdict::because(Outcome::Failed, "it vanished at once"),
+                    Some(made),
+                ));
+            }
+            Err(verdict) => {
+                return Ok((
+                    Verdict {
+                        is_open: true,
+                        ..verdict
+                    },
+                    Some(made),
+                ));
+            }
+        };
+        if let (Some(password), Some(reveal)) = (&password, passwords.reveal.as_deref_mut()) {
+            reveal(source, &made, password);
+        }
+        let mut fields = there.drift(&ended.seen);
+        let date_only = fields == ["expires"];
+        if date_only {
+            fields.clear();
+        }
+        let verdict = match (fields.is_empty(), date_only, &there.state.seen.expires) {
+            (true, true, Some(day)) => {
+                Verdict::because(Outcome::Applied, format!("the service lets it end on {day}"))
+            }
+            (true, _, _) => Verdict::of(Outcome::Applied),
+            (false, _, _) => Verdict::because(
+                Outcome::Applied,
+                format!("made again, and not as it was: {}", fields.join(", ")),
+            ),
+        };
+        Ok((verdict.with(there.state), Some(made)))
+    }
+
+    /// Gives a link another password that was found to have been made by a run which could not show the first one.
+    async fn finish_password(
+        &mut self,
+        line: &Entry,
+        made: &Entry,
+        passwords: &mut Passwords<'_, '_>,
+    ) -> Result<Option<Verdict>, JournalError> {
+        let protected = made
+            .after
+            .as_ref()
+            .is_some_and(|after| after.seen.password == Some(true));
+        if made.detail.as_deref() != Some(FOUND) || !protected {
+            return Ok(None);
+        }
+        let past = self
+            .journal
+            .of_action(line.action.as_deref().unwrap_or_default())?;
+        let is_set = past.iter().any(|past| {
+            past.event == Event::Receipt
+                && past.deed == Some(Deed::SetPassword)
+                && past.outcome == Some(Outcome::Applied)
+                && past.share == made.share
+        });
+        let (Some(source), Some(share), false) = (&line.source, &made.share, is_set) else {
+            return Ok(None);
+        };
+        let Some(reveal) = passwords.reveal.as_deref_mut() else {
+            let words =
+                "made again by a run that could not show its password: run this on a terminal for a new one";
+            return Ok(Some(Verdict::because(Outcome::Refused, words)));
+        };
+        let (writer, Some(password)) = (self.writer(source, line.act_as.as_deref()), (passwords.make)())
+        else {
+            return Ok(Some(Verdict::because(
+                Outcome::Failed,
+                "no new password could be made",
+            )));
+        };
+        let writer = match writer {
+            Ok(writer) => writer,
+            Err(error) => return Ok(Some(Verdict::untried(&error))),
+        };
+        if self.with.rehearsal {
+            return Ok(Some(Verdict::rehearsed()));
+        }
+        let meant = Entry {
+            event: Event::Intent,
+            deed: Some(Deed::SetPassword),
+            share: Some(share.clone()),
+            before: made.after.clone(),
+            value: None,
+            ..self.now(line)
+        };
+        let Some(target) = meant.target() else {
+            return Ok(None);
+        };
+        self.journal.append(&meant)?;
+        let verdict = match writer.set_password(&target, &password).await {
+            Ok(()) => {
+                reveal(source, share, &password);
+                let words = "made again by a run that could not show its password: it has another one";
+                Verdict::because(Outcome::Applied, words)
+            }
+            Err(error) => {
+                self.weigh(source, &error);
+                // Nobody was shown it: the next run sets another one.
+                Verdict::of_error(Outcome::Failed, &error)
+            }
+        };
+        self.journal.append(&Entry {
+            event: Event::Receipt,
+            outcome: verdict.outcome,
+            detail: verdict.detail.clone(),
+            ..meant
+        })?;
+        // It is on record.
+        Ok(Some(Verdict {
+            is_open: true,
+            ..verdict
+        }))
+    }
+
+    /// A line as one of this run, now.
+    fn now(&self, line: &Entry) -> Entry {
+        Entry {
+            at: (self.with.clock)(),
+            who: self.with.who.clone(),
+            run: self.with.run.to_owned(),
+            ..line.clone()
+        }
+    }
+
+    /// Whether a date, as a service states it, is past.
+    fn is_past(&self, value: Option<&str>) -> bool {
+        let now: Timestamp = (self.with.clock)();
+        let Some(value) = value else { return false };
+        match (value.parse::<Timestamp>(), value.parse::<Date>()) {
+            (Ok(at), _) => at <= now,
+            (_, Ok(day)) => day <= now.to_zoned(TimeZone::UTC).date(),
+            _ => false,
+        }
+    }
+
+    /// Reads a share again, or says what an unreadable one comes to.
+    async fn look_or_tell(
+        &mut self,
+        writer: &dyn Writer,
+        source: &SourceName,
+        target: &Target,
+    ) -> Result<Result<Look, Verdict>, JournalError> {
+        match self.look(writer, target).await {
+            Ok(look) => Ok(Ok(look)),
+            Err(LookError::Journal(error)) => Err(error),
+            Err(LookError::Service(error)) => {
+                self.weigh(source, &error);
+                Ok(Err(Verdict::untried(&error)))
+            }
+        }
+    }
+}
+
+const INCOMPLETE: &str = "the journal does not hold what was there";
+
+/// A share that was ended, to be made again.
+fn lost(ended: &State, act_as: Option<String>, label: Option<String>) -> Lost {
+    Lost {
+        kind: ended.seen.kind,
+        anonymous: ended.anonymous,
+        item: ended.place(),
+        act_as,
+        recipients: ended.seen.recipients.clone(),
+        access: ended.seen.access,
+        expires: ended.seen.expires.clone(),
+        label,
+        password: ended.seen.password == Some(true),
+    }
+}
+
+/// Whether a share ends just when that says, or never where it says nothing.
+fn is_date(expires: &Expiry, stated: Option<&str>) -> bool {
+    match stated {
+        None => *expires == Expiry::Never,
+        stated => expires.stated() == stated,
+    }
+}

@@ -94,6 +94,11 @@ impl SourceRun<'_> {
                 return Ok(reading);
             }
         };
+        let (name, known) = (self.part.name.clone(), facts.clone());
+        self.desk
+            .ask(move |ledger| ledger.keep_facts(&name, &known))
+            .await?
+            .map_err(ScanError::Store)?;
         reading.facts = Some(facts);
         let users = self.run.scope.users.clone();
         let before = async { if whole { self.control().await } else { Ok(None) } };

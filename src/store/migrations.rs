@@ -14,6 +14,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_drives.sql"),
     include_str!("migrations/0003_memory.sql"),
     include_str!("migrations/0004_short.sql"),
+    include_str!("migrations/0005_changes.sql"),
 ];
 
 /// Makes the migrations that a file has not seen, in one transaction: of two processes the second one waits, and finds

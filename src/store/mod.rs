@@ -10,6 +10,7 @@ mod events;
 mod findings;
 mod health;
 mod history;
+mod journal;
 mod judging;
 mod keep;
 mod lock;
@@ -17,6 +18,7 @@ mod migrations;
 mod notes;
 mod pages;
 mod people;
+mod plans;
 mod progress;
 mod purge;
 mod runs;
@@ -37,6 +39,7 @@ use crate::model::{PrincipalClass, SourceKind, SourceName};
 pub use baseline::{Release, Released};
 pub use health::examine;
 pub use history::StoredLife;
+pub use journal::{Broken, Line, Verified};
 pub use judging::{JudgedSource, Judging};
 pub use lock::SourceLock;
 pub use pages::{RunFilter, StoredRun};
@@ -49,6 +52,9 @@ pub use waivers::{EndedCover, MadeWaiver, NewWaiver, StandingFinding, Waived};
 /// How much of the file SQLite holds in memory, and of what it sorts before it goes to disk, in KiB. What is read again is
 /// read soon: more was measured to cost memory and to save no time.
 const CACHE_KIB: i64 = 1000;
+
+/// How sure a commit is, but for [`durably`]: after a crash of the machine the file is sound, and the last ones may be gone.
+const SYNCHRONOUS: &str = "NORMAL";
 
 /// How many principals and places the ledger remembers the rows of; beyond, it forgets all and asks again.
 const REMEMBERED_ROWS: usize = 4096;
@@ -252,7 +258,7 @@ impl Ledger {
         migrations::pending(&connection, path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         if folder.is_none() {
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            connection.pragma_update(None, "synchronous", SYNCHRONOUS)?;
         }
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         // The same statement, the same plan: without it SQLite plans some anew each time that other values are bound.
@@ -376,6 +382,19 @@ fn listed(ids: &[String]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+/// Runs a change as one transaction that outlasts a crash of the machine once this returns, where the ledger outlasts the
+/// process at all.
+fn durably<T>(ledger: &Ledger, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    let connection = &ledger.connection;
+    if !ledger.remembers() {
+        return within(connection, change);
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let value = within(connection, change);
+    connection.pragma_update(None, "synchronous", SYNCHRONOUS)?;
+    value
 }
 
 /// Runs a change as one transaction.

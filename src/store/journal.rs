@@ -1,0 +1,250 @@
+//! The journal of what was changed: a chain of lines, each with a hash over the one before, so that none can be changed,
+//! left out or put in without all after it.
+
+use std::io;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest as _, Sha256};
+
+use super::sharing::principal_by_row;
+use super::{Ledger, Result, durably, storable, stored};
+use crate::enforce::{Entry, Journal, JournalError};
+use crate::model::{Principal, Share, SourceName};
+
+/// What stands for the hash before the first line.
+const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// A line of the journal with its place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its number, from 1 on.
+    pub seq: i64,
+    /// The hash over it and all before it.
+    pub hash: String,
+    /// What it records.
+    pub entry: Entry,
+}
+
+/// A chain in which everything fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many lines it has.
+    pub entries: u64,
+    /// The last hash; `None` where nothing was ever changed.
+    pub head: Option<String>,
+}
+
+/// A chain that was meddled with, or damaged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal is broken at line {at}: {why}")]
+pub struct Broken {
+    /// The first line that does not fit.
+    pub at: i64,
+    /// What is wrong there.
+    pub why: String,
+}
+
+impl Ledger {
+    /// Walks the whole journal: every line is there, in order, and fits the one before. `contains` is a hash that an export
+    /// once told; where it is none of the chain's, lines at the end are missing, or the whole was written anew.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn verify_journal(&self, contains: Option<&str>) -> Result<std::result::Result<Verified, Broken>> {
+        Ok(verify(&self.connection, contains)?)
+    }
+
+    /// The last hash of the journal; `None` where nothing was ever changed.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn journal_head(&self) -> Result<Option<String>> {
+        Ok(head(&self.connection)?.map(|(_, hash)| hash))
+    }
+
+    /// Visits the lines after one, oldest first; of one run of changes only, if so asked.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file; within, what the visitor gave.
+    pub fn journal(
+        &self,
+        after: i64,
+        run: Option<&str>,
+        visit: &mut dyn FnMut(Line) -> io::Result<()>,
+    ) -> Result<io::Result<()>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, hash, entry FROM journal WHERE seq > ?1 AND (?2 IS NULL OR run = ?2) ORDER BY seq",
+        )?;
+        let mut rows = statement.query(params![after, run])?;
+        while let Some(row) = rows.next()? {
+            let line = Line {
+                seq: row.get(0)?,
+                hash: row.get(1)?,
+                entry: stored("a line of the journal", &row.get::<_, String>(2)?)?,
+            };
+            if let Err(error) = visit(line) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn entries(&self, query: &str, named: &str) -> Result<Vec<Entry>> {
+        let mut statement = self.connection.prepare_cached(query)?;
+        let mut rows = statement.query([named])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            entries.push(stored("a line of the journal", &row.get::<_, String>(0)?)?);
+        }
+        Ok(entries)
+    }
+
+    fn append_entry(&self, entry: &Entry) -> Result<()> {
+        let entry = storable("a line of the journal", entry)?;
+        durably(self, |connection| {
+            let (last, before) = head(connection)?.unwrap_or_else(|| (0, NOTHING.to_owned()));
+            let seq = last.saturating_add(1);
+            connection
+                .prepare_cached("INSERT INTO journal (seq, entry, hash) VALUES (?1, ?2, ?3)")?
+                .execute(params![seq, entry, link(&before, seq, &entry)])?;
+            Ok(())
+        })
+    }
+
+    fn fill_people(&self, share: &mut Share) -> Result<()> {
+        let Some(source) = self.known_source(&share.source)? else {
+            return Ok(());
+        };
+        let people = std::iter::once(&mut share.owner)
+            .chain(&mut share.shared_by)
+            .chain(&mut share.recipients)
+            .chain(&mut share.opened_by);
+        for person in people {
+            fill_person(&self.connection, source, person)?;
+        }
+        Ok(())
+    }
+}
+
+impl Journal for Ledger {
+    fn append(&mut self, entry: &Entry) -> std::result::Result<(), JournalError> {
+        self.append_entry(entry).map_err(failed)
+    }
+
+    fn of_action(&self, action: &str) -> std::result::Result<Vec<Entry>, JournalError> {
+        self.entries("SELECT entry FROM journal WHERE action = ?1 ORDER BY seq", action)
+            .map_err(failed)
+    }
+
+    fn of_run(&self, run: &str) -> std::result::Result<Vec<Entry>, JournalError> {
+        self.entries("SELECT entry FROM journal WHERE run = ?1 ORDER BY seq", run)
+            .map_err(failed)
+    }
+
+    fn unsettled(&self, source: &SourceName) -> std::result::Result<Vec<Entry>, JournalError> {
+        self.entries(
+            "SELECT entry FROM journal i WHERE source = ?1 AND event = 'intent' AND NOT EXISTS (
+                 SELECT 1 FROM journal r WHERE r.run = i.run AND r.action IS i.action AND r.event = 'receipt'
+                     AND r.seq > i.seq)
+             ORDER BY seq",
+            source.as_str(),
+        )
+        .map_err(failed)
+    }
+
+    fn fill(&self, share: &mut Share) -> std::result::Result<(), JournalError> {
+        self.fill_people(share).map_err(failed)
+    }
+}
+
+fn failed(error: super::StoreError) -> JournalError {
+    JournalError(Box::new(error))
+}
+
+/// The last line's number and hash.
+fn head(connection: &Connection) -> rusqlite::Result<Option<(i64, String)>> {
+    connection
+        .prepare_cached("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// The hash of a line.
+fn link(before: &str, seq: i64, entry: &str) -> String {
+    let digest = Sha256::digest(format!("{before}\n{seq}\n{entry}"));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// See [`Ledger::verify_journal`].
+pub(super) fn verify(
+    connection: &Connection,
+    contains: Option<&str>,
+) -> rusqlite::Result<std::result::Result<Verified, Broken>> {
+    let broken = |at: i64, why: &str| {
+        Ok(Err(Broken {
+            at,
+            why: why.to_owned(),
+        }))
+    };
+    let mut statement = connection.prepare("SELECT seq, entry, hash FROM journal ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let (mut entries, mut before, mut found) = (0_i64, NOTHING.to_owned(), contains.is_none());
+    while let Some(row) = rows.next()? {
+        let expected = entries.saturating_add(1);
+        let seq: i64 = row.get(0)?;
+        if seq != expected {
+            return broken(expected, "it is missing");
+        }
+        let (Some(entry), Some(hash)) = (text(row.get_ref(1)?), text(row.get_ref(2)?)) else {
+            return broken(seq, "it is no text");
+        };
+        if link(&before, seq, entry) != hash {
+            return broken(seq, "it, or its hash, is not what was written");
+        }
+        if serde_json::from_str::<Entry>(entry).is_err() {
+            return broken(seq, "this version cannot read it");
+        }
+        found = found || contains.is_some_and(|head| head.eq_ignore_ascii_case(hash));
+        hash.clone_into(&mut before);
+        entries = seq;
+    }
+    if !found {
+        return broken(
+            entries.saturating_add(1),
+            "the given head is in no line: lines at its end are missing, or all were written anew",
+        );
+    }
+    Ok(Ok(Verified {
+        entries: u64::try_from(entries).unwrap_or_default(),
+        head: (entries > 0).then_some(before),
+    }))
+}
+
+fn text(value: ValueRef<'_>) -> Option<&str> {
+    match value {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok(),
+        _ => None,
+    }
+}
+
+/// Adds what is known of a person, group or address; what scans were told counts before what one answer says.
+fn fill_person(connection: &Connection, source: i64, person: &mut Principal) -> Result<()> {
+    let row: Option<i64> = connection
+        .prepare_cached("SELECT id FROM principal WHERE source = ?1 AND class = ?2 AND key = ?3")?
+        .query_row(params![source, person.class.as_str(), person.id], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let Some(row) = row else { return Ok(()) };
+    if let Some(known) = principal_by_row(connection, row)? {
+        let told = std::mem::replace(person, known);
+        person.name = person.name.take().or(told.name);
+        person.email = person.email.take().or(told.email);
+        person.guest = person.guest.or(told.guest);
+        person.active = person.active.or(told.active);
+        person.members = person.members.or(told.members);
+        person.outsiders = person.outsiders.or(told.outsiders);
+    }
+    Ok(())
+}

@@ -1,6 +1,8 @@
 //! The command line: parses, builds the parts, prints, and says how it ended.
 
+mod apply;
 mod baseline;
+mod change;
 mod config;
 mod confirm;
 mod decision;
@@ -10,8 +12,10 @@ mod emulate;
 mod enroll;
 mod exit;
 mod history;
+mod journal;
 mod login;
 mod mail;
+mod plan;
 mod prepared;
 mod purge;
 mod report;
@@ -21,6 +25,7 @@ mod shell;
 mod sources;
 mod tenant;
 mod terminal;
+mod undo;
 mod waive;
 mod waivers;
 
@@ -97,6 +102,15 @@ enum Command {
     Scan(scan::Arguments),
     /// Print a stored run again, without scanning
     Report(report::Arguments),
+    /// Propose changes for open findings, by the rules of [enforce]
+    Plan(plan::Arguments),
+    /// Do exactly what a plan says
+    Apply(apply::Arguments),
+    /// Take a run of changes back, as far as the services allow
+    Undo(undo::Arguments),
+    /// The journal of everything that was changed
+    #[command(subcommand)]
+    Journal(journal::Command),
     /// Tell the life of a finding, of a share, or of what somebody owns, without scanning
     History(history::Arguments),
     /// Record that a finding is accepted for a time
@@ -203,6 +217,10 @@ fn run(cli: Cli) -> Exit {
     let result = match command {
         Command::Scan(arguments) => block_on(scan::run(&global, arguments)),
         Command::Report(arguments) => report::run(&global, arguments),
+        Command::Plan(arguments) => plan::run(&global, &arguments),
+        Command::Apply(arguments) => block_on(apply::run(&global, arguments)),
+        Command::Undo(arguments) => block_on(undo::run(&global, arguments)),
+        Command::Journal(command) => journal::run(&global, &command),
         Command::History(arguments) => history::run(&global, arguments),
         Command::Waive(arguments) => waive::run(&global, &arguments),
         Command::Waivers(arguments) => waivers::run(&global, &arguments),

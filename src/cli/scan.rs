@@ -136,7 +136,11 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
 
 /// The policy with the waivers that the state holds beside those of the configuration. They are no part of its
 /// digest: a waiver changes where a finding stands, and closes none.
-fn with_made_waivers(global: &Global, settings: &Settings, ledger: &Ledger) -> Result<Policy, Exit> {
+pub(super) fn with_made_waivers(
+    global: &Global,
+    settings: &Settings,
+    ledger: &Ledger,
+) -> Result<Policy, Exit> {
     let mut policy = settings.policy.clone();
     let made = ledger.waivers(policy::day(global.now())).map_err(|error| {
         say(&format!("error: {error}; nothing was sent"));

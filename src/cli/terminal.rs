@@ -127,6 +127,20 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
+/// Asks a question on the terminal; anything but a clear yes is no.
+pub(super) fn ask(question: &str) -> bool {
+    let mut error = io::stderr().lock();
+    if write!(error, "{question} [y/N] ")
+        .and_then(|()| error.flush())
+        .is_err()
+    {
+        return false;
+    }
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
 /// Standard error for the log; where it is closed there is nobody to tell, and the work goes on.
 struct Log;
 

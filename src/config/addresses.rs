@@ -44,7 +44,7 @@ pub(super) fn server(text: &str) -> Result<String, Wrong> {
 }
 
 /// Whether a host is this machine.
-pub(super) fn is_loopback(host: &Host<&str>) -> bool {
+pub(in crate::config) fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => {
             let name = name.trim_end_matches('.');

@@ -14,12 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+pub use crate::provider::{Place, Target};
 pub use journal::{Deed, Entry, Event, Journal, JournalError, KnownShare, Outcome, State, Who};
 pub use undo::Reveal;
 
 use crate::model::{Audience, ProblemCode, Share, SourceFacts, SourceName, short_digest};
 use crate::plan::Expects;
-use crate::provider::{Clock, Found, Target, WriteError, Writer};
+use crate::provider::{Clock, Found, WriteError, Writer};
 
 /// How far the clock here and the service's may be apart.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);

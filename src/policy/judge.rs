@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 
 use jiff::Timestamp;
 
-use crate::model::{Finding, FindingId, Level, RuleId, Share, SourceFacts};
+use crate::model::{Audience, Finding, FindingId, Level, RuleId, Share, SourceFacts};
 
 use super::{
     Judged, Override, Past, Policy, Turn,
@@ -69,6 +69,14 @@ pub(super) struct Settled {
 #[must_use]
 pub fn judge(policy: &Policy, facts: &SourceFacts, share: &Share, past: &Past, now: Timestamp) -> Judged {
     Judge::new(policy, facts, now).share(share, past)
+}
+
+/// Who can open a share: the widest that applies.
+#[must_use]
+pub fn audience(policy: &Policy, share: &Share) -> Audience {
+    let people = People::of(policy);
+    let recipients: Vec<_> = share.recipients.iter().map(|who| people.kind(who)).collect();
+    people.audience(share, &recipients)
 }
 
 impl<'p> Judge<'p> {

@@ -32,7 +32,7 @@ pub use acceptance::{Accepted, Breadth, Hold, Outgrown, Turn};
 pub use defaults::{day, last_day};
 pub use gaps::{effect, gap_in_force};
 pub use guidance::Guidance;
-pub use judge::{Judge, judge};
+pub use judge::{Judge, audience, judge};
 pub use notices::{Lapse, Notice, NoticeCode, lapse, notices};
 pub use posture::{Posture, posture};
 pub use registry::{RuleInfo, rule, rules};

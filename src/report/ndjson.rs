@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{Pages, flat, json, view};
-use crate::model::{Level, Status, Verdict, names};
+use crate::model::{Level, Right, Status, Verdict, names};
 
 names! {
     /// What happened: the closed list of `event`.
@@ -124,6 +124,15 @@ pub fn write_run(
     out.write_all(b"\n")
 }
 
+/// Writes a line of the journal as an event.
+///
+/// # Errors
+/// Whatever `out` reports.
+pub fn write_change(change: &view::Change, out: &mut dyn Write) -> io::Result<()> {
+    json::compact(&ChangeLine(change), out)?;
+    out.write_all(b"\n")
+}
+
 impl Stamp<'_> {
     fn serialize_into<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
         line.serialize_entry("event_id", &format!("{}-{}", self.run, self.sequence))?;
@@ -198,4 +207,58 @@ impl Serialize for RunLine<'_> {
         line.serialize_entry("journal_head", &self.journal_head)?;
         line.end()
     }
+}
+
+struct ChangeLine<'a>(&'a view::Change);
+
+impl Serialize for ChangeLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let change = self.0;
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("event_id", &format!("journal-{}", change.seq))?;
+        line.serialize_entry("event", &Event::Action)?;
+        line.serialize_entry("time", &change.time)?;
+        line.serialize_entry("run", &change.run)?;
+        line.serialize_entry("source", &change.source)?;
+        line.serialize_entry("finding", &change.finding)?;
+        line.serialize_entry("share", &change.share)?;
+        line.serialize_entry("phase", change.phase)?;
+        line.serialize_entry("action", &change.action)?;
+        line.serialize_entry("deed", &change.deed)?;
+        line.serialize_entry("value", &change.value)?;
+        line.serialize_entry("receipt", &change.receipt)?;
+        line.serialize_entry("detail", &change.detail)?;
+        line.serialize_entry("who", &change.who)?;
+        line.serialize_entry("sudo", &change.sudo)?;
+        line.serialize_entry("act_as", &change.act_as)?;
+        line.serialize_entry("plan", &change.plan)?;
+        line.serialize_entry("undoes", &change.undoes)?;
+        line.serialize_entry("also_ends", &change.also_ends.join("; "))?;
+        seen(&mut line, "", change.after.as_ref())?;
+        seen(&mut line, "was_", change.before.as_ref())?;
+        line.serialize_entry("hash", &change.hash)?;
+        line.end()
+    }
+}
+
+fn seen<M: SerializeMap>(line: &mut M, prefix: &str, seen: Option<&view::Seen>) -> Result<(), M::Error> {
+    let access = |seen: &view::Seen| {
+        seen.access
+            .iter()
+            .map(Right::as_str)
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    line.serialize_entry(&format!("{prefix}kind"), &seen.map(|seen| seen.kind))?;
+    line.serialize_entry(&format!("{prefix}audience"), &seen.map(|seen| seen.audience))?;
+    line.serialize_entry(&format!("{prefix}access"), &seen.map(access))?;
+    line.serialize_entry(&format!("{prefix}password"), &seen.and_then(|seen| seen.password))?;
+    line.serialize_entry(
+        &format!("{prefix}expires"),
+        &seen.and_then(|seen| seen.expires.as_deref()),
+    )?;
+    line.serialize_entry(
+        &format!("{prefix}recipients"),
+        &seen.map(|seen| seen.recipients.join("; ")),
+    )
 }

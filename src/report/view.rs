@@ -244,6 +244,70 @@ pub enum Subject {
     },
 }
 
+/// A line of the journal of what was changed.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its number in the journal, from 1 on.
+    pub seq: i64,
+    /// The hash over it and all lines before it.
+    pub hash: String,
+    /// When.
+    pub time: Timestamp,
+    /// The run of changes.
+    pub run: String,
+    /// `begun`, `intent`, `receipt` or `ended`.
+    pub phase: &'static str,
+    /// The operating system's name of who did it, or `schedule`.
+    pub who: String,
+    /// Who became that user by `sudo`.
+    pub sudo: Option<String>,
+    /// The plan that is carried out.
+    pub plan: Option<String>,
+    /// The run that is taken back.
+    pub undoes: Option<String>,
+    /// The action of the plan.
+    pub action: Option<String>,
+    /// What is done: `set-expiry`, `revoke`, `restore-expiry`, `recreate` or `set-password`.
+    pub deed: Option<&'static str>,
+    /// The source.
+    pub source: Option<String>,
+    /// The finding.
+    pub finding: Option<String>,
+    /// The service's own id of the share.
+    pub share: Option<String>,
+    /// The account whose right is used.
+    pub act_as: Option<String>,
+    /// The end date that is asked for.
+    pub value: Option<String>,
+    /// The shares known to end with it.
+    pub also_ends: Vec<String>,
+    /// `applied`, `already-done`, `drifted`, `refused` or `failed`.
+    pub receipt: Option<&'static str>,
+    /// More of that.
+    pub detail: Option<String>,
+    /// What was there.
+    pub before: Option<Seen>,
+    /// What is there.
+    pub after: Option<Seen>,
+}
+
+/// What was seen of a share.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// How it was shared.
+    pub kind: ShareKind,
+    /// Who could open it.
+    pub audience: Audience,
+    /// What it allowed.
+    pub access: Access,
+    /// Whether it had a password.
+    pub password: Option<bool>,
+    /// When it would have ended.
+    pub expires: Option<String>,
+    /// Whom it was granted to.
+    pub recipients: Vec<String>,
+}
+
 /// What changed, and what was before: only what changed is given.
 #[derive(Clone, Debug, Default)]
 pub struct Before {

@@ -1,10 +1,14 @@
 //! The jobs, composed of the parts: the only place where adapters, policy and ledger meet.
 
+mod change;
 mod coverage;
 mod desk;
+mod plan;
 mod scan;
 mod source;
 
+pub use change::{apply, over_caps, undo};
 pub use desk::{Desk, DeskGone};
+pub use plan::{Planned, Proposed, propose};
 pub use scan::{Scan, ScanError, Scanned, scan};
 pub use source::Part;

@@ -7,24 +7,15 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
-use super::sharing::principal_by_row;
+use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row, share_row};
 use super::{Ledger, Result, durably, storable, stored};
-use crate::enforce::{Entry, Journal, JournalError};
+use crate::enforce::Place;
+use crate::enforce::{Deed, Entry, Journal, JournalError, KnownShare, Outcome, State, Who};
 use crate::model::{Principal, Share, SourceName};
+use crate::report::view;
 
 /// What stands for the hash before the first line.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// A line of the journal with its place in the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Its number, from 1 on.
-    pub seq: i64,
-    /// The hash over it and all before it.
-    pub hash: String,
-    /// What it records.
-    pub entry: Entry,
-}
 
 /// A chain in which everything fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,19 +62,15 @@ impl Ledger {
         &self,
         after: i64,
         run: Option<&str>,
-        visit: &mut dyn FnMut(Line) -> io::Result<()>,
+        visit: &mut dyn FnMut(view::Change) -> io::Result<()>,
     ) -> Result<io::Result<()>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT seq, hash, entry FROM journal WHERE seq > ?1 AND (?2 IS NULL OR run = ?2) ORDER BY seq",
         )?;
         let mut rows = statement.query(params![after, run])?;
         while let Some(row) = rows.next()? {
-            let line = Line {
-                seq: row.get(0)?,
-                hash: row.get(1)?,
-                entry: stored("a line of the journal", &row.get::<_, String>(2)?)?,
-            };
-            if let Err(error) = visit(line) {
+            let entry = stored("a line of the journal", &row.get::<_, String>(2)?)?;
+            if let Err(error) = visit(change(row.get(0)?, row.get(1)?, entry)) {
                 return Ok(Err(error));
             }
         }
@@ -110,6 +97,34 @@ impl Ledger {
                 .execute(params![seq, entry, link(&before, seq, &entry)])?;
             Ok(())
         })
+    }
+
+    /// What was last read of a share, whether it is still there or not.
+    fn last_known(&self, source: &SourceName, share: &str) -> Result<Option<KnownShare>> {
+        let connection = &self.connection;
+        let Some(source_row) = self.known_source(source)? else {
+            return Ok(None);
+        };
+        let Some(row) = share_row(connection, source_row, share)? else {
+            return Ok(None);
+        };
+        let raw = connection
+            .prepare_cached(&format!(
+                "SELECT {SHARE_COLUMNS} FROM share s JOIN share_version v ON v.share = s.id JOIN item i ON i.id = v.item
+                 WHERE s.id = ?1 AND v.body IS NOT NULL ORDER BY v.from_run DESC LIMIT 1"
+            ))?
+            .query_row([row], |row| RawShare::read(row, 0))
+            .optional()?;
+        let mut loader = Loader::new(connection, source.clone(), "");
+        let known = raw.map(|raw| loader.share(raw)).transpose()?.flatten();
+        Ok(known.map(|share| KnownShare {
+            item: Place {
+                id: share.item.id,
+                kind: share.item.kind,
+                drive: share.item.drive,
+            },
+            label: share.label,
+        }))
     }
 
     fn fill_people(&self, share: &mut Share) -> Result<()> {
@@ -155,6 +170,53 @@ impl Journal for Ledger {
 
     fn fill(&self, share: &mut Share) -> std::result::Result<(), JournalError> {
         self.fill_people(share).map_err(failed)
+    }
+
+    fn known(
+        &self,
+        source: &SourceName,
+        share: &str,
+    ) -> std::result::Result<Option<KnownShare>, JournalError> {
+        self.last_known(source, share).map_err(failed)
+    }
+}
+
+/// A line as it is exported.
+fn change(seq: i64, hash: String, entry: Entry) -> view::Change {
+    let (who, sudo) = match entry.who {
+        Who::User { name, sudo } => (name, sudo),
+        Who::Schedule => ("schedule".to_owned(), None),
+    };
+    let seen = |state: State| view::Seen {
+        kind: state.seen.kind,
+        audience: state.seen.audience,
+        access: state.seen.access,
+        password: state.seen.password,
+        expires: state.seen.expires,
+        recipients: state.seen.recipients,
+    };
+    view::Change {
+        seq,
+        hash,
+        time: entry.at,
+        run: entry.run,
+        phase: entry.event.as_str(),
+        who,
+        sudo,
+        plan: entry.plan,
+        undoes: entry.undoes,
+        action: entry.action,
+        deed: entry.deed.map(Deed::as_str),
+        source: entry.source.map(|source| source.to_string()),
+        finding: entry.finding.map(|finding| finding.as_str().to_owned()),
+        share: entry.share,
+        act_as: entry.act_as,
+        value: entry.value,
+        also_ends: entry.also_ends,
+        receipt: entry.outcome.map(Outcome::as_str),
+        detail: entry.detail,
+        before: entry.before.map(seen),
+        after: entry.after.map(seen),
     }
 }
 

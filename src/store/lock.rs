@@ -28,34 +28,66 @@ impl SourceLock {
     /// # Errors
     /// [`StoreError::Locked`], with who holds it and since when; [`StoreError::Open`]; [`StoreError::Unlockable`].
     pub fn take(state: &Path, source: &SourceName, now: Timestamp) -> Result<Self> {
-        let path = beside(state, source.as_str());
-        let opened = private_options().open(&path);
-        let mut file = opened.map_err(|source| StoreError::Open {
-            path: path.clone(),
-            source,
-        })?;
-        match file.try_lock() {
-            Ok(()) => {
-                // The note is for people; without it the lock holds all the same.
-                let note = format!("process {} since {now}\n", std::process::id());
-                let _ = file.set_len(0).and_then(|()| file.write_all(note.as_bytes()));
-                Ok(Self { _file: file })
-            }
-            Err(TryLockError::WouldBlock) => {
-                let mut note = String::new();
-                let _ = file.take(MAX_NOTE).read_to_string(&mut note);
-                let holder = if note.trim().is_empty() {
-                    "another process"
-                } else {
-                    note.trim()
-                };
-                Err(StoreError::Locked {
-                    source_name: source.to_string(),
-                    holder: holder.escape_debug().to_string(),
-                })
-            }
-            Err(TryLockError::Error(source)) => Err(StoreError::Unlockable { path, source }),
+        match take(&beside(state, source.as_str()), now)? {
+            Ok(file) => Ok(Self { _file: file }),
+            Err(holder) => Err(StoreError::Locked {
+                source_name: source.to_string(),
+                holder,
+            }),
         }
+    }
+}
+
+/// The lock of those who change sources, held until it is dropped.
+#[derive(Debug)]
+pub struct ChangeLock {
+    _file: File,
+}
+
+impl ChangeLock {
+    /// Takes the lock beside a state file.
+    ///
+    /// # Errors
+    /// [`StoreError::Changing`], with who holds it and since when; [`StoreError::Open`]; [`StoreError::Unlockable`].
+    pub fn take(state: &Path, now: Timestamp) -> Result<Self> {
+        // No source is called so: its name is escaped.
+        let mut path = state.as_os_str().to_owned();
+        path.push(".changes.lock");
+        match take(Path::new(&path), now)? {
+            Ok(file) => Ok(Self { _file: file }),
+            Err(holder) => Err(StoreError::Changing { holder }),
+        }
+    }
+}
+
+/// Takes a lock, or says who holds it.
+fn take(path: &Path, now: Timestamp) -> Result<std::result::Result<File, String>> {
+    let opened = private_options().open(path);
+    let mut file = opened.map_err(|source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    match file.try_lock() {
+        Ok(()) => {
+            // The note is for people; without it the lock holds all the same.
+            let note = format!("process {} since {now}\n", std::process::id());
+            let _ = file.set_len(0).and_then(|()| file.write_all(note.as_bytes()));
+            Ok(Ok(file))
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut note = String::new();
+            let _ = file.take(MAX_NOTE).read_to_string(&mut note);
+            let holder = if note.trim().is_empty() {
+                "another process"
+            } else {
+                note.trim()
+            };
+            Ok(Err(holder.escape_debug().to_string()))
+        }
+        Err(TryLockError::Error(source)) => Err(StoreError::Unlockable {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 

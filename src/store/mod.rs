@@ -39,9 +39,9 @@ use crate::model::{PrincipalClass, SourceKind, SourceName};
 pub use baseline::{Release, Released};
 pub use health::examine;
 pub use history::StoredLife;
-pub use journal::{Broken, Line, Verified};
+pub use journal::{Broken, Verified};
 pub use judging::{JudgedSource, Judging};
-pub use lock::SourceLock;
+pub use lock::{ChangeLock, SourceLock};
 pub use pages::{RunFilter, StoredRun};
 pub use people::Reviewed;
 pub use purge::Forgotten;
@@ -87,6 +87,12 @@ pub enum StoreError {
     Locked {
         /// The source.
         source_name: String,
+        /// Who holds the lock and since when.
+        holder: String,
+    },
+    /// Another process changes sources.
+    #[error("sources are being changed by {holder}; wait for it")]
+    Changing {
         /// Who holds the lock and since when.
         holder: String,
     },

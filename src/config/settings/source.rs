@@ -1,10 +1,11 @@
 //! A source: what all kinds have in common.
 
 use globset::GlobSet;
+use url::Url;
 
 use super::{MicrosoftAuth, MicrosoftSettings, NextcloudAuth, NextcloudSettings};
 use crate::{
-    config::{Credentials, FileRef, Report, SecretRef},
+    config::{Credentials, FileRef, Report, SecretRef, addresses::is_loopback},
     model::{SourceKind, SourceName},
 };
 
@@ -54,6 +55,16 @@ impl SourceSettings {
         match &self.kind {
             SourceDetails::Nextcloud(it) => it.change_auth().is_some(),
             SourceDetails::Microsoft365(it) => it.change_auth().is_some(),
+        }
+    }
+
+    /// Whether all that is asked of it goes to this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let local = |url: &Url| url.host().is_some_and(|host| is_loopback(&host));
+        match &self.kind {
+            SourceDetails::Nextcloud(it) => local(&it.url),
+            SourceDetails::Microsoft365(it) => local(&it.login_url) && local(&it.graph_url),
         }
     }
 

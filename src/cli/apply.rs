@@ -1,0 +1,205 @@
+//! `apply`: does exactly what a recorded plan says, no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::change::{self, Form, Printed};
+use super::sources::{self, wrong};
+use super::terminal::say;
+use super::{Exit, Global, scan};
+use crate::enforce::{Conditions, run_id};
+use crate::model::SourceName;
+use crate::plan::{Action, Decisions, Plan, PlanFileError};
+use crate::run;
+use crate::store::Ledger;
+
+/// How large a plan file may be.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The plan: the JSON that `plan` wrote, or its CSV with decisions
+    plan: PathBuf,
+    /// Read every share again and say what would be done; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// The form of the receipts
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json"])]
+    format: String,
+}
+
+pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
+    change::needs_state(global, "apply")?;
+    let loaded = global.load()?;
+    let settings = &loaded.settings;
+    let text = read(&arguments.plan)?;
+    let mut ledger = scan::open(global, settings)?;
+    let plan = Chosen::of(&arguments.plan, &text, &ledger)?;
+    plan.plan
+        .check(global.now())
+        .map_err(|error| refused(&arguments.plan, &error))?;
+    let actions = plan.actions();
+    let names: BTreeSet<SourceName> = actions.iter().map(|action| action.source.clone()).collect();
+    let writers = change::writers(global, settings, &names)?;
+    check_caps(settings, &ledger, &actions)?;
+    if !arguments.dry_run && !actions.is_empty() {
+        change::confirm(&question(&actions), arguments.yes)?;
+    }
+    let _lock = change::lock(global, &settings.state.path)?;
+    let cancel = CancellationToken::new();
+    let watch = sources::interrupts(
+        cancel.clone(),
+        "the change under way is being finished; once more ends at once",
+    );
+    let policy = scan::with_made_waivers(global, settings, &ledger)?;
+    let (id, who) = (run_id(global.now()), change::who());
+    let conditions = Conditions {
+        audience: &|share| crate::policy::audience(&policy, share),
+        clock: &|| global.finished(),
+        who: &who,
+        run: &id,
+        rehearsal: arguments.dry_run,
+        cancel: &cancel,
+    };
+    let done = run::apply(&mut ledger, &writers, conditions, &plan.plan.id, &actions).await;
+    watch.abort();
+    let done = done.map_err(|error| change::ended_early(&error))?;
+    let paths: BTreeMap<String, String> = actions
+        .iter()
+        .map(|action| (action.id.clone(), action.item_path.clone()))
+        .collect();
+    let printed = Printed {
+        run: (!arguments.dry_run).then_some(id.as_str()),
+        paths: &paths,
+        form: arguments.format.parse().unwrap_or(Form::Table),
+    };
+    change::print(&done, &printed, &cancel)
+}
+
+/// A recorded plan, and which of its actions are to be done.
+struct Chosen {
+    plan: Plan,
+    decisions: Option<Decisions>,
+}
+
+impl Chosen {
+    fn of(path: &Path, text: &str, ledger: &Ledger) -> Result<Self, Exit> {
+        let is_csv = path
+            .extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        let refuse = |error: &PlanFileError| refused(path, error);
+        let recorded = |id: &str| {
+            let plan = ledger
+                .recorded_plan(id)
+                .map_err(|error| scan::unusable(ledger.path(), &error))?;
+            plan.ok_or_else(|| {
+                wrong(
+                    &format!("the plan `{}` was not made with this state", id.escape_debug()),
+                    "make it again with `sharewarden plan`, or name the state that it was made with ([state] path)",
+                )
+            })
+        };
+        if is_csv {
+            let decisions = Decisions::read(text).map_err(|error| refuse(&error))?;
+            let plan = recorded(&decisions.plan)?;
+            decisions.apply_to(&plan).map_err(|error| refuse(&error))?;
+            return Ok(Self {
+                plan,
+                decisions: Some(decisions),
+            });
+        }
+        let plan = Plan::read(text).map_err(|error| refuse(&error))?;
+        if recorded(&plan.id)? != plan {
+            return Err(wrong(
+                &format!(
+                    "{} is not the plan `{}` as it was recorded",
+                    path.display(),
+                    plan.id
+                ),
+                "give the file back as `plan` wrote it; to leave actions out, edit the decisions of its CSV form",
+            ));
+        }
+        Ok(Self {
+            plan,
+            decisions: None,
+        })
+    }
+
+    fn actions(&self) -> Vec<&Action> {
+        let decided = self.decisions.as_ref();
+        let decided = decided.and_then(|decisions| decisions.apply_to(&self.plan).ok());
+        decided.unwrap_or_else(|| self.plan.actions.iter().collect())
+    }
+}
+
+fn refused(path: &Path, error: &PlanFileError) -> Exit {
+    say(&format!("error: {}: {error}; nothing was sent", path.display()));
+    Exit::Usage
+}
+
+fn read(path: &Path) -> Result<String, Exit> {
+    let unreadable = |why: &dyn std::fmt::Display| {
+        wrong(
+            &format!("the plan {} cannot be read: {why}", path.display()),
+            "name the file that `sharewarden plan --out` wrote",
+        )
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| unreadable(&error))?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(&error))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(unreadable(&"it is larger than 64 MiB"));
+    }
+    String::from_utf8(bytes).map_err(|_invalid| unreadable(&"it is no UTF-8 text"))
+}
+
+/// No more than the configuration lets be changed in one run.
+fn check_caps(settings: &crate::config::Settings, ledger: &Ledger, actions: &[&Action]) -> Result<(), Exit> {
+    let over = run::over_caps(ledger, settings.enforce.caps, actions)
+        .map_err(|error| scan::unusable(&settings.state.path, &error))?;
+    match over {
+        None => Ok(()),
+        Some(words) => Err(wrong(
+            &words,
+            "do fewer at once (the CSV form of a plan takes decisions; --source, --user and --rule narrow one), or \
+             raise `max_changes` or `max_changes_percent` in [enforce]",
+        )),
+    }
+}
+
+fn question(actions: &[&Action]) -> String {
+    use crate::plan::ActionKind;
+    let count = |kind| actions.iter().filter(|action| action.action == kind).count();
+    let mut parts = Vec::new();
+    for (kind, one, several) in [
+        (ActionKind::Revoke, "end 1 share", "end {} shares"),
+        (
+            ActionKind::SetExpiry,
+            "give 1 share an end date",
+            "give {} shares an end date",
+        ),
+    ] {
+        match count(kind) {
+            0 => {}
+            1 => parts.push(one.to_owned()),
+            more => parts.push(several.replace("{}", &more.to_string())),
+        }
+    }
+    let also: BTreeSet<&String> = actions.iter().flat_map(|action| &action.also_ends).collect();
+    let also = match also.len() {
+        0 => String::new(),
+        1 => ", with which 1 other share ends".to_owned(),
+        more => format!(", with which {more} other shares end"),
+    };
+    format!("This will {}{also}. Go on?", parts.join(" and "))
+}

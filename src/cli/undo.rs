@@ -1,0 +1,118 @@
+//! `undo`: restores what a run of changes changed, as far as the services allow, and says what it cannot restore.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_util::sync::CancellationToken;
+
+use super::change::{self, Form, Printed};
+use super::sources::{self, wrong};
+use super::{Exit, Global, scan};
+use crate::enforce::{Conditions, EnforceError, Entry, Event, Journal as _, Outcome, run_id};
+use crate::model::SourceName;
+use crate::report::text::visible;
+use crate::run;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The run of changes, as `apply` named it
+    run: String,
+    /// Say what would be done; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// The form of the receipts
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json"])]
+    format: String,
+}
+
+pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
+    change::needs_state(global, "undo")?;
+    let loaded = global.load()?;
+    let settings = &loaded.settings;
+    let mut ledger = scan::open(global, settings)?;
+    let lines = ledger
+        .of_run(&arguments.run)
+        .map_err(|error| change::ended_early(&EnforceError::Journal(error)))?;
+    if lines.is_empty() {
+        return Err(wrong(
+            &format!("no run of changes has the id `{}`", arguments.run.escape_debug()),
+            "`apply` names its run at the end; `sharewarden journal export` lists them all",
+        ));
+    }
+    let names: BTreeSet<SourceName> = lines.iter().filter_map(|line| line.source.clone()).collect();
+    let writers = change::writers(global, settings, &names)?;
+    if !arguments.dry_run {
+        change::confirm(&question(&lines), arguments.yes)?;
+    }
+    let _lock = change::lock(global, &settings.state.path)?;
+    let cancel = CancellationToken::new();
+    let watch = sources::interrupts(
+        cancel.clone(),
+        "the change under way is being finished; once more ends at once",
+    );
+    let policy = scan::with_made_waivers(global, settings, &ledger)?;
+    let (id, who) = (run_id(global.now()), change::who());
+    let conditions = Conditions {
+        audience: &|share| crate::policy::audience(&policy, share),
+        clock: &|| global.finished(),
+        who: &who,
+        run: &id,
+        rehearsal: arguments.dry_run,
+        cancel: &cancel,
+    };
+    let mut show = |source: &SourceName, share: &str, password: &SecretString| {
+        // Once, on the terminal; where that has gone there is nobody to show it to.
+        let _ = writeln!(
+            io::stdout().lock(),
+            "{} share {}: its new password is {}   (shown only now; give it to those who need it, not by mail)",
+            visible(source.as_str()),
+            visible(share),
+            password.expose_secret()
+        );
+    };
+    let reveal: Option<&mut crate::enforce::Reveal<'_>> = if io::stdout().is_terminal() {
+        Some(&mut show)
+    } else {
+        None
+    };
+    let done = run::undo(&mut ledger, &writers, conditions, &arguments.run, reveal).await;
+    watch.abort();
+    let done = done.map_err(|error| change::ended_early(&error))?;
+    also_ended(&lines);
+    let paths = BTreeMap::new();
+    let printed = Printed {
+        run: (!arguments.dry_run).then_some(id.as_str()),
+        paths: &paths,
+        form: arguments.format.parse().unwrap_or(Form::Table),
+    };
+    change::print(&done, &printed, &cancel)
+}
+
+fn question(lines: &[Entry]) -> String {
+    let applied = lines
+        .iter()
+        .filter(|line| line.event == Event::Receipt && line.outcome == Some(Outcome::Applied))
+        .count();
+    format!("This will take back what became of {applied} actions, as far as the services allow. Go on?")
+}
+
+/// Says which shares ended with others: they are others' to make again.
+fn also_ended(lines: &[Entry]) {
+    let also: BTreeSet<&String> = lines
+        .iter()
+        .filter(|line| line.event == Event::Receipt && line.outcome == Some(Outcome::Applied))
+        .flat_map(|line| &line.also_ends)
+        .collect();
+    if !also.is_empty() {
+        let ids: Vec<_> = also.iter().map(|id| visible(id).into_owned()).collect();
+        super::terminal::say(&format!(
+            "note: what ended together with these shares does not come back by itself; who made it has to share it anew: {}",
+            ids.join(", ")
+        ));
+    }
+}

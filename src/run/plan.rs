@@ -1,0 +1,109 @@
+//! Planning: what the rules of `[enforce]` propose for the findings that stand open, source by source.
+
+use crate::model::{FindingId, RuleId, SourceFacts, SourceKind, SourceName};
+use crate::plan::{Action, Candidate, EnforceRule, Proposer, Unproposed};
+use crate::policy::{Judge, Policy};
+use crate::store::{Ledger, Narrowing, Plannable, StoreError};
+
+/// A source to plan for.
+pub struct Planned<'a> {
+    /// Its name.
+    pub name: &'a SourceName,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// Whether changes can be made in the name of an account.
+    pub usable: &'a dyn Fn(&str) -> bool,
+}
+
+impl std::fmt::Debug for Planned<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Planned")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is proposed.
+#[derive(Debug, Default)]
+pub struct Proposed {
+    /// What is to be done.
+    pub actions: Vec<Action>,
+    /// What was asked for and is not proposed.
+    pub unproposed: Vec<Unproposed>,
+    /// How many shares with findings that stand open could not be looked at, since their particulars are not kept.
+    pub bare: u64,
+}
+
+impl Proposed {
+    /// Whether it speaks of a finding.
+    #[must_use]
+    pub fn is_about(&self, finding: &FindingId) -> bool {
+        self.actions.iter().any(|action| action.finding == *finding)
+            || self.unproposed.iter().any(|other| other.finding == *finding)
+    }
+}
+
+/// Proposes changes for what stands open in the ledger, judged anew by the policy. Nothing is recorded, nothing sent.
+///
+/// # Errors
+/// Any [`StoreError`] of the file.
+pub fn propose(
+    ledger: &Ledger,
+    policy: &Policy,
+    proposer: &Proposer<'_>,
+    sources: &[Planned<'_>],
+    narrowing: Narrowing<'_>,
+    now: jiff::Timestamp,
+) -> Result<Proposed, StoreError> {
+    let mut proposed = Proposed::default();
+    for source in sources {
+        let Some(facts) = ledger.facts(source.name)? else {
+            // It was never read: nothing is known of it.
+            continue;
+        };
+        let judge = Judge::new(policy, &facts, now);
+        let mut failed = None;
+        proposed.bare += ledger.plannable(source.name, narrowing, policy.classes.digest(), &mut |share| {
+            let looked = look(ledger, &judge, (&facts, source), proposer, share);
+            match looked {
+                Ok(Some(Ok(action))) => proposed.actions.push(action),
+                Ok(Some(Err(other))) => proposed.unproposed.push(other),
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    Ok(proposed)
+}
+
+/// What is proposed for one share.
+pub(super) fn look(
+    ledger: &Ledger,
+    judge: &Judge<'_>,
+    (facts, source): (&SourceFacts, &Planned<'_>),
+    proposer: &Proposer<'_>,
+    planned: Plannable,
+) -> Result<Option<Result<Action, Unproposed>>, StoreError> {
+    let Plannable {
+        share,
+        past,
+        findings,
+        ..
+    } = planned;
+    let judged = judge.share(&share, &past);
+    let standing: Vec<RuleId> = findings.iter().map(|finding| finding.rule).collect();
+    let also_ends = ledger.dying_with(&share)?;
+    Ok(proposer.propose(&Candidate {
+        share: &share,
+        kind: source.kind,
+        judged: &judged,
+        standing: &standing,
+        facts,
+        about: &|rule| judge.about(&share, &past, rule),
+        also_ends: &also_ends,
+        usable: source.usable,
+    }))
+}

@@ -560,7 +560,8 @@ fn a_run_tells_when_what_was_announced_is_due_and_tells_it_again() {
     let fifth = judged_night(&mut ledger, 4, one(), &mut judge);
     let told = [&first, &second, &third, &fourth, &fifth].map(|run| due(&ledger, run)[0]);
     assert_eq!(told, [None, Some(at(14)), Some(at(21)), None, None]);
-    assert!(printed(&ledger, &second.key).contains(&format!("\"due\": \"{}\"", at(14))));
+    let report: serde_json::Value = serde_json::from_str(&printed(&ledger, &second.key)).unwrap();
+    assert_eq!(report["findings"][0]["due"], at(14).to_string());
     assert_eq!(ledger.announced(&cloud()).unwrap(), []);
     ledger
         .announce(Some(&fifth), &revoke, "announce", (at(4), at(30)))

@@ -178,23 +178,41 @@ impl Ledger {
         Ok(dying)
     }
 
-    /// The rows, as JSON, of the accounts that have an item from a share with people or groups.
+    /// The rows, as JSON, of the accounts that have an item from a share with people or groups: of anybody but its owner,
+    /// where it is with others whose members are not known.
     fn makers(&self, source: i64, share: &Share) -> Result<String> {
-        let ids = |class: PrincipalClass| -> Result<String> {
-            let of_class = share.recipients.iter().filter(|who| who.class == class);
-            storable(
-                "recipients",
-                &of_class.map(|who| who.id.as_str()).collect::<Vec<_>>(),
-            )
-        };
+        let (mut accounts, mut groups, mut unknown) = (Vec::new(), Vec::new(), false);
+        for recipient in &share.recipients {
+            match recipient.class {
+                PrincipalClass::Account => accounts.push(recipient.id.as_str()),
+                PrincipalClass::Group => groups.push(recipient.id.as_str()),
+                PrincipalClass::Team | PrincipalClass::Room | PrincipalClass::Everyone => unknown = true,
+                // They sign in elsewhere, or not at all.
+                _ => {}
+            }
+        }
+        let mut members = self.connection.prepare_cached(
+            "SELECT 1 FROM principal p, json_each(p.groups) g
+             WHERE p.source = ?1 AND p.class = 'account' AND g.value = ?2
+             UNION ALL SELECT 1 FROM principal WHERE source = ?1 AND class = 'group' AND key = ?2 AND members = 0",
+        )?;
+        for group in &groups {
+            unknown = unknown || !members.exists(params![source, group])?;
+        }
         let mut statement = self.connection.prepare_cached(
-            "SELECT p.id FROM principal p WHERE p.source = ?1 AND p.class = 'account' AND (
-                 p.key IN (SELECT value FROM json_each(?2))
-                 OR EXISTS (SELECT 1 FROM json_each(p.groups) g JOIN json_each(?3) r ON r.value = g.value))",
+            "SELECT p.id FROM principal p WHERE p.source = ?1 AND p.class = 'account' AND p.key <> ?2 AND (
+                 ?3 OR p.key IN (SELECT value FROM json_each(?4))
+                 OR EXISTS (SELECT 1 FROM json_each(p.groups) g JOIN json_each(?5) r ON r.value = g.value))",
         )?;
         let makers = statement
             .query_map(
-                params![source, ids(PrincipalClass::Account)?, ids(PrincipalClass::Group)?],
+                params![
+                    source,
+                    share.owner.id,
+                    unknown,
+                    storable("recipients", &accounts)?,
+                    storable("recipients", &groups)?
+                ],
                 |row| row.get(0),
             )?
             .collect::<rusqlite::Result<Vec<i64>>>()?;

@@ -2,11 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::earlier::printed;
 use super::*;
 use crate::enforce::{Deed, Entry, Event, Journal as _, Outcome, Who};
 use crate::model::{Fact, SourceFacts};
 use crate::plan::{Action, ActionKind, Ended, Expects, Plan};
+use crate::report::{self, Format};
 
 fn entry(run: &str, action: Option<&str>, event: Event) -> Entry {
     Entry {
@@ -469,7 +469,6 @@ fn links_of_the_recipient_on_the_item_or_beneath_it_die_with_a_share() {
         of_another,
         to(on("18", "/A/file", "bob"), ShareKind::User, account("erin")),
         on("19", "/A/file", "carol"),
-        // Bob's own link to the whole of it may be the very share.
         on("20", "/A%/file", "bob"),
     ];
     read(
@@ -486,6 +485,15 @@ fn links_of_the_recipient_on_the_item_or_beneath_it_die_with_a_share() {
     assert_eq!(dying(&ledger, &root), all);
     let nobody = to(on("4", "/A", "alice"), ShareKind::User, account("erin"));
     assert_eq!(dying(&ledger, &nobody), [""; 0]);
+    let room = Principal::new(PrincipalClass::Room, "r");
+    let with_room = to(on("5", "/A", "alice"), ShareKind::Room, room);
+    assert_eq!(dying(&ledger, &with_room), ["10", "11", "19"], "whoever is in it");
+    let unread = to(
+        on("6", "/A", "alice"),
+        ShareKind::Group,
+        Principal::new(PrincipalClass::Group, "unread"),
+    );
+    assert_eq!(dying(&ledger, &unread), ["10", "11", "19"]);
     let mut file = with_bob.clone();
     file.item.kind = ItemKind::File;
     assert_eq!(dying(&ledger, &file), ["10"]);
@@ -560,8 +568,16 @@ fn a_run_tells_when_what_was_announced_is_due_and_tells_it_again() {
     let fifth = judged_night(&mut ledger, 4, one(), &mut judge);
     let told = [&first, &second, &third, &fourth, &fifth].map(|run| due(&ledger, run)[0]);
     assert_eq!(told, [None, Some(at(14)), Some(at(21)), None, None]);
-    let report: serde_json::Value = serde_json::from_str(&printed(&ledger, &second.key)).unwrap();
-    assert_eq!(report["findings"][0]["due"], at(14).to_string());
+    let day = at(14).strftime("%Y-%m-%d").to_string();
+    for format in [Format::Table, Format::Csv, Format::Json, Format::Ndjson] {
+        let stored = ledger
+            .stored_run(Some(&second.key), RunFilter::default())
+            .unwrap();
+        let mut out = Vec::new();
+        report::write(format, report::Style::default(), &stored, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(&day), "{format}: {text}");
+    }
     assert_eq!(ledger.announced(&cloud()).unwrap(), []);
     ledger
         .announce(Some(&fifth), &revoke, "announce", (at(4), at(30)))

@@ -3,11 +3,15 @@
 //! A plan is made of open findings by the rules of `[enforce]`, recorded in the state, written to a file for people, and
 //! does nothing by itself: only `enforce` carries it out.
 
+mod announcement;
+
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Access, Audience, Expiry, FindingId, Level, RuleId, Share, ShareKind, SourceName, names};
 use crate::policy::Filter;
+
+pub use announcement::{Announcement, Ended};
 
 /// The schema's name and version.
 pub const SCHEMA: &str = "sharewarden.plan/v1";

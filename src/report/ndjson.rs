@@ -91,7 +91,7 @@ pub fn write(pages: &dyn Pages, out: &mut dyn Write) -> io::Result<()> {
         event: Event::RunFinished,
         time: header.run.finished_at,
     };
-    write_run(&last, header, None, out)
+    write_run(&last, header, out)
 }
 
 /// Writes an event about a finding or a share.
@@ -103,24 +103,12 @@ pub fn write_event(stamp: &Stamp<'_>, happening: &view::Happening, out: &mut dyn
     out.write_all(b"\n")
 }
 
-/// Writes the event of a run that ended; `journal_head` is the digest of the journal's last entry.
+/// Writes the event of a run that ended.
 ///
 /// # Errors
 /// Whatever `out` reports.
-pub fn write_run(
-    stamp: &Stamp<'_>,
-    header: &view::Header,
-    journal_head: Option<&str>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    json::compact(
-        &RunLine {
-            stamp,
-            header,
-            journal_head,
-        },
-        out,
-    )?;
+pub fn write_run(stamp: &Stamp<'_>, header: &view::Header, out: &mut dyn Write) -> io::Result<()> {
+    json::compact(&RunLine { stamp, header }, out)?;
     out.write_all(b"\n")
 }
 
@@ -178,7 +166,6 @@ pub(super) fn serialize_about<M: SerializeMap>(
 struct RunLine<'a> {
     stamp: &'a Stamp<'a>,
     header: &'a view::Header,
-    journal_head: Option<&'a str>,
 }
 
 impl Serialize for RunLine<'_> {
@@ -204,7 +191,7 @@ impl Serialize for RunLine<'_> {
             line.serialize_entry(level, totals.by_level.get(level).unwrap_or(&0))?;
         }
         line.serialize_entry("policy_digest", &run.policy.digest)?;
-        line.serialize_entry("journal_head", &self.journal_head)?;
+        line.serialize_entry("journal_head", &run.journal_head)?;
         line.end()
     }
 }

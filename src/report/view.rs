@@ -60,6 +60,8 @@ pub struct Run {
     pub verdict: Verdict,
     /// The policy it judged by.
     pub policy: PolicyNote,
+    /// The hash of the journal's last line when it ended; `None` while nothing was ever changed.
+    pub journal_head: Option<String>,
 }
 
 /// What a run was asked to read.

@@ -94,11 +94,6 @@ impl SourceRun<'_> {
                 return Ok(reading);
             }
         };
-        let (name, known) = (self.part.name.clone(), facts.clone());
-        self.desk
-            .ask(move |ledger| ledger.keep_facts(&name, &known))
-            .await?
-            .map_err(ScanError::Store)?;
         reading.facts = Some(facts);
         let users = self.run.scope.users.clone();
         let before = async { if whole { self.control().await } else { Ok(None) } };
@@ -140,12 +135,16 @@ impl SourceRun<'_> {
             self.learn_people(whole).await?;
         }
         if let Some(facts) = &mut reading.facts {
-            let (run, source) = (self.run.clone(), self.part.name.clone());
-            let told = self
+            let (run, source, mut known) = (self.run.clone(), self.part.name.clone(), facts.clone());
+            *facts = self
                 .desk
-                .ask(move |ledger| ledger.details_told(&run, &source))
+                .ask(move |ledger| {
+                    let told = ledger.details_told(&run, &source)?;
+                    known.set(crate::model::Fact::AccountDetailsRead, told);
+                    ledger.keep_facts(&source, &known)?;
+                    Ok::<_, StoreError>(known)
+                })
                 .await??;
-            facts.set(crate::model::Fact::AccountDetailsRead, told);
         }
         // What was found of these items before tonight is no knowledge of tonight.
         let (run, source) = (self.run.clone(), self.part.name.clone());

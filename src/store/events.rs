@@ -35,7 +35,7 @@ impl Version {
     }
 
     fn has_ended(&self) -> bool {
-        matches!(self.status, Status::Resolved | Status::ClosedByPolicy)
+        pages::has_ended(self.status)
     }
 }
 

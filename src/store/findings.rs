@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::notes::{note, note_text};
-use super::{Result, Run, named, storable};
-use crate::model::{Finding, Level, PrincipalKind, Remedy, RuleId, Status, WaiverNote};
+use super::{Result, Run, StandsOpen, named, storable};
+use crate::model::{Finding, FindingId, Level, PrincipalKind, Remedy, RuleId, Status, WaiverNote};
 use crate::policy::Judged;
 
 /// How a share was judged, as it is kept beside the share and in each of its findings.
@@ -121,6 +121,30 @@ pub(super) fn of_shares(
     let mut found: HashMap<i64, Vec<Known>> = HashMap::new();
     while let Some(row) = rows.next()? {
         found.entry(row.get(0)?).or_default().push(known(row)?);
+    }
+    Ok(found)
+}
+
+/// The findings that stand open about the shares whose rows are within a range, by share.
+pub(super) fn open_of_shares(
+    connection: &Connection,
+    range: RangeInclusive<i64>,
+) -> Result<HashMap<i64, Vec<StandsOpen>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT f.share, f.key, f.rule, v.level, f.baseline, f.checked_at
+         FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL
+         WHERE f.share BETWEEN ?1 AND ?2 AND v.status = 'open' ORDER BY f.id",
+    )?;
+    let mut rows = statement.query([range.start(), range.end()])?;
+    let mut found: HashMap<i64, Vec<StandsOpen>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.entry(row.get(0)?).or_default().push(StandsOpen {
+            id: FindingId::stored(row.get::<_, String>(1)?),
+            rule: named("a rule", text(row, 2)?)?,
+            level: named("a level", text(row, 3)?)?,
+            held: row.get(4)?,
+            checked_at: super::pages::instant(row.get(5)?),
+        });
     }
     Ok(found)
 }

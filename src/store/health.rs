@@ -112,6 +112,9 @@ pub(super) fn contradictions(connection: &Connection) -> rusqlite::Result<Option
             found.push(format!("{words} ({count})"));
         }
     }
+    if let Err(broken) = super::journal::verify(connection, None)? {
+        found.push(broken.to_string());
+    }
     Ok((!found.is_empty()).then(|| found.join("; ")))
 }
 

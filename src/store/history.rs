@@ -255,7 +255,7 @@ impl StoredLife<'_> {
                     new: place.flag,
                     told: true,
                 };
-                let finding = pages::finding_at(connection, told, place.time, loaders)?;
+                let finding = pages::finding_at(connection, told, (run, place.time), loaders)?;
                 let (event, before) = match run {
                     Some(run) => events::became(connection, told, run, finding.status)?,
                     None => (Event::Opened, Before::default()),

@@ -16,6 +16,7 @@ use super::{Ledger, Result, Run, StoreError, storable, waivers, within};
 use crate::model::{Audience, PrincipalClass, RuleId, ScopeOutcome, Share, SourceName, Status};
 use crate::policy::{Judged, Outgrown, Past, Posture};
 
+/// How many shares are judged in one transaction.
 const PAGE: i64 = 500;
 
 /// What judging a source came to, beside the findings themselves.
@@ -49,20 +50,21 @@ pub struct Judging<'a> {
 pub(super) const NOTED: &str = note_text!("v.judged");
 
 /// A share of a page: its rows, when it was last read, and what it says.
-struct Row {
-    share: i64,
+pub(super) struct Row {
+    pub(super) share: i64,
     from_run: i64,
     read_run: i64,
     read_at: i64,
     /// Whether its place was listed without it.
-    missing: bool,
+    pub(super) missing: bool,
     /// Whether its item could not be listed in this run.
     doubted: bool,
-    past: Past,
+    /// But for how its findings stood when waivers first covered them.
+    pub(super) past: Past,
     owner: i64,
     shared_by: Option<i64>,
     judged: Option<String>,
-    raw: RawShare,
+    pub(super) raw: RawShare,
 }
 
 impl Ledger {
@@ -87,7 +89,7 @@ impl Ledger {
         let mut after = 0;
         loop {
             let judged_to = within(&self.connection, |connection| {
-                let rows = page(connection, run.id, source, &users, after)?;
+                let rows = page(connection, (source, run.id), (&users, ALL), after)?;
                 let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
                     return Ok(None);
                 };
@@ -246,14 +248,23 @@ fn stale_before(now: Timestamp, relist_every: SignedDuration) -> i64 {
     now.as_second().saturating_sub(relist_every.as_secs())
 }
 
-/// The next shares in the order of their rows. The joins are crossed so that SQLite walks along that order: left to
-/// itself it reads all shares that remain, and sorts them, for each page.
-fn page(connection: &Connection, run: i64, source: i64, users: &str, after: i64) -> Result<Vec<Row>> {
+/// No condition on the shares of a page.
+const ALL: &str = "TRUE";
+
+/// The next shares of some people in the order of their rows, as a run sees them; `only` is a condition on `v`. The joins are
+/// crossed so that SQLite walks along that order: left to itself it reads all shares that remain, and sorts them, for each
+/// page.
+pub(super) fn page(
+    connection: &Connection,
+    (source, run): (i64, i64),
+    (users, only): (&str, &str),
+    after: i64,
+) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT v.share, v.from_run, s.read_run, s.read_at, s.first_at, s.confirmed_at, {NOTED},
              s.missing_run IS NOT NULL, s.had_password, s.had_expiry, s.doubted_run IS ?4, {SHARE_COLUMNS}
          FROM share_version v CROSS JOIN share s ON s.id = v.share CROSS JOIN item i ON i.id = v.item
-         WHERE v.to_run IS NULL AND v.share > ?2 AND s.source = ?1 AND (?3 = '[]' OR {})
+         WHERE v.to_run IS NULL AND v.share > ?2 AND s.source = ?1 AND (?3 = '[]' OR {}) AND {only}
          ORDER BY v.share LIMIT {PAGE}",
         super::pages::of_users("v", "?3")
     ))?;

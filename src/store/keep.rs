@@ -23,6 +23,7 @@ impl Ledger {
     /// Any [`super::StoreError`] of the file; what was forgotten until then stays so.
     pub fn forget_before(&mut self, time: Timestamp) -> Result<usize> {
         let runs = within(&self.connection, |connection| forget_runs(connection, time))?;
+        within(&self.connection, |connection| forget_changes(connection, time))?;
         if runs > 0 {
             self.forget_untold()?;
         }
@@ -77,6 +78,19 @@ fn forget_runs(connection: &Connection, time: Timestamp) -> Result<usize> {
              SELECT id FROM kept UNION SELECT run FROM run_source WHERE told_by IN (SELECT id FROM kept))",
         params![second, second.saturating_sub(UNDER_WAY.as_secs())],
     )?)
+}
+
+/// Forgets the plans that could not be carried out any more at a time, and the announcements that ended before it and that no
+/// run tells of. The journal stays.
+fn forget_changes(connection: &Connection, time: Timestamp) -> Result<()> {
+    connection.execute("DELETE FROM plan WHERE expires_at < ?1", [time.as_second()])?;
+    connection.execute(
+        "DELETE FROM announcement WHERE ended_at < ?1 AND NOT EXISTS (
+             SELECT 1 FROM run_source r WHERE r.source = announcement.source
+                 AND r.run >= announcement.announced_run AND r.run < announcement.ended_run)",
+        [time.as_second()],
+    )?;
+    Ok(())
 }
 
 /// Forgets the versions of findings that no run shows or tells to have been before, and findings without any, but for those

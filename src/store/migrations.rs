@@ -54,7 +54,7 @@ pub(super) fn pending(connection: &Connection, path: &Path) -> Result<&'static [
 }
 
 /// What SQL alone cannot do.
-fn functions(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn functions(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("tag_of", 2, flags, |context: &Context<'_>| {
         let text: Option<String> = context.get(1)?;

@@ -5,6 +5,7 @@
 //! come in batches, judging and reports go over pages. No link token, password or credential is stored.
 
 mod absorb;
+mod announcements;
 mod baseline;
 mod events;
 mod findings;
@@ -18,6 +19,7 @@ mod migrations;
 mod notes;
 mod pages;
 mod people;
+mod plannable;
 mod plans;
 mod progress;
 mod purge;
@@ -44,6 +46,7 @@ pub use judging::{JudgedSource, Judging};
 pub use lock::{ChangeLock, SourceLock};
 pub use pages::{RunFilter, StoredRun};
 pub use people::Reviewed;
+pub use plannable::{Narrowing, Plannable, StandsOpen};
 pub use purge::Forgotten;
 pub use runs::{Run, RunStart};
 pub use scopes::{Place, ScopeRow};

@@ -6,6 +6,7 @@ use std::io;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::announcements::due_at_run;
 use super::findings::{FindingBody, JudgedNote};
 use super::judging::NOTED;
 use super::notes::note_text;
@@ -17,6 +18,7 @@ use crate::model::{
 use crate::report::{Pages, view};
 
 pub(super) const WORDS: &str = note_text!("v.note");
+const DUE: &str = due_at_run!("?4");
 
 /// The rows of the accounts in a JSON list of account ids and mail addresses.
 pub(super) fn accounts_named(list: &str) -> String {
@@ -92,11 +94,13 @@ impl Ledger {
             bool,
             String,
             String,
+            Option<String>,
         );
         let found: Option<Columns> = self
             .connection
             .query_row(
-                "SELECT id, key, started_at, finished_at, verdict, scope, policy, baseline, totals, notices FROM run
+                "SELECT id, key, started_at, finished_at, verdict, scope, policy, baseline, totals, notices, journal_head
+                 FROM run
                  WHERE finished_at IS NOT NULL AND (?1 IS NULL OR key = ?1) ORDER BY id DESC LIMIT 1",
                 [key],
                 |row| {
@@ -111,11 +115,24 @@ impl Ledger {
                         row.get(7)?,
                         row.get(8)?,
                         row.get(9)?,
+                        row.get(10)?,
                     ))
                 },
             )
             .optional()?;
-        let Some((id, key, started, finished, verdict, scope, policy, baseline, totals, notices)) = found
+        let Some((
+            id,
+            key,
+            started,
+            finished,
+            verdict,
+            scope,
+            policy,
+            baseline,
+            totals,
+            notices,
+            journal_head,
+        )) = found
         else {
             return Err(key.map_or(StoreError::NoRun, |key| StoreError::NoSuchRun(key.to_owned())));
         };
@@ -136,6 +153,7 @@ impl Ledger {
                 scope,
                 verdict: named("a verdict", &verdict)?,
                 policy: stored("a run's policy", &policy)?,
+                journal_head,
             },
             sources: self.summaries(id)?,
             totals: stored("totals", &totals)?,
@@ -219,6 +237,11 @@ fn status(stored: &str, first: bool) -> Result<Status> {
     } else {
         status
     })
+}
+
+/// Whether a finding no longer stands.
+pub(super) fn has_ended(status: Status) -> bool {
+    matches!(status, Status::Resolved | Status::ClosedByPolicy)
 }
 
 pub(super) fn instant(second: i64) -> Timestamp {
@@ -314,7 +337,12 @@ impl StoredRun<'_> {
 
     /// A finding as it stood at this run.
     pub(super) fn finding_at(&self, place: FindingPlace, loaders: &mut Loaders<'_>) -> Result<view::Finding> {
-        finding_at(&self.ledger.connection, place, self.started(), loaders)
+        finding_at(
+            &self.ledger.connection,
+            place,
+            (Some(self.id), self.started()),
+            loaders,
+        )
     }
 
     fn walk_shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> Result<io::Result<()>> {
@@ -379,17 +407,17 @@ impl<'a> Loaders<'a> {
     }
 }
 
-/// A finding as it stood at a run that judged at a time.
+/// A finding as it stood at a run, where that is stored, that judged at a time.
 pub(super) fn finding_at(
     connection: &Connection,
     place: FindingPlace,
-    at_run: Timestamp,
+    (run, at_run): (Option<i64>, Timestamp),
     loaders: &mut Loaders<'_>,
 ) -> Result<view::Finding> {
     let mut one = connection.prepare_cached(
         &format!(
             "SELECT o.name, f.key, f.rule, v.seen_at, f.first_at, f.last_at, f.checked_at, v.status, v.level,
-                 {WORDS}, f.share IS NULL, {SHARE_COLUMNS}
+                 {WORDS}, f.share IS NULL, {DUE}, {SHARE_COLUMNS}
              FROM finding f JOIN source o ON o.id = f.source
              JOIN finding_version v ON v.finding = f.id AND v.from_run = ?2
              LEFT JOIN share s ON s.id = f.share
@@ -398,7 +426,7 @@ pub(super) fn finding_at(
         )
         .replace(SHARE_COLUMNS, &SHARE_COLUMNS.replace("v.", "w.")),
     )?;
-    let mut rows = one.query(params![place.finding, place.version, place.share])?;
+    let mut rows = one.query(params![place.finding, place.version, place.share, run])?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let source: String = row.get(0)?;
     let body: FindingBody = stored("a finding", &row.get::<_, String>(9)?)?;
@@ -407,7 +435,7 @@ pub(super) fn finding_at(
     } else {
         loaders
             .of(&source)
-            .share(RawShare::read(row, 11)?)?
+            .share(RawShare::read(row, 12)?)?
             .map(|share| share_view(share, body.judged.as_ref()))
     };
     let status = status(&row.get::<_, String>(7)?, place.new)?;
@@ -423,6 +451,7 @@ pub(super) fn finding_at(
             (instant(seen.unwrap_or(row.get(5)?)).min(at_run), at_run)
         }
     };
+    let due: Option<i64> = row.get(11)?;
     Ok(view::Finding {
         id: row.get(1)?,
         rule: named("a rule", &row.get::<_, String>(2)?)?,
@@ -432,7 +461,7 @@ pub(super) fn finding_at(
         last_seen,
         checked_at,
         source,
-        due: None,
+        due: due.filter(|_| !has_ended(status)).map(instant),
         waiver: body.waiver,
         message: body.message,
         remedy: view::RemedyView { action: body.remedy },

@@ -136,6 +136,7 @@ impl Person {
     fn forget(&self, connection: &Connection) -> Result<Forgotten> {
         let mut forgotten = self.shares(connection)?;
         self.scopes(connection)?;
+        self.changes(connection)?;
         self.mentions(connection)?;
         // Teams and rooms are told by names that name whose they are; the next scan reads them again.
         connection.execute(
@@ -170,6 +171,35 @@ impl Person {
         )?;
         forgotten.named = !named.is_empty();
         Ok(forgotten)
+    }
+
+    /// Forgets what was proposed and announced to be done to what they own: it names their files. What was done stays in the
+    /// journal, which names nobody but by ids.
+    fn changes(&self, connection: &Connection) -> Result<()> {
+        let owners = storable("rows", &self.owners)?;
+        const THEIRS: &str = "SELECT 1 FROM principal p JOIN source o ON o.id = p.source
+             WHERE p.id IN (SELECT value FROM json_each(?1))";
+        connection.execute(
+            &format!(
+                "DELETE FROM plan WHERE EXISTS (SELECT 1 FROM json_each(plan.body, '$.actions') a WHERE EXISTS (
+                     {THEIRS} AND o.name = a.value ->> '$.source' AND p.key = a.value ->> '$.owner'))"
+            ),
+            [&owners],
+        )?;
+        // Those of shares that are gone went with them, but for what the cascades would have taken.
+        let gone = format!(
+            "SELECT id FROM announcement WHERE share NOT IN (SELECT id FROM share) OR EXISTS (
+                 {THEIRS} AND p.source = announcement.source AND p.key = announcement.action ->> '$.owner')"
+        );
+        connection.execute(
+            &format!("DELETE FROM announcement_due WHERE announcement IN ({gone})"),
+            [&owners],
+        )?;
+        connection.execute(
+            &format!("DELETE FROM announcement WHERE id IN ({gone})"),
+            [&owners],
+        )?;
+        Ok(())
     }
 
     /// Forgets the shares owned. One that was handed on, or came to them from somebody else, is forgotten for the time

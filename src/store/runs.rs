@@ -227,7 +227,8 @@ impl Ledger {
         self.tell(run)?;
         let totals = self.totals(run)?;
         self.connection.execute(
-            "UPDATE run SET finished_at = ?2, verdict = ?3, totals = ?4, notices = ?5 WHERE id = ?1",
+            "UPDATE run SET finished_at = ?2, verdict = ?3, totals = ?4, notices = ?5, journal_head = (
+                 SELECT hash FROM journal ORDER BY seq DESC LIMIT 1) WHERE id = ?1",
             params![
                 run.id,
                 finished.as_second(),

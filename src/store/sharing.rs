@@ -254,6 +254,11 @@ impl RawShare {
         &self.key
     }
 
+    /// The service's own id of the item.
+    pub(super) fn item(&self) -> &str {
+        &self.item
+    }
+
     /// Whether it stands for a node of which is known only that it is shared.
     pub(super) fn is_shared_node(&self) -> bool {
         self.key.starts_with("file/")

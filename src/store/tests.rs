@@ -12,6 +12,7 @@ use crate::model::{
 use crate::policy::{Judged, Past};
 use crate::report::{Pages, view};
 
+mod changes;
 mod earlier;
 mod kept;
 

@@ -104,6 +104,7 @@ impl Book {
                     full: true,
                 },
                 verdict: Verdict::Incomplete,
+                journal_head: Some("5c".repeat(32)),
                 policy: view::PolicyNote {
                     digest: "9a1be4c07d22f310".to_owned(),
                     rules_digest: "0c77e5f1a2b34d98".to_owned(),

@@ -53,6 +53,7 @@ fn the_document_is_as_documented() {
             "scope",
             "verdict",
             "policy",
+            "journal_head",
         ],
     );
     assert_keys(&run["scope"], run_text, &["sources", "users", "rules", "full"]);

@@ -50,4 +50,10 @@ CREATE TABLE announcement (                  -- what an owner was told will be d
     why TEXT                                 -- in our own words
 ) STRICT;
 CREATE UNIQUE INDEX announcement_open ON announcement (share) WHERE ended_at IS NULL;
+CREATE TABLE announcement_due (              -- when it was due before that was postponed
+    announcement INTEGER NOT NULL REFERENCES announcement (id) ON DELETE CASCADE,
+    to_run INTEGER NOT NULL,                 -- the first run whose report tells of another
+    due_at INTEGER NOT NULL,
+    PRIMARY KEY (announcement, to_run)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX announcement_share ON announcement (share, announced_run);

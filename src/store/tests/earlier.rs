@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
-use super::super::migrations::MIGRATIONS;
+use super::super::migrations::{MIGRATIONS, functions};
 use super::*;
 use crate::report::{self, Format};
 
@@ -30,6 +30,7 @@ fn with_names(body: &str) -> String {
 fn written_by(version: usize, new: &Path, old: &Path) {
     let connection = Connection::open(old).unwrap();
     connection.pragma_update(None, "foreign_keys", false).unwrap();
+    functions(&connection).unwrap();
     for migration in &MIGRATIONS[..version] {
         connection.execute_batch(migration).unwrap();
     }
@@ -43,6 +44,13 @@ fn written_by(version: usize, new: &Path, old: &Path) {
     connection
         .execute("ATTACH ?1 AS now", [new.to_string_lossy()])
         .unwrap();
+    if version > 3 {
+        copy_tables(&connection);
+        connection
+            .pragma_update(None, "user_version", version as u32)
+            .unwrap();
+        return;
+    }
     connection
         .execute_batch(&format!(
             "INSERT INTO source (id, name, kind) SELECT id, name, kind FROM now.source;
@@ -85,6 +93,21 @@ fn written_by(version: usize, new: &Path, old: &Path) {
                      SELECT missing_run, had_password, had_expiry FROM now.share n WHERE n.id = o.id);",
             )
             .unwrap();
+    }
+}
+
+/// Copies what the tables of a file have in common with those that are attached as `now`.
+fn copy_tables(connection: &Connection) {
+    let list = |query: &str| -> Vec<String> {
+        let mut statement = connection.prepare(query).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    };
+    for table in list("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    {
+        let columns = list(&format!("SELECT name FROM pragma_table_info('{table}', 'main')")).join(", ");
+        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}");
+        connection.execute_batch(&copy).unwrap();
     }
 }
 

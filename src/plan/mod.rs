@@ -3,11 +3,22 @@
 //! A plan is made of open findings by the rules of `[enforce]`, recorded in the state, written to a file for people, and
 //! does nothing by itself: only `enforce` carries it out.
 
+pub mod decisions;
+mod file;
+mod propose;
+pub mod table;
+#[cfg(test)]
+mod tests;
+
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Access, Audience, Expiry, FindingId, Level, RuleId, Share, ShareKind, SourceName, names};
 use crate::policy::Filter;
+
+pub use decisions::Decisions;
+pub use file::PlanFileError;
+pub use propose::{Candidate, End, Proposer, Unproposed, Why, end};
 
 /// The schema's name and version.
 pub const SCHEMA: &str = "sharewarden.plan/v1";

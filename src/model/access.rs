@@ -66,6 +66,12 @@ impl Access {
         self.has(Right::View) || self.has(Right::Download)
     }
 
+    /// Whether it is a pure file drop: people may add, and see nothing of what is there.
+    #[must_use]
+    pub fn is_drop(self) -> bool {
+        self.has(Right::Create) && !self.shows()
+    }
+
     /// The rights of the set, in their documented order.
     pub fn iter(self) -> impl Iterator<Item = Right> {
         Right::ALL.iter().copied().filter(move |right| self.has(*right))

@@ -14,10 +14,17 @@ pub fn short_digest<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Strin
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    let bytes = digest.finalize();
+    hex(digest.finalize().iter().take(8))
+}
+
+/// The 64 hexadecimal digits of the SHA-256 over a text.
+#[must_use]
+pub fn long_digest(text: &str) -> String {
+    hex(Sha256::digest(text).iter())
+}
+
+fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
     bytes
-        .iter()
-        .take(8)
         .flat_map(|byte| [byte >> 4, byte & 15])
         .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
         .collect()

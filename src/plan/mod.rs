@@ -4,6 +4,12 @@
 //! does nothing by itself: only `enforce` carries it out.
 
 mod announcement;
+pub mod decisions;
+mod file;
+mod propose;
+pub mod table;
+#[cfg(test)]
+mod tests;
 
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -12,6 +18,9 @@ use crate::model::{Access, Audience, Expiry, FindingId, Level, RuleId, Share, Sh
 use crate::policy::Filter;
 
 pub use announcement::{Announcement, Ended};
+pub use decisions::Decisions;
+pub use file::PlanFileError;
+pub use propose::{Candidate, End, Proposer, Unproposed, Why, end};
 
 /// The schema's name and version.
 pub const SCHEMA: &str = "sharewarden.plan/v1";

@@ -13,17 +13,17 @@ use crate::model::{
 use super::{Filter, Gap, Judge, Judged, Past, Policy, Waiver};
 
 /// 2026-11-22T02:00:00Z.
-pub(super) const NOW: Timestamp = Timestamp::constant(1_795_312_800, 0);
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_795_312_800, 0);
 
-pub(super) fn date(year: i16, month: i8, day: i8) -> Date {
+pub(crate) fn date(year: i16, month: i8, day: i8) -> Date {
     jiff::civil::date(year, month, day)
 }
 
-pub(super) fn days(days: i64) -> Timestamp {
+pub(crate) fn days(days: i64) -> Timestamp {
     NOW + SignedDuration::from_hours(24 * days)
 }
 
-pub(super) fn expiry(ahead: i64) -> Expiry {
+pub(crate) fn expiry(ahead: i64) -> Expiry {
     let instant = days(ahead);
     Expiry::At {
         stated: instant.to_zoned(TimeZone::UTC).date().to_string(),
@@ -31,7 +31,7 @@ pub(super) fn expiry(ahead: i64) -> Expiry {
     }
 }
 
-pub(super) fn globs(patterns: &[&str]) -> GlobSet {
+pub(crate) fn globs(patterns: &[&str]) -> GlobSet {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         set.add(GlobBuilder::new(pattern).case_insensitive(true).build().unwrap());
@@ -39,7 +39,7 @@ pub(super) fn globs(patterns: &[&str]) -> GlobSet {
     set.build().unwrap()
 }
 
-pub(super) fn classes(patterns: &[&str], tags: &[&str]) -> Classes {
+pub(crate) fn classes(patterns: &[&str], tags: &[&str]) -> Classes {
     let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     Classes::compile(&[("confidential".to_owned(), own(patterns), own(tags))]).unwrap()
 }
@@ -52,11 +52,11 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy {
     ..Policy::default()
 });
 
-pub(super) fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     POLICY.clone()
 }
 
-pub(super) fn waiver() -> Waiver {
+pub(crate) fn waiver() -> Waiver {
     Waiver {
         finding: None,
         share: None,
@@ -70,7 +70,7 @@ pub(super) fn waiver() -> Waiver {
     }
 }
 
-pub(super) fn gap() -> Gap {
+pub(crate) fn gap() -> Gap {
     Gap {
         source: SourceName::new("cloud"),
         scope: globs(&["*"]),
@@ -82,7 +82,7 @@ pub(super) fn gap() -> Gap {
 }
 
 /// A member whose details were read.
-pub(super) fn account(id: &str) -> Principal {
+pub(crate) fn account(id: &str) -> Principal {
     Principal {
         guest: Some(false),
         active: Some(true),
@@ -91,41 +91,41 @@ pub(super) fn account(id: &str) -> Principal {
     }
 }
 
-pub(super) fn named(id: &str, email: &str) -> Principal {
+pub(crate) fn named(id: &str, email: &str) -> Principal {
     Principal {
         email: Some(email.into()),
         ..account(id)
     }
 }
 
-pub(super) fn disabled(id: &str) -> Principal {
+pub(crate) fn disabled(id: &str) -> Principal {
     Principal {
         active: Some(false),
         ..account(id)
     }
 }
 
-pub(super) fn guest(address: &str) -> Principal {
+pub(crate) fn guest(address: &str) -> Principal {
     Principal {
         guest: Some(true),
         ..named(address, address)
     }
 }
 
-pub(super) fn group(id: &str) -> Principal {
+pub(crate) fn group(id: &str) -> Principal {
     Principal::new(PrincipalClass::Group, id)
 }
 
-pub(super) fn address(text: &str) -> Principal {
+pub(crate) fn address(text: &str) -> Principal {
     Principal::new(PrincipalClass::Address, text)
 }
 
-pub(super) fn federated(id: &str) -> Principal {
+pub(crate) fn federated(id: &str) -> Principal {
     Principal::new(PrincipalClass::Federated, id)
 }
 
 /// A file that Alice shared with Bob a day ago.
-pub(super) fn share() -> Share {
+pub(crate) fn share() -> Share {
     let alice = Principal {
         groups: vec!["press-office".into()],
         ..named("alice", "alice@example.org")
@@ -161,7 +161,7 @@ pub(super) fn share() -> Share {
 }
 
 /// Alice's link to a file: no password, no expiry date, to be seen and fetched.
-pub(super) fn link(path: &str) -> Share {
+pub(crate) fn link(path: &str) -> Share {
     let mut link = Share {
         kind: ShareKind::Link,
         anonymous: true,
@@ -174,13 +174,13 @@ pub(super) fn link(path: &str) -> Share {
 }
 
 /// The same for a folder.
-pub(super) fn folder(mut share: Share) -> Share {
+pub(crate) fn folder(mut share: Share) -> Share {
     share.item.kind = ItemKind::Folder;
     share
 }
 
 /// A mail share with an outsider.
-pub(super) fn mail(password: Option<bool>) -> Share {
+pub(crate) fn mail(password: Option<bool>) -> Share {
     Share {
         kind: ShareKind::Mail,
         recipients: vec![address("x@evil.net")],
@@ -190,7 +190,7 @@ pub(super) fn mail(password: Option<bool>) -> Share {
 }
 
 /// All that is known of a disabled account's shared file.
-pub(super) fn bare() -> Share {
+pub(crate) fn bare() -> Share {
     Share {
         id: "file/5123".into(),
         owner: disabled("dave"),
@@ -206,7 +206,7 @@ pub(super) fn bare() -> Share {
     }
 }
 
-pub(super) fn facts(known: &[(Fact, bool)]) -> SourceFacts {
+pub(crate) fn facts(known: &[(Fact, bool)]) -> SourceFacts {
     let mut facts = SourceFacts::default();
     for (fact, value) in known {
         facts.set(*fact, *value);
@@ -214,28 +214,28 @@ pub(super) fn facts(known: &[(Fact, bool)]) -> SourceFacts {
     facts
 }
 
-pub(super) fn judged(policy: &Policy, share: &Share) -> Judged {
+pub(crate) fn judged(policy: &Policy, share: &Share) -> Judged {
     Judge::new(policy, &facts(&[(Fact::AccountDetailsRead, true)]), NOW).share(share, &Past::default())
 }
 
 /// What one rule says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Fires(Level),
     Quiet,
     NoInput,
 }
 
 /// One rule before a policy, facts and a past.
-pub(super) struct Bench {
-    pub(super) rule: RuleId,
-    pub(super) policy: Policy,
-    pub(super) facts: SourceFacts,
-    pub(super) past: Past,
+pub(crate) struct Bench {
+    pub(crate) rule: RuleId,
+    pub(crate) policy: Policy,
+    pub(crate) facts: SourceFacts,
+    pub(crate) past: Past,
 }
 
 impl Bench {
-    pub(super) fn of(rule: RuleId) -> Self {
+    pub(crate) fn of(rule: RuleId) -> Self {
         Self {
             rule,
             policy: policy(),
@@ -244,7 +244,7 @@ impl Bench {
         }
     }
 
-    pub(super) fn says(&self, share: &Share) -> Said {
+    pub(crate) fn says(&self, share: &Share) -> Said {
         let judged = Judge::new(&self.policy, &self.facts, NOW)
             .only(&[self.rule])
             .share(share, &self.past);

@@ -123,13 +123,42 @@ impl<'p> Judge<'p> {
     /// Judges one share.
     #[must_use]
     pub fn share(&self, share: &Share, past: &Past) -> Judged {
+        let mut judged = self.seen(share);
+        if !judged.expired {
+            let said = self.hear(share, past, &judged);
+            judged.findings = said.findings;
+            judged.not_judged = said.not_judged;
+            judged.untold = said.untold;
+            judged.waivers_used = said.waivers_used;
+            judged.turns = said.turns;
+        }
+        judged
+    }
+
+    /// The places of the recipients that a rule's finding is about; `None` where it is about the share as a whole, or
+    /// where the rule does not fire.
+    #[must_use]
+    pub fn about(&self, share: &Share, past: &Past, rule: RuleId) -> Option<Vec<usize>> {
+        let judged = self.seen(share);
+        let rule = self.rules.iter().find(|own| own.info.id == rule)?;
+        match rule.judgement {
+            Judgement::Share(look) => match look(&self.case(share, past, &judged)) {
+                Outcome::Fires(hit) => hit.about,
+                Outcome::Quiet | Outcome::NoInput => None,
+            },
+            Judgement::Source(_) | Judgement::Elsewhere => None,
+        }
+    }
+
+    /// What is seen of a share before any rule is asked.
+    fn seen(&self, share: &Share) -> Judged {
         let recipients: Vec<_> = share
             .recipients
             .iter()
             .map(|recipient| self.people.kind(recipient))
             .collect();
         let (labels, classified) = classify(&self.policy.classes, &share.item);
-        let mut judged = Judged {
+        Judged {
             audience: self.people.audience(share, &recipients),
             classified,
             labels,
@@ -142,20 +171,11 @@ impl<'p> Judge<'p> {
             untold: Vec::new(),
             waivers_used: Vec::new(),
             turns: Vec::new(),
-        };
-        if !judged.expired {
-            let said = self.hear(share, past, &judged);
-            judged.findings = said.findings;
-            judged.not_judged = said.not_judged;
-            judged.untold = said.untold;
-            judged.waivers_used = said.waivers_used;
-            judged.turns = said.turns;
         }
-        judged
     }
 
-    fn hear(&self, share: &Share, past: &Past, judged: &Judged) -> Said {
-        let case = Case {
+    fn case<'a>(&'a self, share: &'a Share, past: &'a Past, judged: &'a Judged) -> Case<'a> {
+        Case {
             judge: self,
             share,
             past,
@@ -164,7 +184,11 @@ impl<'p> Judge<'p> {
             labels: &judged.labels,
             kinds: &judged.recipients,
             rulings: OnceCell::new(),
-        };
+        }
+    }
+
+    fn hear(&self, share: &Share, past: &Past, judged: &Judged) -> Said {
+        let case = self.case(share, past, judged);
         let ground = Ground {
             waivers: &self.waivers,
             subject: Subject {

@@ -9,7 +9,7 @@ mod defaults;
 mod domain;
 mod filter;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod gaps;
 mod guidance;
 mod judge;
@@ -19,7 +19,7 @@ mod posture;
 mod registry;
 mod rules;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod waivers;
 mod wants;
 

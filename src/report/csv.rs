@@ -38,7 +38,7 @@ pub fn write(pages: &dyn Pages, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Keeps the kind of what went wrong beneath, a closed pipe above all; the crate's own conversion drops it.
-fn of_csv(error: csv::Error) -> io::Error {
+pub(crate) fn of_csv(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),

@@ -10,9 +10,9 @@ use super::{Pages, Style};
 
 mod coverage;
 mod findings;
-mod screen;
+pub(crate) mod screen;
 mod totals;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use screen::PAGE;
 

@@ -2,4 +2,4 @@
 
 mod levels;
 mod properties;
-mod worlds;
+pub(crate) mod worlds;

@@ -57,7 +57,7 @@ fn labels() -> impl Strategy<Value = Option<Labels>> {
 
 prop_compose! {
     /// Any share.
-    pub(super) fn shares()(
+    pub(crate) fn shares()(
         kind in select(ShareKind::ALL),
         anonymous in any::<bool>(),
         people in (principal(), option::of(principal()), vec(principal(), 0..4)),
@@ -90,7 +90,7 @@ prop_compose! {
 }
 
 /// Any past.
-pub(super) fn pasts() -> impl Strategy<Value = Past> {
+pub(crate) fn pasts() -> impl Strategy<Value = Past> {
     let told = (any::<bool>(), any::<bool>());
     (option::of(-900_i64..1), option::of(-900_i64..1), told).prop_map(
         |(seen, confirmed, (had_password, had_expiry))| Past {
@@ -104,7 +104,7 @@ pub(super) fn pasts() -> impl Strategy<Value = Past> {
 }
 
 /// Any facts.
-pub(super) fn facts() -> impl Strategy<Value = SourceFacts> {
+pub(crate) fn facts() -> impl Strategy<Value = SourceFacts> {
     vec((select(Fact::ALL), any::<bool>()), 0..6).prop_map(|known| crate::policy::fixtures::facts(&known))
 }
 
@@ -144,7 +144,7 @@ fn exception() -> impl Strategy<Value = Override> {
 }
 
 /// Any policy, without waivers.
-pub(super) fn policies() -> impl Strategy<Value = Policy> {
+pub(crate) fn policies() -> impl Strategy<Value = Policy> {
     let levels = vec((select(RuleId::ALL), option::of(select(Level::ALL))), 0..4);
     let classified = select(vec![
         classes(&[], &[]),
@@ -171,7 +171,7 @@ pub(super) fn policies() -> impl Strategy<Value = Policy> {
 }
 
 /// Any waiver that names an owner.
-pub(super) fn waivers() -> impl Strategy<Value = Vec<Waiver>> {
+pub(crate) fn waivers() -> impl Strategy<Value = Vec<Waiver>> {
     let anyone = globs(&["*"]);
     let one = filter().prop_map(move |filter| Waiver {
         filter: Filter {

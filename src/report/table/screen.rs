@@ -19,14 +19,14 @@ const WIDEST: u16 = 160;
 const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
 /// Where the table is drawn.
-pub(super) struct Screen<'a> {
+pub(crate) struct Screen<'a> {
     color: bool,
     width: u16,
     out: &'a mut dyn Write,
 }
 
 impl<'a> Screen<'a> {
-    pub(super) fn new(style: Style, out: &'a mut dyn Write) -> Self {
+    pub(crate) fn new(style: Style, out: &'a mut dyn Write) -> Self {
         let width = style.width.unwrap_or(PAGE).clamp(NARROWEST, WIDEST);
         Self {
             color: style.color,
@@ -35,12 +35,12 @@ impl<'a> Screen<'a> {
         }
     }
 
-    pub(super) fn width(&self) -> u16 {
+    pub(crate) fn width(&self) -> u16 {
         self.width
     }
 
     /// Writes a blank line, and a title with a rule to the right edge.
-    pub(super) fn title(&mut self, tint: Tint, title: &str) -> io::Result<()> {
+    pub(crate) fn title(&mut self, tint: Tint, title: &str) -> io::Result<()> {
         let room = usize::from(self.width).saturating_sub(text::width(title) + 1);
         let title = self.paint(tint, title);
         let rule = self.paint(Tint::new().dimmed(), &"─".repeat(room));
@@ -48,7 +48,7 @@ impl<'a> Screen<'a> {
     }
 
     /// Writes a paragraph from edge to edge.
-    pub(super) fn paragraph(&mut self, tint: Tint, words: &str) -> io::Result<()> {
+    pub(crate) fn paragraph(&mut self, tint: Tint, words: &str) -> io::Result<()> {
         let mut table = self.table(&[self.width], vec![Row::from([words])]);
         table.column_iter_mut().for_each(|column| {
             column.set_padding((0, 0));
@@ -61,7 +61,7 @@ impl<'a> Screen<'a> {
     }
 
     /// Writes rows in columns of these widths, the blanks between them included.
-    pub(super) fn rows(&mut self, widths: &[u16], rows: Vec<Row>) -> io::Result<()> {
+    pub(crate) fn rows(&mut self, widths: &[u16], rows: Vec<Row>) -> io::Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -69,14 +69,14 @@ impl<'a> Screen<'a> {
     }
 
     /// The same beneath a header.
-    pub(super) fn rows_beneath(&mut self, header: &[&str], widths: &[u16], rows: Vec<Row>) -> io::Result<()> {
+    pub(crate) fn rows_beneath(&mut self, header: &[&str], widths: &[u16], rows: Vec<Row>) -> io::Result<()> {
         let mut table = self.table(widths, rows);
         table.set_header(header.iter().map(faint));
         writeln!(self.out, "{}", table.trim_fmt())
     }
 
     /// Writes an empty line.
-    pub(super) fn gap(&mut self) -> io::Result<()> {
+    pub(crate) fn gap(&mut self) -> io::Result<()> {
         writeln!(self.out)
     }
 
@@ -112,11 +112,11 @@ impl<'a> Screen<'a> {
 }
 
 /// A cell that stands out.
-pub(super) fn strong(words: impl ToString) -> Cell {
+pub(crate) fn strong(words: impl ToString) -> Cell {
     Cell::new(words).add_attribute(Attribute::Bold)
 }
 
 /// A cell that steps back.
-pub(super) fn faint(words: impl ToString) -> Cell {
+pub(crate) fn faint(words: impl ToString) -> Cell {
     Cell::new(words).add_attribute(Attribute::Dim)
 }

@@ -13,10 +13,10 @@ use crate::model::{
 };
 
 /// Separates what stands on one line.
-pub(super) const DOT: &str = " · ";
+pub(crate) const DOT: &str = " · ";
 
 /// The room for a rule's name; the few that are longer take two lines.
-pub(super) const RULE: u16 = 25;
+pub(crate) const RULE: u16 = 25;
 /// Paths beyond this are cut; services allow some thousand characters.
 const PATH: usize = 240;
 /// Names and addresses beyond this are cut.
@@ -24,20 +24,20 @@ const NAME: usize = 80;
 /// How many recipients are named.
 const RECIPIENTS: usize = 3;
 
-pub(super) fn path(path: &str) -> String {
+pub(crate) fn path(path: &str) -> String {
     text::shorten(path, PATH)
 }
 
-pub(super) fn name(name: &str) -> String {
+pub(crate) fn name(name: &str) -> String {
     text::shorten(name, NAME)
 }
 
-pub(super) fn message(message: &str) -> String {
+pub(crate) fn message(message: &str) -> String {
     text::shorten(message, PATH)
 }
 
 /// A rule's name, broken after a hyphen where it is long.
-pub(super) fn rule(rule: RuleId) -> String {
+pub(crate) fn rule(rule: RuleId) -> String {
     let name = rule.as_str();
     let room = usize::from(RULE);
     match name.get(..room).and_then(|start| start.rfind('-')) {
@@ -46,13 +46,13 @@ pub(super) fn rule(rule: RuleId) -> String {
     }
 }
 
-pub(super) fn waiver(waiver: &WaiverNote) -> String {
+pub(crate) fn waiver(waiver: &WaiverNote) -> String {
     let (reason, by) = (name(&waiver.reason), name(&waiver.approved_by));
     format!("Waived until {} by {by}: {reason}", waiver.until)
 }
 
 /// `Alice Arnold <alice@example.org>`, or as much of it as is known.
-pub(super) fn person(person: &Principal) -> String {
+pub(crate) fn person(person: &Principal) -> String {
     let id = name(person.email.as_deref().unwrap_or(&person.id));
     let words = match &person.name {
         Some(display) if *display != person.id => format!("{} <{id}>", name(display)),
@@ -71,7 +71,7 @@ pub(super) fn person(person: &Principal) -> String {
 }
 
 /// Whose it is, and who shared it where that is somebody else.
-pub(super) fn owner(share: &Share) -> String {
+pub(crate) fn owner(share: &Share) -> String {
     match &share.shared_by {
         Some(by) if by.id != share.owner.id => format!("{}, shared by {}", person(&share.owner), person(by)),
         _ => person(&share.owner),
@@ -79,7 +79,7 @@ pub(super) fn owner(share: &Share) -> String {
 }
 
 /// How it is shared, and who can open it.
-pub(super) fn kind(share: &Share) -> String {
+pub(crate) fn kind(share: &Share) -> String {
     let from_above = if share.inherited {
         ", from a folder above"
     } else {
@@ -89,7 +89,7 @@ pub(super) fn kind(share: &Share) -> String {
 }
 
 /// What stands between the audience and the item.
-pub(super) fn protection(share: &Share) -> String {
+pub(crate) fn protection(share: &Share) -> String {
     let told = |field: &str| !share.unknown.iter().any(|unknown| unknown == field);
     let mut words = Vec::new();
     if matches!(share.kind, ShareKind::Link | ShareKind::Mail) {
@@ -109,7 +109,7 @@ pub(super) fn protection(share: &Share) -> String {
 }
 
 /// What it allows, and to what.
-pub(super) fn access(share: &Share) -> String {
+pub(crate) fn access(share: &Share) -> String {
     let rights: Vec<&str> = share.access.iter().map(Right::as_str).collect();
     let mut words = vec![if rights.is_empty() {
         "access not told".to_owned()
@@ -128,7 +128,7 @@ pub(super) fn access(share: &Share) -> String {
 }
 
 /// The first few of those it was granted to; nothing where there is none.
-pub(super) fn recipients(share: &Share) -> Option<String> {
+pub(crate) fn recipients(share: &Share) -> Option<String> {
     let named: Vec<String> = share.recipients.iter().take(RECIPIENTS).map(person).collect();
     let more = match share.recipients.len().saturating_sub(RECIPIENTS) {
         0 => String::new(),
@@ -137,21 +137,21 @@ pub(super) fn recipients(share: &Share) -> Option<String> {
     (!named.is_empty()).then(|| format!("to {}{more}", named.join(", ")))
 }
 
-pub(super) fn moment(time: Timestamp) -> String {
+pub(crate) fn moment(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-pub(super) fn day(time: Timestamp) -> String {
+pub(crate) fn day(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d").to_string()
 }
 
 /// `1 finding`, `2 findings`.
-pub(super) fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{s}")
 }
 
-pub(super) fn level_tint(level: Level) -> Tint {
+pub(crate) fn level_tint(level: Level) -> Tint {
     let color = match level {
         Level::Critical | Level::High => AnsiColor::Red,
         Level::Medium => AnsiColor::Yellow,
@@ -166,7 +166,7 @@ pub(super) fn level_tint(level: Level) -> Tint {
     }
 }
 
-pub(super) fn verdict_tint(verdict: Verdict) -> Tint {
+pub(crate) fn verdict_tint(verdict: Verdict) -> Tint {
     let color = match verdict {
         Verdict::Complete => AnsiColor::Green,
         Verdict::Limited => AnsiColor::Yellow,
@@ -175,7 +175,7 @@ pub(super) fn verdict_tint(verdict: Verdict) -> Tint {
     color.on_default().bold()
 }
 /// What a kind of source is read by.
-pub(super) fn scopes(kind: SourceKind) -> &'static str {
+pub(crate) fn scopes(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::Nextcloud => "Accounts",
         SourceKind::Microsoft365 => "Drives",

@@ -1,4 +1,4 @@
-//! What the examination of every kind of source has in common. Pure.
+//! What the examination of every kind of source has in common, and its opening for changes. Pure.
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -14,11 +14,15 @@ const APART: i64 = 300;
 /// What it costs where the source cannot be asked.
 pub(super) const NOTHING: &str = "nothing can be read";
 
+/// The time that a service says it is.
+pub(super) fn date(answer: &Answer) -> Option<Timestamp> {
+    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    PARSER.parse_timestamp(answer.header("date")?.trim()).ok()
+}
+
 /// Whether the two clocks agree.
 pub(super) fn time(answer: &Answer, here: Timestamp) -> Check {
-    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
-    let told = answer.header("date").map(str::trim);
-    let Some(there) = told.and_then(|told| PARSER.parse_timestamp(told).ok()) else {
+    let Some(there) = date(answer) else {
         return Check::new("clock", Standing::Skipped, "the server does not tell the time");
     };
     let apart = there.duration_since(here).as_secs();

@@ -89,7 +89,7 @@ impl Nextcloud {
                 return None;
             }
         }
-        let data = match self.capabilities().await {
+        let (data, _) = match self.capabilities().await {
             Ok(data) => data,
             Err(error) => {
                 checks.push(failed("settings", &error).costs(NOTHING));

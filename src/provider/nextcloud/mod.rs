@@ -1,4 +1,4 @@
-//! The Nextcloud adapter: reads shares through OCS and WebDAV.
+//! The Nextcloud adapter: reads shares through OCS and WebDAV, and changes them through OCS.
 //!
 //! Facts were observed on a real Nextcloud 32.0.1; interfaces are documented at
 //! <https://docs.nextcloud.com/server/latest/developer_manual/client_apis/OCS/>. One check that the credential
@@ -24,6 +24,7 @@ mod server;
 mod settings;
 mod share;
 mod splitter;
+mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,6 +119,8 @@ pub struct Nextcloud {
     /// Accounts whose own password was refused: asking again would count towards blocking the address.
     refused: Mutex<BTreeSet<String>>,
     tags: tokio::sync::OnceCell<KnownTags>,
+    /// What was learned while changing.
+    acts: writer::Acts,
 }
 
 impl std::fmt::Debug for Nextcloud {
@@ -161,6 +164,7 @@ impl Nextcloud {
             disabled: Mutex::default(),
             refused: Mutex::default(),
             tags: tokio::sync::OnceCell::new(),
+            acts: writer::Acts::default(),
         })
     }
 
@@ -197,7 +201,7 @@ impl Nextcloud {
 
 impl Reader for Nextcloud {
     fn open(&self) -> BoxFuture<'_, Result<SourceFacts, ReadError>> {
-        self.open_source().boxed()
+        async move { Ok(self.open_source().await?.facts) }.boxed()
     }
 
     fn control(&self) -> BoxFuture<'_, Result<Option<BTreeMap<ShareKind, u64>>, ReadError>> {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,7 @@ use crate::http::{
 };
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
+use crate::provider::checks::date;
 
 pub(super) const OCS_API_REQUEST: HeaderName = HeaderName::from_static("ocs-apirequest");
 const EX_APP_ID: HeaderName = HeaderName::from_static("ex-app-id");
@@ -164,8 +166,18 @@ impl Ocs {
         Ok(url)
     }
 
-    /// A request of the OCS interface; the query of every one asks for JSON in English.
+    /// A question to the OCS interface; the query of every one asks for JSON in English.
     pub(super) fn ocs(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Request, ReadError> {
+        self.ocs_as(Method::GET, path, query)
+    }
+
+    /// A request of the OCS interface with another method than `GET`.
+    pub(super) fn ocs_as(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Request, ReadError> {
         let segments: Vec<&str> = ["ocs", "v2.php"]
             .into_iter()
             .chain(path.iter().copied())
@@ -175,7 +187,7 @@ impl Ocs {
             .copied()
             .chain([("format", "json"), ("forceLanguage", "en")])
             .collect();
-        Ok(Request::get(self.url(&segments, &query)?)
+        Ok(Request::new(method, self.url(&segments, &query)?)
             .header(OCS_API_REQUEST, HeaderValue::from_static("true")))
     }
 
@@ -248,11 +260,20 @@ impl Ocs {
 
     /// Sends a request and decodes the `data` of its answer.
     pub(super) async fn data<T: DeserializeOwned>(&self, request: &Request) -> Result<T, ReadError> {
+        Ok(self.dated(request).await?.0)
+    }
+
+    /// The same, with the time that the server has.
+    pub(super) async fn dated<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+    ) -> Result<(T, Option<Timestamp>), ReadError> {
         let answer = self.http.send(request).await?;
         if answer.status != StatusCode::OK {
             return Err(refusal(request, &answer));
         }
-        decode(request, &answer.headers, &answer.body)
+        let data = decode(request, &answer.headers, &answer.body)?;
+        Ok((data, date(&answer)))
     }
 
     /// Opens an answer that is read piece by piece, after its status was found good.
@@ -336,7 +357,7 @@ pub(super) fn answered_as(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-user-id")?.to_str().ok()
 }
 
-fn looks_like_html(headers: &HeaderMap, body: &[u8]) -> bool {
+pub(super) fn looks_like_html(headers: &HeaderMap, body: &[u8]) -> bool {
     let typed = headers
         .get("content-type")
         .and_then(|value| value.to_str().ok())
@@ -386,27 +407,33 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 /// What is said of an interface that is not there, or not for the one who asks.
 pub(super) const NO_INTERFACE: &str = "the server has no such interface, or this account has no right to it";
 
+fn meta(answer: &Answer) -> Meta {
+    serde_json::from_slice::<Refusal>(&answer.body)
+        .map(|refusal| refusal.ocs.meta)
+        .unwrap_or_default()
+}
+
+/// The server's own words, fit to be shown.
+fn said(meta: &Meta) -> Option<String> {
+    let message = meta.message.as_deref()?.trim();
+    let shown = message.chars().take(200).flat_map(char::escape_debug).collect();
+    (!message.is_empty()).then_some(shown)
+}
+
+/// Why Nextcloud itself would not do what it was asked for a share, in its words: that the share is not there, or that
+/// a value cannot be. `None` where the answer says something else, or is not of the interface for shares.
+pub(super) fn objection(answer: &Answer) -> Option<String> {
+    let meta = meta(answer);
+    let status = i64::from(answer.status.as_u16());
+    said(&meta).filter(|_| meta.statuscode == status && matches!(status, 400 | 403 | 404))
+}
+
 /// What an answer with another status than the good one means, in words.
 pub(super) fn refusal(request: &Request, answer: &Answer) -> ReadError {
     let place = request.place().to_string();
     let status = answer.status.as_u16();
-    let meta = serde_json::from_slice::<Refusal>(&answer.body)
-        .map(|refusal| refusal.ocs.meta)
-        .unwrap_or_default();
-    let said = meta
-        .message
-        .filter(|message| !message.trim().is_empty())
-        .map_or_else(String::new, |message| {
-            format!(
-                " (it says: {})",
-                message
-                    .trim()
-                    .chars()
-                    .take(200)
-                    .flat_map(char::escape_debug)
-                    .collect::<String>()
-            )
-        });
+    let meta = meta(answer);
+    let said = said(&meta).map_or_else(String::new, |said| format!(" (it says: {said})"));
     let (code, words) = match status {
         _ if is_maintenance(answer) => (
             ProblemCode::Maintenance,

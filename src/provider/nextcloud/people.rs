@@ -96,6 +96,12 @@ pub(super) async fn details(ocs: &Ocs, reader: &str, id: &str) -> Result<Option<
 pub(super) async fn own_details(ocs: &Ocs, name: &str) -> Result<Principal, ReadError> {
     let request = ocs.ocs(&["cloud", "user"], &[])?;
     let fields: Map<String, Value> = ocs.data(&ocs.signed(request, name)?).await?;
+    if fields.get("id").and_then(Value::as_str).is_none_or(str::is_empty) {
+        return Err(ReadError::service(
+            ProblemCode::Malformed,
+            "the server does not say which account it signs in",
+        ));
+    }
     let own = account(name, &fields);
     ocs.signs_in_to(name, &own.id);
     Ok(own)

@@ -25,6 +25,7 @@ const TOO_MANY: usize = MAX_NAMED / 2;
 const COUNTS: &str = "<d:resourcetype/><oc:fileid/><oc:size/><nc:contained-file-count/>\
                       <nc:contained-folder-count/><nc:is-mount-root/>";
 const MOUNTS: &str = "<oc:size/><nc:is-mount-root/>";
+const WHOSE: &str = "<oc:fileid/><oc:owner-id/>";
 const NOTHING: &str = "<oc:fileid/>";
 
 /// The nodes that have one of the ids, wherever they lie in the home, with what lies directly in them.
@@ -35,13 +36,20 @@ pub(super) async fn by_id(
 ) -> Result<Vec<(String, Resource)>, ReadError> {
     let mut found = Vec::new();
     for ids in ids.chunks(MAX_CONDITIONS) {
-        let conditions = ids
-            .iter()
-            .map(|id| format!("<d:eq><d:prop><oc:fileid/></d:prop><d:literal>{id}</d:literal></d:eq>"));
+        let conditions = ids.iter().map(|id| has_id(*id));
         let body = body(account, &[""], &any(conditions), COUNTS, None);
         found.extend(all(ocs, account, &body).await?);
     }
     Ok(found)
+}
+
+/// The node that has an id, where it lies in the home, with whose it is.
+pub(super) async fn one(ocs: &Ocs, account: &str, id: u64) -> Result<Option<(String, Resource)>, ReadError> {
+    let found = all(ocs, account, &body(account, &[""], &has_id(id), WHOSE, None)).await?;
+    let wanted = id.to_string();
+    Ok(found
+        .into_iter()
+        .find(|(_, node)| node.file_id.as_deref() == Some(&wanted)))
 }
 
 /// The folders beneath each of some folders, without these themselves, with what lies directly in them. Where there
@@ -149,6 +157,10 @@ fn skip(letters: &mut std::str::Chars<'_>, open: char, close: char) {
             return;
         }
     }
+}
+
+fn has_id(id: u64) -> String {
+    format!("<d:eq><d:prop><oc:fileid/></d:prop><d:literal>{id}</d:literal></d:eq>")
 }
 
 fn any(conditions: impl ExactSizeIterator<Item = String>) -> String {

@@ -2,23 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::labels::KnownTags;
 use super::ocs::{NO_INTERFACE, Ocs};
 use super::{Credential, Nextcloud, REFUSALS, nodes, settings};
-use crate::model::{Fact, Problem, ProblemCode, Reading, ShareKind, SourceFacts};
-use crate::provider::{ReadError, Sink};
+use crate::model::{Fact, Problem, ProblemCode, Reading, ShareKind};
+use crate::provider::{Opened, ReadError, Sink};
 
 /// What is said of a registration that an administrator disabled.
 pub(super) const DISABLED_APP: &str = "the auditor's registration is disabled in AppAPI";
 
 impl Nextcloud {
-    pub(super) async fn open_source(&self) -> Result<SourceFacts, ReadError> {
+    pub(super) async fn open_source(&self) -> Result<Opened, ReadError> {
         if matches!(self.setup.credential, Credential::AppApi { .. }) {
             self.check_app().await?;
         }
-        let data = self.capabilities().await?;
+        let (data, date) = self.capabilities().await?;
         if settings::sharing_is_off(&data) {
             return Err(ReadError::service(
                 ProblemCode::SharingDisabled,
@@ -29,7 +30,7 @@ impl Nextcloud {
         if self.setup.disabled_links_dead {
             facts.set(Fact::DisabledAccountsLinksDead, true);
         }
-        Ok(facts)
+        Ok(Opened { facts, date })
     }
 
     /// Whether links die with their account, as an administrator may ask; `None` where the answer is none.
@@ -54,12 +55,12 @@ impl Nextcloud {
             .map(|value| value == "yes"))
     }
 
-    /// What the server says of itself to somebody who is signed in.
-    pub(super) async fn capabilities(&self) -> Result<Value, ReadError> {
+    /// What the server says of itself to somebody who is signed in, and what time it has.
+    pub(super) async fn capabilities(&self) -> Result<(Value, Option<Timestamp>), ReadError> {
         loop {
             let account = self.anybody();
             let request = self.ocs.ocs(&["cloud", "capabilities"], &[])?;
-            match self.ocs.data::<Value>(&self.ocs.signed(request, account)?).await {
+            match self.ocs.dated::<Value>(&self.ocs.signed(request, account)?).await {
                 Err(
                     refusal @ ReadError::Service {
                         code: ProblemCode::Unauthorized,
@@ -76,13 +77,17 @@ impl Nextcloud {
         let Credential::Passwords(passwords) = &self.setup.credential else {
             return Err(refusal);
         };
-        let mut refused = self.refused();
-        refused.insert(account.to_owned());
-        if refused.len() >= REFUSALS.min(passwords.len()) {
+        self.refused().insert(account.to_owned());
+        if self.risks_no_more() || self.refused().len() >= passwords.len() {
             Err(refusal)
         } else {
             Ok(())
         }
+    }
+
+    /// Whether so many passwords were refused that no other may be tried.
+    pub(super) fn risks_no_more(&self) -> bool {
+        self.refused().len() >= REFUSALS
     }
 
     /// Asks whether the registration is good: one request, since wrong secrets are counted.

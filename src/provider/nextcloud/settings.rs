@@ -28,15 +28,12 @@ pub(super) fn facts(data: &Value) -> SourceFacts {
                 Fact::LinkPasswordEnforced,
                 flag("files_sharing/public/password/enforced") == Some(true),
             );
-            let enforced = flag("files_sharing/public/expire_date/enabled") == Some(true)
-                && flag("files_sharing/public/expire_date/enforced") == Some(true);
-            facts.set(Fact::LinkExpiryEnforced, enforced);
-            if enforced {
-                facts.max_expiry_days = data
-                    .pointer("/capabilities/files_sharing/public/expire_date/days")
-                    .and_then(Value::as_u64)
-                    .and_then(|days| u32::try_from(days).ok());
-            }
+            let links = enforced(data, "expire_date");
+            facts.set(Fact::LinkExpiryEnforced, links.is_some());
+            facts.max_expiry_days = links.flatten();
+            // The server tells these among the settings of links, and only while there are links.
+            facts.max_internal_expiry_days = enforced(data, "expire_date_internal").flatten();
+            facts.max_remote_expiry_days = enforced(data, "expire_date_remote").flatten();
         }
     }
     match flag("files_sharing/sharebymail/enabled") {
@@ -60,6 +57,15 @@ pub(super) fn facts(data: &Value) -> SourceFacts {
         );
     }
     facts
+}
+
+/// The days after which shares end at the latest, `None` where that is not enforced. It counts only together with the
+/// default.
+fn enforced(data: &Value, which: &str) -> Option<Option<u32>> {
+    let setting = data.pointer(&format!("/capabilities/files_sharing/public/{which}"))?;
+    let set = |name: &str| setting.get(name) == Some(&Value::Bool(true));
+    let days = || u32::try_from(setting.get("days")?.as_u64()?).ok();
+    (set("enabled") && set("enforced")).then(days)
 }
 
 /// Whether sharing is switched off as a whole.
@@ -128,6 +134,22 @@ mod tests {
         assert_eq!(told(true, true).get(Fact::LinkExpiryEnforced), Some(true));
         assert_eq!(told(true, true).max_expiry_days, Some(14));
         assert_eq!(told(false, true).get(Fact::LinkExpiryEnforced), Some(false));
+    }
+
+    #[test]
+    fn each_kind_of_share_has_its_own_longest_time() {
+        let of = |days: u32, enforced: bool| json!({"enabled": true, "days": days, "enforced": enforced});
+        let told = |internal: Value| {
+            let public = json!({"enabled": true, "expire_date": of(14, true), "expire_date_internal": internal,
+                "expire_date_remote": of(3, true)});
+            facts(&json!({"capabilities": {"files_sharing": {"public": public}}}))
+        };
+        let days = |facts: &SourceFacts| {
+            [ShareKind::Mail, ShareKind::Group, ShareKind::Federated].map(|kind| facts.most_days(kind))
+        };
+        assert_eq!(days(&told(of(7, true))), [Some(14), Some(7), Some(3)]);
+        assert_eq!(days(&told(of(7, false))), [Some(14), None, Some(3)]);
+        assert_eq!(days(&told(json!({"enabled": false}))), [Some(14), None, Some(3)]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::model::{
 
 /// The longest path that is kept, in characters; servers allow 4,000.
 const MAX_PATH: usize = 8_000;
+/// What stands for a recipient that looks like a password's hash.
+pub(super) const HIDDEN: &str = "?";
 /// The longest name or label that is kept, in characters.
 const MAX_NAME: usize = 1_000;
 
@@ -118,7 +120,7 @@ pub(super) fn decode(element: &[u8], reading: &Reading<'_>) -> Result<Share, Str
     Ok(normalise(&Loose(&fields).wire()?, reading))
 }
 
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -305,18 +307,29 @@ fn note(unknown: &mut Vec<String>, field: &str) {
 }
 
 /// The kinds of `OCP\Share\IShare`; decks, science meshes and what comes later are not known.
+const KINDS: [(i64, ShareKind); 8] = [
+    (0, ShareKind::User),
+    (1, ShareKind::Group),
+    (3, ShareKind::Link),
+    (4, ShareKind::Mail),
+    (6, ShareKind::Federated),
+    (7, ShareKind::Team),
+    (9, ShareKind::FederatedGroup),
+    (10, ShareKind::Room),
+];
+
 fn kind(share_type: i64) -> ShareKind {
-    match share_type {
-        0 => ShareKind::User,
-        1 => ShareKind::Group,
-        3 => ShareKind::Link,
-        4 => ShareKind::Mail,
-        6 => ShareKind::Federated,
-        7 => ShareKind::Team,
-        9 => ShareKind::FederatedGroup,
-        10 => ShareKind::Room,
-        _ => ShareKind::Other,
-    }
+    KINDS
+        .into_iter()
+        .find_map(|(number, kind)| (number == share_type).then_some(kind))
+        .unwrap_or(ShareKind::Other)
+}
+
+/// The server's number of a kind, where it has one.
+pub(super) fn number(kind: ShareKind) -> Option<i64> {
+    KINDS
+        .into_iter()
+        .find_map(|(number, known)| (known == kind).then_some(number))
 }
 
 fn account(id: &str, name: Option<&str>) -> Principal {
@@ -345,7 +358,7 @@ fn recipient(kind: ShareKind, wire: &Wire<'_>) -> Option<Principal> {
     // Of a kind that is not known, this field might hold anything, a hash included.
     let id = match (class, wire.share_with.as_deref()) {
         (PrincipalClass::Unknown, _) => name.clone().unwrap_or_default(),
-        (_, Some(id)) if is_hash(id) => "?".to_owned(),
+        (_, Some(id)) if is_hash(id) => HIDDEN.to_owned(),
         (_, id) => bounded(id.unwrap_or_default(), MAX_NAME),
     };
     let mut recipient = Principal::new(class, id).named(name);
@@ -369,8 +382,16 @@ fn is_hash(text: &str) -> bool {
         .any(|start| crypt.starts_with(start))
 }
 
-/// Permission bits: 1 read, 2 update, 4 create, 8 delete, 16 share. The server adds 16 to every readable link
-/// while federation is allowed; passing a link on needs no right, so it says nothing there.
+/// Permission bits beside 1, which is reading.
+const BITS: [(u32, Right); 4] = [
+    (2, Right::Edit),
+    (4, Right::Create),
+    (8, Right::Delete),
+    (16, Right::Reshare),
+];
+
+/// What permission bits allow. The server adds 16 to every readable link while federation is allowed; passing a link on
+/// needs no right, so it says nothing there.
 fn access(wire: &Wire<'_>, anonymous: bool) -> Access {
     let Ok(bits) = u32::try_from(wire.permissions) else {
         return Access::NONE;
@@ -382,17 +403,19 @@ fn access(wire: &Wire<'_>, anonymous: bool) -> Access {
             access = access.with(Right::Download);
         }
     }
-    for (bit, right) in [
-        (2, Right::Edit),
-        (4, Right::Create),
-        (8, Right::Delete),
-        (16, Right::Reshare),
-    ] {
+    for (bit, right) in BITS {
         if bits & bit != 0 && !(anonymous && right == Right::Reshare) {
             access = access.with(right);
         }
     }
     access
+}
+
+/// The permission bits that allow this; that something cannot be downloaded is no matter of theirs.
+pub(super) fn bits(access: Access) -> u32 {
+    BITS.into_iter()
+        .filter(|(_, right)| access.has(*right))
+        .fold(u32::from(access.shows()), |bits, (bit, _)| bits | bit)
 }
 
 #[derive(Deserialize)]

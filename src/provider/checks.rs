@@ -14,11 +14,15 @@ const APART: i64 = 300;
 /// What it costs where the source cannot be asked.
 pub(super) const NOTHING: &str = "nothing can be read";
 
+/// The server's own time, where its answer tells it.
+pub(super) fn date(answer: &Answer) -> Option<Timestamp> {
+    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    PARSER.parse_timestamp(answer.header("date")?.trim()).ok()
+}
+
 /// Whether the two clocks agree.
 pub(super) fn time(answer: &Answer, here: Timestamp) -> Check {
-    const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
-    let told = answer.header("date").map(str::trim);
-    let Some(there) = told.and_then(|told| PARSER.parse_timestamp(told).ok()) else {
+    let Some(there) = date(answer) else {
         return Check::new("clock", Standing::Skipped, "the server does not tell the time");
     };
     let apart = there.duration_since(here).as_secs();

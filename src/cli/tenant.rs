@@ -48,6 +48,7 @@ impl Making<'_> {
             classes: Arc::new(policy.classes.clone()),
             label_names: self.settings.label_names.clone(),
             stop_after: it.limits.stop_after,
+            write_every: microsoft365::WRITE_EVERY,
         };
         let tokens = TokenSetup {
             tenant: it.tenant.clone(),

@@ -14,7 +14,7 @@ const APART: i64 = 300;
 /// What it costs where the source cannot be asked.
 pub(super) const NOTHING: &str = "nothing can be read";
 
-/// The time that a service says it is.
+/// The server's own time, where its answer tells it.
 pub(super) fn date(answer: &Answer) -> Option<Timestamp> {
     const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
     PARSER.parse_timestamp(answer.header("date")?.trim()).ok()

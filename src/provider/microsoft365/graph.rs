@@ -147,16 +147,21 @@ impl Graph {
     /// Sends a request that changes nothing, signed; and the token that was accepted, or not, in the end.
     pub(super) async fn send(&self, request: Request) -> Result<(Answer, Bearer), ReadError> {
         self.in_time()?;
-        let bearer = self.tokens.bearer().await?;
-        let signed = request.clone().credential(AUTHORIZATION, &bearer.credential);
+        let (signed, bearer) = self.signed(&request).await?;
         let answer = self.http.send(&signed).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok((answer, bearer));
         }
         self.tokens.refused(&bearer).await;
-        let bearer = self.tokens.bearer().await?;
-        let signed = request.credential(AUTHORIZATION, &bearer.credential);
+        let (signed, bearer) = self.signed(&request).await?;
         Ok((self.http.send(&signed).await?, bearer))
+    }
+
+    /// A request with a token, and the token.
+    pub(super) async fn signed(&self, request: &Request) -> Result<(Request, Bearer), ReadError> {
+        let bearer = self.tokens.bearer().await?;
+        let signed = request.clone().credential(AUTHORIZATION, &bearer.credential);
+        Ok((signed, bearer))
     }
 
     fn in_time(&self) -> Result<(), ReadError> {

@@ -1,4 +1,4 @@
-//! The Microsoft 365 adapter: reads shares through Microsoft Graph.
+//! The Microsoft 365 adapter: reads shares through Microsoft Graph, and changes them.
 //!
 //! Interfaces are documented at <https://learn.microsoft.com/en-us/graph/api/overview?view=graph-rest-1.0>; nothing here
 //! was checked on a tenant. A drive is enumerated by one delta, which tells what has sharing of its own; only the
@@ -28,6 +28,7 @@ mod settings;
 mod sites;
 mod tree;
 mod wire;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -45,6 +46,8 @@ use self::graph::Graph;
 use self::people::Directory;
 pub use self::settings::Stated;
 use self::sites::Sites;
+pub use self::writer::WRITE_EVERY;
+use self::writer::Writing;
 use super::{Listed, Pace, ReadError, Reader, Sink};
 use crate::http::{Client, SetupError, USER_AGENT};
 use crate::model::{
@@ -96,6 +99,8 @@ pub struct Setup {
     pub label_names: BTreeMap<String, String>,
     /// How long reading may take.
     pub stop_after: Duration,
+    /// How long it is at least from one change to the next.
+    pub write_every: Duration,
 }
 
 /// Why the adapter cannot be set up.
@@ -121,6 +126,8 @@ pub struct Microsoft365 {
     allowance: inside::Allowance,
     /// Why the tenant's settings could not be read.
     settings_untold: Mutex<Option<String>>,
+    /// What is remembered while the tenant is changed.
+    writing: Writing,
 }
 
 impl std::fmt::Debug for Microsoft365 {
@@ -161,6 +168,7 @@ impl Microsoft365 {
             register: Register::default(),
             allowance: inside::Allowance::default(),
             settings_untold: Mutex::default(),
+            writing: Writing::default(),
         })
     }
 

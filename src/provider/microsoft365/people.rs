@@ -197,6 +197,20 @@ impl Microsoft365 {
         Ok(found)
     }
 
+    /// The directory's own id of the person who is called so; nobody else who merely has the address.
+    pub(super) async fn object_id_of(&self, name: &str) -> Result<Option<String>, ReadError> {
+        let url = self.graph.url(&["users", name], &[("$select", FIELDS)])?;
+        match self.graph.object::<User>(url, Kind::Directory).await {
+            Ok(found) => {
+                let called = [&found.user_principal_name, &found.id].into_iter().flatten();
+                let is_called = called.into_iter().any(|own| own.eq_ignore_ascii_case(name));
+                Ok(found.id.filter(|_| is_called))
+            }
+            Err(error) if errors::is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The person who signed in.
     pub(super) async fn own_person(&self) -> Result<Principal, ReadError> {
         let url = self.graph.url(&["me"], &[("$select", FIELDS)])?;

@@ -553,7 +553,11 @@ impl Identified for Permission {
 
 impl Graph {
     /// The permissions of up to [`MOST`] items, in their order.
-    async fn permissions(&self, drive: &Drive, items: Vec<String>) -> Result<Vec<Permissions>, ReadError> {
+    pub(super) async fn permissions(
+        &self,
+        drive: &Drive,
+        items: Vec<String>,
+    ) -> Result<Vec<Permissions>, ReadError> {
         let drive = segment(&drive.id);
         let ask = |item: &String| {
             let url = format!("/drives/{drive}/items/{}/permissions", segment(item));

@@ -43,13 +43,19 @@ impl Stated {
 }
 
 impl Microsoft365 {
-    /// Reads the settings; why they could not be read is kept for the list of problems.
-    pub(super) async fn tenant_facts(&self) -> Result<SourceFacts, ReadError> {
+    /// What is known of the settings before any is read.
+    pub(super) fn stated_facts(&self) -> SourceFacts {
         let mut facts = SourceFacts {
             product: Some(format!("Microsoft 365 ({})", self.setup.tenant)),
             ..SourceFacts::default()
         };
         self.setup.stated.facts(&mut facts);
+        facts
+    }
+
+    /// Reads the settings; why they could not be read is kept for the list of problems.
+    pub(super) async fn tenant_facts(&self) -> Result<SourceFacts, ReadError> {
+        let mut facts = self.stated_facts();
         if self.is_delegated() {
             return Ok(facts);
         }
@@ -76,7 +82,7 @@ impl Microsoft365 {
 }
 
 /// Takes over what the settings tell; a value that is not known tells nothing.
-fn heed(told: &Value, facts: &mut SourceFacts) {
+pub(super) fn heed(told: &Value, facts: &mut SourceFacts) {
     // The documentation shows both forms.
     let told = told
         .get("value")

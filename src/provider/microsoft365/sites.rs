@@ -279,7 +279,7 @@ impl Microsoft365 {
     }
 
     /// The person whose drive it is; one who is not in the directory is called by mail address, or as the site is.
-    fn person_of(&self, told: &drives::Told, address: &str) -> Principal {
+    pub(super) fn person_of(&self, told: &drives::Told, address: &str) -> Principal {
         let user = told.owner.as_ref().and_then(|owner| owner.user.as_ref());
         let id = user.and_then(|user| user.id.as_deref());
         let email = user

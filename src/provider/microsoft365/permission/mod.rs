@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use url::{Position, Url};
 
-use self::claim::Claim;
+use self::claim::{Claim, is_id};
 use self::party::{Party, everyone_with_the_link};
 use self::wire::{Identities, Link, Permission};
 use super::drives::Drive;
@@ -390,6 +390,50 @@ fn access_of_type(kind: &str, folder: bool) -> Option<Access> {
     })
 }
 
+/// The type of link that lets people do just this, of those that can be made.
+pub(super) fn type_of_access(access: Access, folder: bool) -> Option<&'static str> {
+    let can_be_made = ["view", "edit"];
+    can_be_made
+        .into_iter()
+        .find(|kind| access_of_type(kind, folder) == Some(access))
+}
+
+/// The role that lets people do just this, of those that can be granted.
+pub(super) fn role_of_access(access: Access, folder: bool) -> Option<&'static str> {
+    let can_be_granted = ["read", "write"];
+    can_be_granted
+        .into_iter()
+        .find(|role| access_of_roles(&[(*role).to_owned()], folder) == Some(access))
+}
+
+/// Whether a link that names these is for whoever in the organisation has it.
+pub(super) fn is_for_the_organization(recipients: &[String]) -> bool {
+    *recipients == [everyone_with_the_link().id]
+}
+
+/// The people whom a permission tells by nothing but an id: the directory has to say what they are called.
+pub(super) fn told_by_id(told: &Told<Permission>) -> Vec<&str> {
+    let (Told::Whole(permission) | Told::Partly(permission, _)) = told else {
+        return Vec::new();
+    };
+    if permission
+        .id
+        .as_deref()
+        .is_some_and(|id| Claim::of_id(id).is_some())
+    {
+        return Vec::new();
+    }
+    let granted = [&permission.granted_to_v2, &permission.granted_to];
+    let named = [
+        &permission.granted_to_identities_v2,
+        &permission.granted_to_identities,
+    ];
+    let named = named.into_iter().flatten().flatten();
+    let parties = granted.into_iter().flatten().map(Box::as_ref).chain(named);
+    let ids = parties.filter_map(Identities::told_by_id);
+    ids.filter(|id| is_id(id)).collect()
+}
+
 /// What roles let people do; `None` where one is not known.
 fn access_of_roles(roles: &[String], folder: bool) -> Option<Access> {
     // No role is SharePoint's restricted view: to look at, without a copy.
@@ -418,7 +462,7 @@ fn edit(folder: bool) -> Access {
 
 /// When a permission ends. No date is written in several ways: not at all, empty, or the first or last day that the
 /// service's dates know.
-fn expiry(told: Option<&str>) -> Expiry {
+pub(super) fn expiry(told: Option<&str>) -> Expiry {
     let Some(told) = told.map(str::trim).filter(|told| !told.is_empty()) else {
         return Expiry::Never;
     };

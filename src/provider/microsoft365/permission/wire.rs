@@ -83,6 +83,15 @@ pub(super) struct Identities {
 }
 
 impl Identities {
+    /// The id of a person of whom no login name is told.
+    pub(super) fn told_by_id(&self) -> Option<&str> {
+        let mut ways = [&self.site_user, &self.user].into_iter().flatten();
+        if ways.any(|way| way.login_name.is_some()) {
+            return None;
+        }
+        self.user.as_ref()?.id.as_deref()
+    }
+
     /// Whether nobody is told.
     pub(super) fn is_empty(&self) -> bool {
         let ways = [

@@ -1,0 +1,155 @@
+use super::*;
+use crate::model::Access;
+use crate::model::Right::{Create, Delete, Download, Edit, Reshare, View};
+
+const GROUP: &str = "11111111-2222-3333-4444-555555555555";
+
+fn lost(kind: ShareKind, anonymous: bool, recipients: &[&str], access: &[crate::model::Right]) -> Lost {
+    Lost {
+        kind,
+        anonymous,
+        item: Place {
+            id: "i".to_owned(),
+            kind: ItemKind::Folder,
+            drive: Some("d".to_owned()),
+        },
+        act_as: None,
+        recipients: recipients.iter().map(|id| (*id).to_owned()).collect(),
+        access: Access::of(access),
+        expires: None,
+        label: None,
+        password: false,
+    }
+}
+
+#[test]
+fn what_can_be_made_again_is_this_table() {
+    let read = [View, Download];
+    let write = [View, Download, Edit, Create, Delete];
+    let facts = SourceFacts::default();
+    for (kind, anonymous, recipients, access, expected) in [
+        (
+            ShareKind::Link,
+            true,
+            &[][..],
+            &read[..],
+            Some(Way::Link {
+                kind: "view",
+                scope: "anonymous",
+            }),
+        ),
+        (
+            ShareKind::Link,
+            true,
+            &[],
+            &write,
+            Some(Way::Link {
+                kind: "edit",
+                scope: "anonymous",
+            }),
+        ),
+        (
+            ShareKind::Link,
+            false,
+            &["organization"],
+            &read,
+            Some(Way::Link {
+                kind: "view",
+                scope: "organization",
+            }),
+        ),
+        (
+            ShareKind::User,
+            false,
+            &["a@example.org"],
+            &read,
+            Some(Way::Grant {
+                role: "read",
+                to: "a@example.org",
+            }),
+        ),
+        (
+            ShareKind::Group,
+            false,
+            &[GROUP],
+            &write,
+            Some(Way::Grant {
+                role: "write",
+                to: GROUP,
+            }),
+        ),
+        // Kinds and parties that are not made.
+        (ShareKind::Link, false, &["a@example.org"], &read, None),
+        (ShareKind::Link, false, &[], &read, None),
+        (ShareKind::Group, false, &["everyone"], &read, None),
+        (
+            ShareKind::Group,
+            false,
+            &["everyone-except-external"],
+            &read,
+            None,
+        ),
+        (
+            ShareKind::Group,
+            false,
+            &["11111111-2222-3333-4444-555555555555_o"],
+            &read,
+            None,
+        ),
+        (ShareKind::Mail, true, &["x@partner.example"], &read, None),
+        (ShareKind::User, false, &["numbers"], &read, None),
+        (
+            ShareKind::User,
+            false,
+            &["a@example.org", "b@example.org"],
+            &read,
+            None,
+        ),
+        (ShareKind::Other, false, &["app@sharepoint"], &read, None),
+        // Access without an inverse.
+        (ShareKind::Link, true, &[], &[View], None),
+        (ShareKind::Link, true, &[], &[Create], None),
+        (ShareKind::Link, true, &[], &[], None),
+        (ShareKind::Link, true, &[], &[View, Download, Edit], None),
+        (
+            ShareKind::User,
+            false,
+            &["a@example.org"],
+            &[View, Download, Edit, Create, Delete, Reshare],
+            None,
+        ),
+    ] {
+        let lost = lost(kind, anonymous, recipients, access);
+        assert_eq!(way(&lost).ok(), expected, "{lost:?}");
+        assert_eq!(
+            irrecoverable(&facts, &lost).is_none(),
+            expected.is_some(),
+            "{lost:?}"
+        );
+    }
+    let mut closed = SourceFacts::default();
+    closed.set(Fact::AnonymousLinksAllowed, false);
+    assert!(irrecoverable(&closed, &lost(ShareKind::Link, true, &[], &read)).is_some());
+    assert!(irrecoverable(&closed, &lost(ShareKind::Link, false, &["organization"], &read)).is_none());
+}
+
+/// What is made allows just what was lost.
+#[test]
+fn types_and_roles_are_inverses() {
+    let read = Access::of(&[View, Download]);
+    for folder in [false, true] {
+        let mut write = Access::of(&[View, Download, Edit]);
+        if folder {
+            write = write.with(Create).with(Delete);
+        }
+        for access in (0..64).map(Access::from_bits) {
+            let made = (type_of_access(access, folder), role_of_access(access, folder));
+            let expected = match access {
+                access if access == read => (Some("view"), Some("read")),
+                access if access == write => (Some("edit"), Some("write")),
+                _ => (None, None),
+            };
+            assert_eq!(made, expected, "{access:?}");
+        }
+    }
+}

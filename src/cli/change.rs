@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
+use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -15,20 +16,20 @@ use crate::config::{
     MicrosoftSettings, NextcloudSettings, Settings, SourceDetails, SourceSettings, variable,
 };
 use crate::enforce::{Done, EnforceError, Outcome, Receipt, Who};
-use crate::model::{SourceName, names};
+use crate::model::SourceName;
 use crate::provider::Writer;
 use crate::report::text::visible;
 use crate::report::{PAGE, compact};
 use crate::store::{ChangeLock, StoreError};
 
-names! {
-    /// The form of the receipts.
-    Form {
-        /// For people.
-        Table = "table",
-        /// For programs: one document.
-        Json = "json",
-    }
+/// The form of the receipts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs: one document.
+    Json,
 }
 
 /// Makes what changes these sources, with the credentials that are for changes; nothing is sent yet.

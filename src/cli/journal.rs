@@ -1,6 +1,6 @@
 //! `journal`: checks the chain of everything that was changed, and prints it for other programs.
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::{Args, Subcommand};
 

@@ -26,8 +26,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     yes: bool,
     /// The form of the receipts
-    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json"])]
-    format: String,
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Form,
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
@@ -88,7 +88,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let printed = Printed {
         run: (!arguments.dry_run).then_some(id.as_str()),
         paths: &paths,
-        form: arguments.format.parse().unwrap_or(Form::Table),
+        form: arguments.format,
     };
     change::print(&done, &printed, &cancel)
 }

@@ -1,7 +1,7 @@
 //! Planning: what the rules of `[enforce]` propose for the findings that stand open, source by source.
 
 use crate::model::{FindingId, RuleId, SourceFacts, SourceKind, SourceName};
-use crate::plan::{Action, Candidate, EnforceRule, Proposer, Unproposed};
+use crate::plan::{Action, Candidate, Proposer, Unproposed};
 use crate::policy::{Judge, Policy};
 use crate::store::{Ledger, Narrowing, Plannable, StoreError};
 

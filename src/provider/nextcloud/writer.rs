@@ -329,7 +329,8 @@ impl Nextcloud {
     async fn weigh(&self, account: &str) -> WriteError {
         match self.check_app().await {
             Ok(()) => {
-                let words = "the server does not let the auditor act in this account's name: it is disabled or gone";
+                let words =
+                    "the server does not let the auditor act in this account's name: it is disabled or gone";
                 self.bar(account, WriteError::refused(ProblemCode::AccountDisabled, words))
             }
             Err(error) => {
@@ -363,7 +364,8 @@ impl Nextcloud {
                 continue;
             }
             if self.risks_no_more() {
-                let words = "too many app passwords of this source are wrong; a dozen of them block the address";
+                let words =
+                    "too many app passwords of this source are wrong; a dozen of them block the address";
                 return Err(WriteError::refused(ProblemCode::Unauthorized, words));
             }
             match people::own_details(&self.ocs, name).await {
@@ -396,7 +398,10 @@ impl Nextcloud {
                  the address",
             )
         } else {
-            WriteError::refused(ProblemCode::Forbidden, "no password is configured for this account")
+            WriteError::refused(
+                ProblemCode::Forbidden,
+                "no password is configured for this account",
+            )
         })
     }
 
@@ -446,7 +451,10 @@ impl Nextcloud {
             zone: &zone.unwrap_or(TimeZone::UTC),
         };
         share::decode(entry.get().as_bytes(), &reading).map_err(|error| {
-            let words = format!("{}: the answer's entry is not as documented: {error}", request.place());
+            let words = format!(
+                "{}: the answer's entry is not as documented: {error}",
+                request.place()
+            );
             ReadError::service(ProblemCode::Malformed, words).into()
         })
     }
@@ -510,7 +518,10 @@ impl Nextcloud {
         item: &Place,
     ) -> Result<Option<(String, Option<String>)>, WriteError> {
         let id: u64 = item.id.parse().map_err(|_none| {
-            WriteError::refused(ProblemCode::Malformed, "the id of the item is none of Nextcloud's")
+            WriteError::refused(
+                ProblemCode::Malformed,
+                "the id of the item is none of Nextcloud's",
+            )
         })?;
         let found = search::one(&self.ocs, &own.id, id).await;
         Ok(found
@@ -535,7 +546,12 @@ impl Nextcloud {
 
     /// Sends a change, once, and gives the answer of one that was made.
     async fn change(&self, own: &Principal, request: &Request) -> Result<Answer, WriteError> {
-        let answer = self.ocs.http.send(request).await.map_err(|error| unheard(&error))?;
+        let answer = self
+            .ocs
+            .http
+            .send(request)
+            .await
+            .map_err(|error| unheard(&error))?;
         if answer.status != StatusCode::OK {
             let error = declined(request, &answer);
             return Err(if error.code == ProblemCode::Unauthorized {
@@ -657,7 +673,10 @@ fn declined(request: &Request, answer: &Answer) -> WriteError {
             let page = ocs::looks_like_html(&answer.headers, &answer.body);
             let message = match (code, ocs::objection(answer)) {
                 (ProblemCode::Forbidden, Some(said)) => {
-                    format!("{}: the server refuses the change and says: {said}", request.place())
+                    format!(
+                        "{}: the server refuses the change and says: {said}",
+                        request.place()
+                    )
                 }
                 (ProblemCode::Forbidden, None) if page && answer.status == StatusCode::NOT_FOUND => format!(
                     "{}: the server knows no such share now; its item may be in the trash bin, or gone",

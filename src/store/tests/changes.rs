@@ -10,24 +10,13 @@ use crate::report::{self, Format};
 
 fn entry(run: &str, action: Option<&str>, event: Event) -> Entry {
     Entry {
-        at: at(0),
-        who: Who::Schedule,
-        event,
-        run: run.to_owned(),
         plan: Some("p-1".to_owned()),
-        undoes: None,
         action: action.map(str::to_owned),
-        finding: None,
         source: Some(cloud()),
         share: Some("17".to_owned()),
-        act_as: None,
         deed: Some(Deed::Revoke),
-        value: None,
-        before: None,
-        after: None,
-        beside: Vec::new(),
         outcome: (event == Event::Receipt).then_some(Outcome::Applied),
-        detail: None,
+        ..Entry::of_run(at(0), Who::Schedule, event, run)
     }
 }
 

@@ -244,9 +244,15 @@ impl<'a> Enforcer<'a> {
         }
     }
 
+    /// The time here, to the second.
+    fn time(&self) -> Timestamp {
+        let now = (self.with.clock)();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
     /// A line of the journal about this run.
     fn line(&self, event: Event) -> Entry {
-        Entry::of_run((self.with.clock)(), self.with.who.clone(), event, self.with.run)
+        Entry::of_run(self.time(), self.with.who.clone(), event, self.with.run)
     }
 
     /// Records a receipt, unless this is a rehearsal.

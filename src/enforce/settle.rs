@@ -71,7 +71,7 @@ impl Enforcer<'_> {
                     told.outcome = verdict.outcome;
                     told.share.clone_from(&share);
                     let receipt = Entry {
-                        at: (self.with.clock)(),
+                        at: self.time(),
                         who: self.with.who.clone(),
                         event: Event::Receipt,
                         share: share.or_else(|| intent.share.clone()),

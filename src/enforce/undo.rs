@@ -155,7 +155,7 @@ impl Enforcer<'_> {
             self.record(&Entry {
                 event: Event::Receipt,
                 run: self.with.run.to_owned(),
-                at: (self.with.clock)(),
+                at: self.time(),
                 who: self.with.who.clone(),
                 share: Some(share.clone()),
                 after: verdict.after.clone(),
@@ -460,7 +460,7 @@ impl Enforcer<'_> {
     /// A line as one of this run, now.
     fn now(&self, line: &Entry) -> Entry {
         Entry {
-            at: (self.with.clock)(),
+            at: self.time(),
             who: self.with.who.clone(),
             run: self.with.run.to_owned(),
             ..line.clone()
@@ -469,7 +469,7 @@ impl Enforcer<'_> {
 
     /// Whether a date, as a service states it, is past.
     fn is_past(&self, value: Option<&str>) -> bool {
-        let now: Timestamp = (self.with.clock)();
+        let now = self.time();
         let Some(value) = value else { return false };
         match (value.parse::<Timestamp>(), value.parse::<Date>()) {
             (Ok(at), _) => at <= now,

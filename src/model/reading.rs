@@ -24,6 +24,8 @@ pub struct KnownScope {
     pub checkpoint: Option<Vec<u8>>,
     /// What is listed again although nothing says that it changed.
     pub relist: Relist,
+    /// The items whose sharing was changed from here since the scope was read: services do not tell that in every case.
+    pub changed: Vec<String>,
 }
 
 impl std::fmt::Debug for KnownScope {

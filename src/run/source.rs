@@ -218,7 +218,8 @@ impl SourceRun<'_> {
             if ended(Instant::now()) {
                 return Ok(None);
             }
-            let known = self.recall(row, relisting.of(row)).await?;
+            let mut known = self.recall(row, relisting.of(row)).await?;
+            known.changed = relisting.changed.get(&row).cloned().unwrap_or_default();
             Ok::<_, ScanError>(Some(self.part.reader.read(known, sink).await))
         });
         let mut paces = std::pin::pin!(paces.buffer_unordered(self.part.in_flight.max(1)));
@@ -296,6 +297,7 @@ impl SourceRun<'_> {
                 before: Timestamp::MAX,
                 quotas: HashMap::new(),
                 whole: HashSet::new(),
+                changed: HashMap::new(),
             });
         }
         let every = self.part.relist_every;
@@ -303,12 +305,13 @@ impl SourceRun<'_> {
         let night = u64::try_from(now.as_second() / SECONDS_A_DAY).unwrap_or_default();
         let (run, source) = (self.run.clone(), self.part.name.clone());
         let rules = self.policy.rules_in_effect();
-        let (quotas, whole, judged_since) = self
+        let (quotas, whole, changed, judged_since) = self
             .desk
             .ask(move |ledger| {
                 Ok::<_, StoreError>((
                     ledger.relist_quotas(&source, nights, night)?,
                     ledger.scopes_of_changed_owners(&source)?,
+                    ledger.changed_items(&source)?,
                     ledger.judged_since(&run, &source, &rules)?,
                 ))
             })
@@ -323,6 +326,7 @@ impl SourceRun<'_> {
             before,
             quotas,
             whole,
+            changed,
         })
     }
 
@@ -526,6 +530,8 @@ struct Relisting {
     quotas: HashMap<ScopeRow, u64>,
     /// Those of which everything is listed again.
     whole: HashSet<ScopeRow>,
+    /// The items whose sharing was changed from here.
+    changed: HashMap<ScopeRow, Vec<String>>,
 }
 
 impl Relisting {

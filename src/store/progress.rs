@@ -41,6 +41,30 @@ impl Ledger {
         Ok(quotas)
     }
 
+    /// The items, by their scopes, whose sharing was changed by `enforce` since the scope was read to its end.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn changed_items(&self, source: &SourceName) -> Result<HashMap<ScopeRow, Vec<String>>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT s.id, j.entry ->> '$.before.item' FROM journal j
+             JOIN source o ON o.name = j.source
+             JOIN scope s ON s.source = o.id AND s.key = j.entry ->> '$.before.drive'
+             LEFT JOIN coverage c ON c.scope = s.id
+             WHERE j.source = ?1 AND j.event = 'intent'
+               AND unixepoch(j.entry ->> '$.at') >= COALESCE(c.read_at, 0)",
+        )?;
+        let mut rows = statement.query([source.as_str()])?;
+        let mut changed: HashMap<ScopeRow, Vec<String>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            changed
+                .entry(ScopeRow(row.get(0)?))
+                .or_default()
+                .push(row.get(1)?);
+        }
+        Ok(changed)
+    }
+
     /// The scopes of owners who were found to be gone or back, disabled or enabled since they were read: of their shares
     /// without a finding nothing may be kept that could be judged.
     ///

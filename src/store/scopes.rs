@@ -84,6 +84,7 @@ impl Ledger {
             searched_at: searched.and_then(|second| Timestamp::from_second(second).ok()),
             checkpoint,
             relist,
+            changed: Vec::new(),
         })
     }
 

@@ -69,7 +69,10 @@ impl Microsoft365 {
         let scope = known.scope.id.as_str();
         let mut collector = sink.of(Some(scope));
         let (outcome, problem, pace) = match self.register.take(scope) {
-            Some(Place::Drive(drive)) => self.read_drive(&drive, remembered, known.relist, sink).await?,
+            Some(Place::Drive(drive)) => {
+                self.read_drive(&drive, remembered, (known.relist, &known.changed), sink)
+                    .await?
+            }
             Some(Place::Closed(problem)) => (became(problem.code), Some(problem), Pace::Read),
             // It was listed by another scan that runs beside this one, and is that one's to read.
             None => {
@@ -96,7 +99,7 @@ impl Microsoft365 {
         &self,
         drive: &Drive,
         remembered: Option<Vec<u8>>,
-        relist: Relist,
+        (relist, changed): (Relist, &[String]),
         sink: &Sink,
     ) -> Result<(ScopeOutcome, Option<Problem>, Pace), ReadError> {
         let classes = &self.setup.classes;
@@ -120,6 +123,10 @@ impl Microsoft365 {
                     visit.save(&memory).await?;
                 }
                 return Err(error);
+            }
+            for item in changed {
+                let digest = memory.tree.key.of(item);
+                memory.tree.mark_due(digest);
             }
             self.list_shares(&mut visit, &mut memory).await
         };

@@ -406,27 +406,21 @@ impl<'a> Candidate<'a> {
 /// Which rules fired, who asked for what, and what else there is to know, in one sentence.
 fn reason(fired: &[&Finding], ask: &Ask<'_>, spared: Option<(&Ask<'_>, Why)>, less: bool) -> String {
     let rules: Vec<&str> = fired.iter().map(|own| own.rule.as_str()).collect();
-    let mut words = format!(
-        "{} fired, and [[enforce.rule]] {} ({}) asks for {}",
-        rules.join(", "),
-        ask.number,
-        ask.finding.rule,
-        ask.wish.kind()
-    );
-    if let Wish::Expire(End { cut: Some(days), .. }) = ask.wish {
-        words += &format!(", cut to the service's own maximum of {days} days");
-    }
-    if less {
-        words += ", others for less";
-    }
-    if let Some((ask, why)) = spared {
-        words += &format!(
-            ", while {}, which [[enforce.rule]] {} ({}) asks for, is not proposed: {}",
-            ask.wish.kind(),
-            ask.number,
-            ask.finding.rule,
+    let who = |ask: &Ask<'_>| format!("[[enforce.rule]] {} ({})", ask.number, ask.finding.rule);
+    let cut = match ask.wish {
+        Wish::Expire(End { cut: Some(days), .. }) => {
+            format!(", cut to the service's own maximum of {days} days")
+        }
+        Wish::Expire(_) | Wish::Revoke { .. } => String::new(),
+    };
+    let others = if less { ", others for less" } else { "" };
+    let spared = spared.map_or_else(String::new, |(ask, why)| {
+        let (wish, who) = (ask.wish.kind(), who(ask));
+        format!(
+            ", while {wish}, which {who} asks for, is not proposed: {}",
             why.sentence()
-        );
-    }
-    words + "."
+        )
+    });
+    let (rules, wish, who) = (rules.join(", "), ask.wish.kind(), who(ask));
+    format!("{rules} fired, and {who} asks for {wish}{cut}{others}{spared}.")
 }

@@ -242,16 +242,12 @@ impl<'r> Proposer<'r> {
             one.wish.strength(&other.wish).then(by_level)
         });
         let blocked = candidate.barred().or(actor.err());
-        let barriers: Vec<Option<Why>> = asks
+        let bars: Vec<Option<Why>> = asks
             .iter()
             .map(|ask| blocked.or_else(|| candidate.bar(ask, &asks)))
             .collect();
-        let (strongest, barrier) = (asks.first()?, barriers.first().copied().flatten());
-        let Some((place, ask)) = asks
-            .iter()
-            .enumerate()
-            .find(|(place, _)| barriers.get(*place).is_some_and(Option::is_none))
-        else {
+        let (strongest, bar) = asks.iter().zip(&bars).next()?;
+        let Some((ask, _)) = asks.iter().zip(&bars).find(|(_, bar)| bar.is_none()) else {
             return Some(Err(Unproposed {
                 finding: strongest.finding.id.clone(),
                 source: share.source.clone(),
@@ -259,14 +255,15 @@ impl<'r> Proposer<'r> {
                 item_path: share.item.path.clone(),
                 owner: share.owner.id.clone(),
                 action: strongest.wish.kind(),
-                why: barrier?,
+                why: (*bar)?,
             }));
         };
         let value = match &ask.wish {
             Wish::Expire(end) => Some(end.value.clone()),
             Wish::Revoke { .. } => None,
         };
-        let spared = barrier.filter(|_| place > 0).map(|why| (strongest, why));
+        let is_weaker = strongest.wish.strength(&ask.wish) == Ordering::Less;
+        let spared = bar.filter(|_| is_weaker).map(|why| (strongest, why));
         let less = asks
             .iter()
             .any(|other| ask.wish.strength(&other.wish) == Ordering::Less);

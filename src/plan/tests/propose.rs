@@ -456,6 +456,20 @@ fn a_weaker_change_is_proposed_where_the_stronger_one_is_spared() {
          set-expiry, while revoke, which [[enforce.rule]] 1 (link-allows-upload) asks for, is not proposed: it is a \
          file drop, and `file_drops` is not set."
     );
+    let named = Bench::of(vec![
+        rule(UPLOAD, REVOKE),
+        rule(RuleId::UnreviewedShare, REVOKE_ALL),
+    ]);
+    let old = Share {
+        created_at: Some(days(-800)),
+        ..drop()
+    };
+    let own = named.proposes(&old).unwrap().unwrap();
+    assert!(
+        own.reason.ends_with("asks for revoke."),
+        "the same is asked for: {}",
+        own.reason
+    );
     let untold = Share {
         password: None,
         ..link("/a")

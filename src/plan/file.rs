@@ -170,7 +170,7 @@ impl Plan {
         let id = format!("plan-{stamp}-{}", salt.get(..6).unwrap_or_default());
         let mut taken = BTreeSet::new();
         for action in &mut actions {
-            action.id = (0_u64..)
+            action.id = (0..=u16::MAX)
                 .map(|more| action.identity(&id, more))
                 .find(|own| taken.insert(own.clone()))
                 .unwrap_or_default();
@@ -248,7 +248,7 @@ impl Plan {
 
 impl Action {
     /// An id that no other plan has; a further one where it is taken.
-    fn identity(&self, plan: &str, more: u64) -> String {
+    fn identity(&self, plan: &str, more: u16) -> String {
         let digest = short_digest([
             plan,
             self.source.as_str(),

@@ -242,16 +242,12 @@ impl<'r> Proposer<'r> {
             one.wish.strength(&other.wish).then(by_level)
         });
         let blocked = candidate.barred().or(actor.err());
-        let barriers: Vec<Option<Why>> = asks
+        let bars: Vec<Option<Why>> = asks
             .iter()
             .map(|ask| blocked.or_else(|| candidate.bar(ask, &asks)))
             .collect();
-        let (strongest, barrier) = (asks.first()?, barriers.first().copied().flatten());
-        let Some((place, ask)) = asks
-            .iter()
-            .enumerate()
-            .find(|(place, _)| barriers.get(*place).is_some_and(Option::is_none))
-        else {
+        let (strongest, bar) = asks.iter().zip(&bars).next()?;
+        let Some((ask, _)) = asks.iter().zip(&bars).find(|(_, bar)| bar.is_none()) else {
             return Some(Err(Unproposed {
                 finding: strongest.finding.id.clone(),
                 source: share.source.clone(),
@@ -259,14 +255,15 @@ impl<'r> Proposer<'r> {
                 item_path: share.item.path.clone(),
                 owner: share.owner.id.clone(),
                 action: strongest.wish.kind(),
-                why: barrier?,
+                why: (*bar)?,
             }));
         };
         let value = match &ask.wish {
             Wish::Expire(end) => Some(end.value.clone()),
             Wish::Revoke { .. } => None,
         };
-        let spared = barrier.filter(|_| place > 0).map(|why| (strongest, why));
+        let is_weaker = strongest.wish.strength(&ask.wish) == Ordering::Less;
+        let spared = bar.filter(|_| is_weaker).map(|why| (strongest, why));
         let less = asks
             .iter()
             .any(|other| ask.wish.strength(&other.wish) == Ordering::Less);
@@ -406,27 +403,21 @@ impl<'a> Candidate<'a> {
 /// Which rules fired, who asked for what, and what else there is to know, in one sentence.
 fn reason(fired: &[&Finding], ask: &Ask<'_>, spared: Option<(&Ask<'_>, Why)>, less: bool) -> String {
     let rules: Vec<&str> = fired.iter().map(|own| own.rule.as_str()).collect();
-    let mut words = format!(
-        "{} fired, and [[enforce.rule]] {} ({}) asks for {}",
-        rules.join(", "),
-        ask.number,
-        ask.finding.rule,
-        ask.wish.kind()
-    );
-    if let Wish::Expire(End { cut: Some(days), .. }) = ask.wish {
-        words += &format!(", cut to the service's own maximum of {days} days");
-    }
-    if less {
-        words += ", others for less";
-    }
-    if let Some((ask, why)) = spared {
-        words += &format!(
-            ", while {}, which [[enforce.rule]] {} ({}) asks for, is not proposed: {}",
-            ask.wish.kind(),
-            ask.number,
-            ask.finding.rule,
+    let who = |ask: &Ask<'_>| format!("[[enforce.rule]] {} ({})", ask.number, ask.finding.rule);
+    let cut = match ask.wish {
+        Wish::Expire(End { cut: Some(days), .. }) => {
+            format!(", cut to the service's own maximum of {days} days")
+        }
+        Wish::Expire(_) | Wish::Revoke { .. } => String::new(),
+    };
+    let others = if less { ", others for less" } else { "" };
+    let spared = spared.map_or_else(String::new, |(ask, why)| {
+        let (wish, who) = (ask.wish.kind(), who(ask));
+        format!(
+            ", while {wish}, which {who} asks for, is not proposed: {}",
             why.sentence()
-        );
-    }
-    words + "."
+        )
+    });
+    let (rules, wish, who) = (rules.join(", "), ask.wish.kind(), who(ask));
+    format!("{rules} fired, and {who} asks for {wish}{cut}{others}{spared}.")
 }

@@ -37,10 +37,10 @@ pub fn write(
     let mut screen = Screen::new(style, out);
     let item = (screen.width() - DONE) / 2;
     let widths = [DONE, item, screen.width() - DONE - item];
-    screen.title(
-        Tint::new().bold(),
-        &format!("PROPOSED{DOT}{}", count(actions.len(), "change")),
-    )?;
+    if !actions.is_empty() {
+        let title = format!("PROPOSED{DOT}{}", count(actions.len(), "change"));
+        screen.title(Tint::new().bold(), &title)?;
+    }
     for block in actions.chunks(BLOCK) {
         screen.rows(&widths, block.iter().flat_map(proposed).collect())?;
     }
@@ -49,10 +49,8 @@ pub fn write(
         reasons.entry((one.why, one.action)).or_default().push(one);
     }
     if !reasons.is_empty() {
-        screen.title(
-            Tint::new().bold(),
-            &format!("NOT PROPOSED{DOT}{}", count(unproposed.len(), "change")),
-        )?;
+        let title = format!("NOT PROPOSED{DOT}{}", count(unproposed.len(), "change"));
+        screen.title(Tint::new().bold(), &title)?;
         let rows = reasons
             .iter()
             .map(|((why, action), alike)| refused(*why, *action, alike));
@@ -108,8 +106,17 @@ fn refused(why: Why, action: ActionKind, alike: &[&Unproposed]) -> Row {
     Row::from([
         strong(format!("{} {action}", alike.len())),
         Cell::new(examples.join("\n")),
-        Cell::new(format!("{}.", why.sentence())),
+        Cell::new(sentence(why)),
     ])
+}
+
+/// Why, from its capital letter to its full stop.
+fn sentence(why: Why) -> String {
+    let mut words = format!("{}.", why.sentence());
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
 }
 
 /// How much is changed, by source.
@@ -129,7 +136,7 @@ fn sums(screen: &mut Screen<'_>, actions: &[Action]) -> io::Result<()> {
             .map(|(kind, number)| format!("{number} {kind}"))
             .collect();
         if others > 0 {
-            parts.push(format!("{} that would end too", count(others, "re-share")));
+            parts.push(format!("{} end too", count(others, "re-share")));
         }
         let line = format!("{}: {}.", words::name(source.as_str()), parts.join(", "));
         screen.paragraph(Tint::new(), &line)?;

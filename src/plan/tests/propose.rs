@@ -1,4 +1,4 @@
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::{SignedDuration, Span};
 
 use super::{Bench, REVOKE, REVOKE_ALL, expire, rule};
 use crate::model::{
@@ -456,6 +456,20 @@ fn a_weaker_change_is_proposed_where_the_stronger_one_is_spared() {
          set-expiry, while revoke, which [[enforce.rule]] 1 (link-allows-upload) asks for, is not proposed: it is a \
          file drop, and `file_drops` is not set."
     );
+    let named = Bench::of(vec![
+        rule(UPLOAD, REVOKE),
+        rule(RuleId::UnreviewedShare, REVOKE_ALL),
+    ]);
+    let old = Share {
+        created_at: Some(days(-800)),
+        ..drop()
+    };
+    let own = named.proposes(&old).unwrap().unwrap();
+    assert!(
+        own.reason.ends_with("asks for revoke."),
+        "the same is asked for: {}",
+        own.reason
+    );
     let untold = Share {
         password: None,
         ..link("/a")
@@ -517,116 +531,46 @@ fn the_reason_says_who_asked() {
     assert_eq!(bench.says(&named), "set-expiry 2026-11-29");
 }
 
+fn day(zone: Option<&str>, from: &str, after: i64, most: Option<u32>) -> (String, Option<u32>) {
+    let after = Span::new().days(after);
+    let own = end(SourceKind::Nextcloud, zone, from.parse().unwrap(), after, most);
+    (own.value, own.cut)
+}
+
 #[test]
 fn dates_are_the_owners_days() {
-    let at = |text: &str| text.parse::<Timestamp>().unwrap();
-    let day = |zone, from, after: i64, most| {
-        end(
-            SourceKind::Nextcloud,
-            zone,
-            at(from),
-            Span::new().days(after),
-            most,
-        )
-    };
-    for (what, zone, from, after, most, value, cut) in [
-        ("UTC", None, "2026-11-22T23:30:00Z", 30, None, "2026-12-22", None),
-        (
-            "already tomorrow",
-            Some("Asia/Tokyo"),
-            "2026-11-22T23:30:00Z",
-            30,
-            None,
-            "2026-12-23",
-            None,
-        ),
-        (
-            "still yesterday",
-            Some("America/Los_Angeles"),
-            "2026-11-22T02:00:00Z",
-            30,
-            None,
-            "2026-12-21",
-            None,
-        ),
-        (
-            "no zone",
-            Some("Nowhere/At_All"),
-            "2026-11-22T23:30:00Z",
-            30,
-            None,
-            "2026-12-22",
-            None,
-        ),
-        (
-            "cut",
-            None,
-            "2026-11-22T02:00:00Z",
-            30,
-            Some(7),
-            "2026-11-29",
-            Some(7),
-        ),
-        (
-            "not cut",
-            None,
-            "2026-11-22T02:00:00Z",
-            7,
-            Some(7),
-            "2026-11-29",
-            None,
-        ),
-        (
-            "never today",
-            None,
-            "2026-11-22T02:00:00Z",
-            30,
-            Some(0),
-            "2026-11-23",
-            Some(0),
-        ),
-        (
-            "tomorrow anyway",
-            None,
-            "2026-11-22T02:00:00Z",
-            1,
-            Some(0),
-            "2026-11-23",
-            None,
-        ),
-        (
-            "beyond time",
-            None,
-            "2026-11-22T02:00:00Z",
-            4_000_000,
-            None,
-            "9999-12-31",
-            None,
-        ),
-        (
-            "beyond time, cut",
-            None,
-            "2026-11-22T02:00:00Z",
-            4_000_000,
-            Some(9),
-            "2026-12-01",
-            Some(9),
-        ),
-        (
-            "no bound",
-            None,
-            "2026-11-22T02:00:00Z",
-            3,
-            Some(u32::MAX),
-            "2026-11-25",
-            None,
-        ),
+    let (night, late) = ("2026-11-22T02:00:00Z", "2026-11-22T23:30:00Z");
+    for (zone, from, value) in [
+        (None, late, "2026-12-22"),
+        (Some("Asia/Tokyo"), late, "2026-12-23"),
+        (Some("America/Los_Angeles"), night, "2026-12-21"),
+        (Some("Nowhere/At_All"), late, "2026-12-22"),
     ] {
-        let own = day(zone, from, after, most);
-        assert_eq!((own.value.as_str(), own.cut), (value, cut), "{what}");
+        assert_eq!(day(zone, from, 30, None), (value.to_owned(), None), "{zone:?}");
     }
+}
+
+#[test]
+fn dates_are_cut_to_the_maximum_and_never_before_tomorrow() {
+    for (after, most, value, cut) in [
+        (30, Some(7), "2026-11-29", Some(7)),
+        (7, Some(7), "2026-11-29", None),
+        (30, Some(0), "2026-11-23", Some(0)),
+        (1, Some(0), "2026-11-23", None),
+        (0, None, "2026-11-23", None),
+        (4_000_000, None, "9999-12-31", None),
+        (4_000_000, Some(9), "2026-12-01", Some(9)),
+        (3, Some(u32::MAX), "2026-11-25", None),
+    ] {
+        let own = day(None, "2026-11-22T02:00:00Z", after, most);
+        assert_eq!(own, (value.to_owned(), cut), "{after} {most:?}");
+    }
+}
+
+#[test]
+fn microsofts_ends_are_instants() {
     let instant = |after, most| {
-        let from = at("2026-11-22T02:00:00.25Z");
+        let from = "2026-11-22T02:00:00.25Z".parse().unwrap();
         end(SourceKind::Microsoft365, Some("Asia/Tokyo"), from, after, most)
     };
     assert_eq!(instant(Span::new().hours(36), None).value, "2026-11-23T14:00:00Z");

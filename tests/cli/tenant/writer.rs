@@ -12,7 +12,7 @@ use sharewarden::model::{
     SourceFacts, SourceName,
 };
 use sharewarden::model::{Fact, KnownScope};
-use sharewarden::provider::microsoft365::auth::{Credential, Environment, TokenSetup};
+use sharewarden::provider::microsoft365::auth::{Credential, Environment, Keep, TokenSetup};
 use sharewarden::provider::microsoft365::{Excluded, Include, Microsoft365, Setup, Stated};
 use sharewarden::provider::{ChangeEffect, Found, Lost, Place, Reader, Sink, Target, WriteError, Writer};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,11 @@ fn adapter(stage: &Stage) -> Microsoft365 {
 
 fn spaced(stage: &Stage, write_every: Duration) -> Microsoft365 {
     let secret = std::fs::read_to_string(stage.path("client-secret")).unwrap();
+    let secret = SecretString::from(secret);
+    signed_in(stage, Credential::ClientSecret { secret }, write_every)
+}
+
+fn signed_in(stage: &Stage, credential: Credential, write_every: Duration) -> Microsoft365 {
     let (login, graph) = stage.places();
     let settings = |origin: &url::Url| http::Settings {
         limits: http::Limits {
@@ -68,9 +73,7 @@ fn spaced(stage: &Stage, write_every: Duration) -> Microsoft365 {
         client_id: Some("a0d17000-0000-4000-8000-000000000001".to_owned()),
         login_url: login.clone(),
         graph_url: graph.clone(),
-        credential: Credential::ClientSecret {
-            secret: SecretString::from(secret),
-        },
+        credential,
         environment: Environment::default(),
         http: settings(login),
     };
@@ -219,36 +222,29 @@ fn lost(share: &Share) -> Lost {
 
 #[test]
 fn every_share_is_read_again_as_a_scan_tells_it() {
-    for (switch, value) in [
-        ("retry_after", json!(true)),
-        ("inherited_from", json!("absent")),
-        ("inherited_from", json!("filled")),
-        ("deprecated_twins", json!(false)),
-        ("claims_as", json!("group")),
-        ("claims_as", json!("user")),
-        ("claims_as", json!("nothing")),
-        ("low_privilege", json!(true)),
-        ("no_expiry", json!("zero")),
-        ("permissions_page", json!(1)),
+    for switches in [
+        json!({}),
+        json!({"inherited_from": "absent", "deprecated_twins": false, "permissions_page": 1}),
+        json!({"inherited_from": "filled", "claims_as": "group", "low_privilege": true}),
+        json!({"inherited_from": "links-only", "claims_as": "user", "no_expiry": "zero"}),
+        json!({"claims_as": "nothing", "no_expiry": "null"}),
     ] {
-        let stage = Stage::of(&switched(&tenant(), switch, value.clone()));
+        let mut world = tenant();
+        world["microsoft365"]["switches"] = switches.clone();
+        let stage = Stage::of(&world);
         let told = scanned(&stage);
         assert!(told.len() >= 20, "{}", told.len());
         let adapter = adapter(&stage);
         for share in &told {
             let again = there(&adapter, &target(share));
-            assert_eq!(essence(&again), essence(share), "{switch} {value}");
+            assert_eq!(essence(&again), essence(share), "{switches}");
         }
         let items: BTreeSet<&str> = told.iter().map(|share| share.item.id.as_str()).collect();
         for item in items {
             let of_item: Vec<&Share> = told.iter().filter(|share| share.item.id == item).collect();
             let all = block_on(adapter.read_all(&place(of_item[0]), None)).unwrap();
             let ids = |all: &[&Share]| all.iter().map(|share| share.id.clone()).collect::<BTreeSet<_>>();
-            assert_eq!(
-                ids(&all.iter().collect::<Vec<_>>()),
-                ids(&of_item),
-                "{switch} {value}"
-            );
+            assert_eq!(ids(&all.iter().collect::<Vec<_>>()), ids(&of_item), "{switches}");
         }
         assert!(changes(&stage).is_empty());
     }
@@ -301,6 +297,56 @@ fn opening_reads_settings_and_clock_and_checks_the_rights() {
                 .all(|asked| !asked.path.starts_with("/v1.0/"))
         );
     }
+}
+
+/// The adapter as alice signed in to it on a device.
+fn alices(stage: &Stage) -> Microsoft365 {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post = |what: &str, form: Vec<(&'static str, String)>| {
+        let url = stage
+            .places()
+            .0
+            .join(&format!("example.org/oauth2/v2.0/{what}"))
+            .unwrap();
+        let asked = client.post(url).form(&form).send();
+        block_on(async { asked.await.unwrap().json::<Value>().await.unwrap() })
+    };
+    let client_id = ("client_id", "a0d17000-0000-4000-8000-000000000001".to_owned());
+    let scope = ("scope", "Files.Read User.Read offline_access".to_owned());
+    let code = post("devicecode", vec![client_id.clone(), scope]);
+    stage.grant_device(&json!({"device": code["user_code"], "user": "alice@example.org"}));
+    let grant = (
+        "grant_type",
+        "urn:ietf:params:oauth:grant-type:device_code".to_owned(),
+    );
+    let code = ("device_code", code["device_code"].as_str().unwrap().to_owned());
+    let token = post("token", vec![client_id, grant, code]);
+    let credential = Credential::DeviceCode {
+        refresh_token: SecretString::from(token["refresh_token"].as_str().unwrap()),
+        keep: Keep::new(|_| Ok(())),
+    };
+    signed_in(stage, credential, Duration::ZERO)
+}
+
+#[test]
+fn a_person_changes_nothing_for_others_and_needs_the_right() {
+    let stage = Stage::tenant();
+    let adapter = alices(&stage);
+    let error = block_on(Writer::open(&adapter)).unwrap_err();
+    assert_eq!(
+        (error.effect, error.code),
+        (ChangeEffect::Refused, ProblemCode::Forbidden)
+    );
+    assert!(
+        error.message.contains("delegated permission Files.ReadWrite "),
+        "{error}"
+    );
+    for own in ["alice@example.org", "Alice@Example.org"] {
+        block_on(adapter.may_act_as(own)).unwrap();
+    }
+    let other = block_on(adapter.may_act_as("bob@example.org"));
+    assert_eq!(effect(other), (ChangeEffect::Refused, ProblemCode::Forbidden));
+    assert!(changes(&stage).is_empty());
 }
 
 #[test]
@@ -418,13 +464,15 @@ fn what_comes_from_above_is_told_so_and_never_changed_at_the_item() {
         ));
         let stage = Stage::of(&world);
         let adapter = adapter(&stage);
-        let link = share(&stage, OPEN);
-        let drive = link.item.drive.clone().unwrap();
-        let beneath = |path: &str| {
-            let told = scanned(&stage).into_iter().find(|share| share.item.path == path);
-            place(&told.unwrap())
-        };
-        let folder = target(&grant(&stage, "/Team", "00000000-0000-4000-8000-00000000e8a5"));
+        let told = scanned(&stage);
+        let on = |path: &str| told.iter().find(|share| share.item.path == path).unwrap();
+        let beneath = |path: &str| place(on(path));
+        let drive = on("/Projects").item.drive.clone().unwrap();
+        let exams = "00000000-0000-4000-8000-00000000e8a5";
+        let folder = told
+            .iter()
+            .find(|share| share.item.path == "/Team" && share.recipients[0].id == exams);
+        let folder = target(folder.unwrap());
         let own = folder.share.rsplit('/').next().unwrap();
         for (item, permission) in [
             // From the folder, and from the one above that.
@@ -481,8 +529,9 @@ fn an_inherited_link_that_has_another_id_at_each_item_is_known_by_its_address() 
 fn what_becomes_of_a_change_that_goes_wrong_is_this_table() {
     use ChangeEffect::{None, Refused, Unknown};
     let status = |status: u16| json!({"do": "status", "status": status});
+    let stage = Stage::tenant();
+    let link = target(&share(&stage, OPEN));
     for (action, expected, is_made) in [
-        (json!({"do": "reset"}), (Unknown, ProblemCode::Unreachable), true),
         (
             json!({"do": "status", "status": 429, "headers": {"Retry-After": "17"}}),
             (None, ProblemCode::Throttled),
@@ -504,19 +553,48 @@ fn what_becomes_of_a_change_that_goes_wrong_is_this_table() {
             (Unknown, ProblemCode::Redirected),
             false,
         ),
+        // The last: what was asked is done, and the answer lost.
+        (json!({"do": "reset"}), (Unknown, ProblemCode::Unreachable), true),
     ] {
-        let stage = Stage::tenant();
-        let (adapter, link) = (adapter(&stage), target(&share(&stage, OPEN)));
+        let adapter = adapter(&stage);
         there(&adapter, &link);
+        stage.forget_requests();
         stage.fault(&json!({"match": {"method": "DELETE"}, "action": action}));
         let error = block_on(adapter.revoke(&link)).unwrap_err();
         assert_eq!((error.effect, error.code), expected, "{action}: {error}");
         assert_eq!(changes(&stage).len(), 1, "{action}: it is sent once");
         stage.no_faults();
-        if expected.1 != ProblemCode::Throttled {
-            assert_eq!(is_gone(&adapter, &link), is_made, "{action}");
-        }
+        let stored = stage.permissions();
+        assert_eq!(
+            stored.iter().all(|stored| stored["id"] != OPEN),
+            is_made,
+            "{action}"
+        );
     }
+}
+
+#[test]
+fn more_changes_than_the_service_takes_are_not_made() {
+    let mut world = tenant();
+    world["microsoft365"]["limits"] = json!({"licenses": 900, "sharing_calls": 2});
+    let stage = Stage::of(&world);
+    let adapter = adapter(&stage);
+    let targets = [OPEN, WITH_PASSWORD, FOR_ALL].map(|id| target(&share(&stage, id)));
+    for target in &targets {
+        there(&adapter, target);
+    }
+    let before = stage.permissions().len();
+    block_on(adapter.revoke(&targets[0])).unwrap();
+    block_on(adapter.revoke(&targets[1])).unwrap();
+    let error = block_on(adapter.revoke(&targets[2])).unwrap_err();
+    assert_eq!(
+        (error.effect, error.code),
+        (ChangeEffect::None, ProblemCode::Throttled)
+    );
+    assert!(error.message.contains("come back in"), "{error}");
+    assert_eq!(stage.permissions().len(), before - 2);
+    let statuses: Vec<u16> = changes(&stage).iter().map(|(_, status)| *status).collect();
+    assert_eq!(statuses, [204, 204, 429]);
 }
 
 #[test]
@@ -598,7 +676,7 @@ fn links_and_grants_are_made_again_as_they_were() {
     let adapter = adapter(&stage);
     let facts = SourceFacts::default();
     let secret = SecretString::from("Small-World-42");
-    let (mut made, mut kinds) = (0, BTreeSet::new());
+    let (mut made, mut kinds, mut nobody) = (0, BTreeSet::new(), Vec::new());
     for before in scanned(&stage) {
         let lost = lost(&before);
         if adapter.irrecoverable(&facts, &lost).is_some() {
@@ -607,16 +685,13 @@ fn links_and_grants_are_made_again_as_they_were() {
         block_on(adapter.revoke(&target(&before))).unwrap();
         let id = match block_on(adapter.recreate(&lost, Some(&secret))) {
             Ok(id) => id,
-            // Without an account, and with a grant that the folder above has, too.
+            // Those who never had an account, and one who has left.
             Err(error) => {
-                assert_eq!(error.effect, ChangeEffect::Refused, "{error}");
-                assert!(
-                    before
-                        .recipients
-                        .iter()
-                        .any(|who| who.id == "client@partner.example.net"),
-                    "{before:?}: {error}"
+                assert_eq!(
+                    (error.effect, error.code),
+                    (ChangeEffect::Refused, ProblemCode::UserNotFound)
                 );
+                nobody.extend(before.recipients.into_iter().map(|who| who.id));
                 continue;
             }
         };
@@ -635,6 +710,15 @@ fn links_and_grants_are_made_again_as_they_were() {
         made += 1;
     }
     assert!(made >= 10, "{made}");
+    nobody.sort_unstable();
+    assert_eq!(
+        nobody,
+        [
+            "carol@example.org",
+            "client@partner.example.net",
+            "press@news.example.com"
+        ]
+    );
     let expected = [
         (ShareKind::Link, false),
         (ShareKind::Link, true),

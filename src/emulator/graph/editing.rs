@@ -8,7 +8,7 @@ use super::inherit::Counting;
 use super::permissions::{find, id_of, show};
 use super::reply::{Call, Outcome, Payload, Refusal, Reply, Selection};
 use super::tree::{Cause, Permission};
-use super::{Graph, ids};
+use super::{Graph, ids, route};
 use crate::emulator::world::microsoft::{LinkFile, PermissionFile, Who};
 
 /// `PATCH …/permissions/{id}`.
@@ -84,6 +84,9 @@ fn end(permission: &mut Permission, at: Timestamp) {
 
 /// `DELETE …/permissions/{id}`.
 pub(super) fn delete(graph: &mut Graph, call: &Call<'_>, index: usize, number: u64, id: &str) -> Outcome {
+    if graph.switches.full_control_to_end && !route::has_role(call, &["Sites.FullControl.All"]) {
+        return Err(Refusal::new(403, "notAllowed", "Operation not allowed"));
+    }
     let (_, at) = own(graph, call, index, number, id)?;
     graph.take_away(index, number, at, call.now);
     Ok(Reply::of(204, Payload::Empty))
@@ -177,7 +180,10 @@ pub(super) fn create_link(graph: &mut Graph, call: &Call<'_>, index: usize, numb
         link: Some(LinkFile {
             scope,
             kind,
-            password: body["password"].as_str().map(str::to_owned),
+            password: body["password"]
+                .as_str()
+                .filter(|_| graph.switches.link_passwords)
+                .map(str::to_owned),
             application: Some(graph.app.name.clone()),
             ..LinkFile::default()
         }),
@@ -230,10 +236,10 @@ pub(super) fn invite(graph: &mut Graph, call: &Call<'_>, index: usize, number: u
         }
         grantees.push(who);
     }
-    let expires = body["expirationDateTime"]
-        .as_str()
-        .map(|text| text.to_owned().try_into());
-    let expires = expires.transpose().map_err(|_: String| Refusal::bad_argument())?;
+    let wanted = body["expirationDateTime"].as_str().map(str::parse::<Timestamp>);
+    let wanted = wanted.transpose().map_err(|_| Refusal::bad_argument())?;
+    let wanted = wanted.map(|at| graph.clamped(at, None, call.now)).transpose()?;
+    let expires = wanted.and_then(|at| at.to_string().try_into().ok());
     let mut shown = Vec::new();
     for who in grantees {
         let file = PermissionFile {

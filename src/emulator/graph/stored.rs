@@ -22,6 +22,7 @@ impl Graph {
                             "scope": link.scope,
                             "type": link.kind,
                             "password": link.password.is_some(),
+                            "people": link.people,
                         })),
                         "grant": permission.file.grant,
                         "roles": permission.file.roles,

@@ -42,6 +42,10 @@ pub(crate) struct Switches {
     pub(crate) settings_wrapped: bool,
     /// The expiry of organization and people links can be changed.
     pub(crate) org_link_patch: bool,
+    /// Links can have a password; else one that is given is left out silently.
+    pub(crate) link_passwords: bool,
+    /// Ending a permission needs `Sites.FullControl.All`, as was reported.
+    pub(crate) full_control_to_end: bool,
     /// Sites tell `isPersonalSite`.
     pub(crate) personal_site_flag: bool,
     /// 429 carries `Retry-After`.
@@ -73,6 +77,8 @@ impl Default for Switches {
             silent_additions: false,
             settings_wrapped: true,
             org_link_patch: false,
+            link_passwords: true,
+            full_control_to_end: false,
             personal_site_flag: true,
             retry_after: true,
             inner_retry_after: true,

@@ -207,7 +207,7 @@ impl Microsoft365 {
         self.object_id_of(to).await?.ok_or_else(|| {
             WriteError::refused(
                 ProblemCode::UserNotFound,
-                "nobody in the directory is called so: somebody without an account can only be invited again by the owner",
+                "nobody in the directory is called so: somebody who left, or has no account, can only be invited again by the owner",
             )
         })
     }

@@ -176,7 +176,8 @@ async fn changes_are_made_one_after_the_other_and_kept_apart() {
     let (turns, began) = (Turns::default(), Instant::now());
     let spans = Mutex::new(Vec::new());
     let change = |takes: u64| {
-        let change = async {
+        let (began, spans) = (&began, &spans);
+        let change = async move {
             let from = began.elapsed();
             tokio::time::sleep(Duration::from_millis(takes)).await;
             spans.lock().unwrap().push((from, began.elapsed()));

@@ -153,3 +153,48 @@ fn types_and_roles_are_inverses() {
         }
     }
 }
+
+#[test]
+fn what_is_more_open_than_what_was_lost_is_noticed() {
+    let made = |expires: Option<&str>, password, anonymous, access: &[crate::model::Right]| Share {
+        source: crate::model::SourceName::new("m365"),
+        id: "d/i/p".to_owned(),
+        kind: ShareKind::Link,
+        anonymous,
+        item: item("i", ItemKind::Folder, "d"),
+        owner: crate::model::Principal::new(PrincipalClass::Site, "x"),
+        shared_by: None,
+        recipients: Vec::new(),
+        opened_by: Vec::new(),
+        access: Access::of(access),
+        password,
+        expires: expiry(expires),
+        created_at: None,
+        inherited: false,
+        label: None,
+        link: None,
+        unknown: Vec::new(),
+    };
+    let asked = Lost {
+        expires: Some("2027-01-31T00:00:00Z".to_owned()),
+        password: true,
+        ..lost(ShareKind::Link, true, &[], &[View, Download])
+    };
+    let (end, yes) = (Some("2027-01-31T00:00:00Z"), Some(true));
+    for (share, is_fine) in [
+        (made(end, yes, true, &[View, Download]), true),
+        (made(Some("2026-12-31T00:00:00Z"), yes, true, &[View]), true),
+        (
+            made(Some("2027-01-31T00:00:01Z"), yes, true, &[View, Download]),
+            false,
+        ),
+        (made(None, yes, true, &[View, Download]), false),
+        (made(Some("soon"), yes, true, &[View, Download]), false),
+        (made(end, Some(false), true, &[View, Download]), false),
+        (made(end, None, true, &[View, Download]), false),
+        (made(end, yes, true, &[View, Download, Edit]), false),
+        (made(end, yes, false, &[View, Download]), false),
+    ] {
+        assert_eq!(more_open(&share, &asked).is_none(), is_fine, "{share:?}");
+    }
+}

@@ -14,10 +14,14 @@ pub fn short_digest<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Strin
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    let bytes = digest.finalize();
+    hex(digest.finalize().iter().take(8))
+}
+
+/// Bytes as hexadecimal digits, two a byte.
+#[must_use]
+pub fn hex<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> String {
     bytes
-        .iter()
-        .take(8)
+        .into_iter()
         .flat_map(|byte| [byte >> 4, byte & 15])
         .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
         .collect()

@@ -26,7 +26,7 @@ pub use coverage::{
     AccountTotals, ControlTotals, Effect, Expected, Problem, ProblemCode, RequestTotals, ScopeOutcome,
     Verdict,
 };
-pub use digest::short_digest;
+pub use digest::{hex, short_digest};
 pub use expiry::Expiry;
 pub use finding::{Finding, FindingId, Remedy, Status, WaiverNote};
 pub use item::{Item, ItemKind};

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::sharing::principal_by_row;
 use super::{Ledger, Result, durably, storable, stored};
 use crate::enforce::{Entry, Journal, JournalError};
-use crate::model::{Principal, Share, SourceName};
+use crate::model::{Principal, Share, SourceName, hex};
 
 /// What stands for the hash before the first line.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -172,8 +172,7 @@ fn head(connection: &Connection) -> rusqlite::Result<Option<(i64, String)>> {
 
 /// The hash of a line.
 fn link(before: &str, seq: i64, entry: &str) -> String {
-    let digest = Sha256::digest(format!("{before}\n{seq}\n{entry}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(format!("{before}\n{seq}\n{entry}")))
 }
 
 /// See [`Ledger::verify_journal`].

@@ -185,6 +185,7 @@ fn particulars(entry: &Entry) -> Vec<String> {
     let mut lines = Vec::new();
     if let Subject::Finding(finding) = &entry.subject {
         lines.push(format!("{}: {}", finding.status, finding.message));
+        lines.extend(finding.due.map(|due| format!("due {}", due.strftime("%Y-%m-%d"))));
         if let Some(waiver) = &finding.waiver {
             lines.push(format!(
                 "waived until {} by {}: {}",

@@ -5,13 +5,12 @@ use std::io;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest as _, Sha256};
 
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row, share_row};
 use super::{Ledger, Result, durably, storable, stored};
 use crate::enforce::Place;
 use crate::enforce::{Deed, Entry, Journal, JournalError, KnownShare, Outcome, State, Who};
-use crate::model::{Principal, Share, SourceName};
+use crate::model::{Principal, Share, SourceName, long_digest};
 use crate::report::view;
 
 /// What stands for the hash before the first line.
@@ -234,8 +233,7 @@ fn head(connection: &Connection) -> rusqlite::Result<Option<(i64, String)>> {
 
 /// The hash of a line.
 fn link(before: &str, seq: i64, entry: &str) -> String {
-    let digest = Sha256::digest(format!("{before}\n{seq}\n{entry}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    long_digest(&format!("{before}\n{seq}\n{entry}"))
 }
 
 /// See [`Ledger::verify_journal`].

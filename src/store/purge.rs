@@ -176,9 +176,9 @@ impl Person {
     /// Forgets what was proposed and announced to be done to what they own: it names their files. What was done stays in the
     /// journal, which names nobody but by ids.
     fn changes(&self, connection: &Connection) -> Result<()> {
-        let owners = storable("rows", &self.owners)?;
         const THEIRS: &str = "SELECT 1 FROM principal p JOIN source o ON o.id = p.source
              WHERE p.id IN (SELECT value FROM json_each(?1))";
+        let owners = storable("rows", &self.owners)?;
         connection.execute(
             &format!(
                 "DELETE FROM plan WHERE EXISTS (SELECT 1 FROM json_each(plan.body, '$.actions') a WHERE EXISTS (

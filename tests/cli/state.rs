@@ -5,6 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
+use sharewarden::model::{Fact, SourceName};
+use sharewarden::store::Ledger;
+
 use crate::harness::{
     Asked, Config, NOW, Stage, account, add_shares, finding, findings, list, problems, rules_of, share,
     small, verdict,
@@ -122,6 +125,25 @@ fn a_finding_is_new_once_then_open_then_resolved_once_and_then_gone() {
     let fourth = scan(&stage, "2026-11-24T12:00:00Z", &[], 0);
     assert_eq!(statuses(&fourth, "1"), BTreeSet::new());
     totals_agree(&fourth);
+}
+
+#[test]
+fn what_was_read_of_a_source_as_a_whole_is_kept_for_planning() {
+    let stage = Stage::small();
+    let facts = || {
+        let ledger = Ledger::open(&stage.path("state.db")).unwrap();
+        ledger.facts(&SourceName::new("cloud")).unwrap()
+    };
+    assert_eq!(facts(), None);
+    scan(&stage, NOW, &[], 0);
+    let read = facts().unwrap();
+    assert!(read.product.is_some());
+    assert_eq!(read.get(Fact::AccountDetailsRead), Some(true));
+    stage.fault(
+        &json!({"match": {"path_contains": "capabilities"}, "action": {"do": "status", "status": 500}}),
+    );
+    scan(&stage, LATER, &[], 3);
+    assert_eq!(facts().unwrap(), read, "what could not be read again stays");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::*;
 use crate::enforce::{Deed, Entry, Event, Journal as _, Outcome, Who};
 use crate::model::{Fact, SourceFacts};
 use crate::plan::{Action, ActionKind, Ended, Expects, Plan};
+use crate::report::history::{self, HistoryFormat, Life};
 use crate::report::{self, Format};
 
 fn entry(run: &str, action: Option<&str>, event: Event) -> Entry {
@@ -349,7 +350,7 @@ fn only_what_stands_open_can_be_planned() {
     let mut seen = Vec::new();
     ledger
         .plannable(&cloud(), Narrowing::default(), "", &mut |planned| {
-            seen.push(planned)
+            seen.push(planned);
         })
         .unwrap();
     assert_eq!(seen[0].past.first_seen, Some(at(0)));
@@ -593,6 +594,14 @@ fn what_is_to_be_ended_is_due_for_all_its_findings() {
             .unwrap();
         let due = due(&ledger, &run);
         assert_eq!(due.iter().flatten().count(), expected, "{kind} {due:?}");
+        let life = ledger.life(&Life::Share("1".to_owned()), None).unwrap();
+        for format in HistoryFormat::ALL {
+            let mut out = Vec::new();
+            history::write(*format, &life, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let day = at(14).strftime("%Y-%m-%d").to_string();
+            assert_eq!(text.matches(&day).count(), expected, "{format}: {text}");
+        }
     }
 }
 

@@ -47,7 +47,7 @@ fn written_by(version: usize, new: &Path, old: &Path) {
     if version > 3 {
         copy_tables(&connection);
         connection
-            .pragma_update(None, "user_version", version as u32)
+            .pragma_update(None, "user_version", u32::try_from(version).unwrap())
             .unwrap();
         return;
     }

@@ -163,7 +163,7 @@ impl Writer for Nextcloud {
         if lost.act_as.is_none() {
             return Some("no account is known that may share the item");
         }
-        if share::bits(lost.access) == 0 {
+        if !lost.access.shows() && !lost.access.has(Right::Create) {
             return Some("what it allowed is not known");
         }
         let known = |id: &String| !id.is_empty() && id != share::HIDDEN;
@@ -295,7 +295,11 @@ impl Nextcloud {
                 return Err(error.clone());
             }
             if let Some(own) = learned.accounts.get(account) {
-                return Ok(own.clone());
+                return learned
+                    .barred
+                    .get(&own.id)
+                    .cloned()
+                    .map_or_else(|| Ok(own.clone()), Err);
             }
         }
         let own = match &self.setup.credential {
@@ -329,7 +333,8 @@ impl Nextcloud {
     async fn weigh(&self, account: &str) -> WriteError {
         match self.check_app().await {
             Ok(()) => {
-                let words = "the server does not let the auditor act in this account's name: it is disabled or gone";
+                let words =
+                    "the server does not let the auditor act in this account's name: it is disabled or gone";
                 self.bar(account, WriteError::refused(ProblemCode::AccountDisabled, words))
             }
             Err(error) => {
@@ -363,7 +368,8 @@ impl Nextcloud {
                 continue;
             }
             if self.risks_no_more() {
-                let words = "too many app passwords of this source are wrong; a dozen of them block the address";
+                let words =
+                    "too many app passwords of this source are wrong; a dozen of them block the address";
                 return Err(WriteError::refused(ProblemCode::Unauthorized, words));
             }
             match people::own_details(&self.ocs, name).await {
@@ -396,7 +402,10 @@ impl Nextcloud {
                  the address",
             )
         } else {
-            WriteError::refused(ProblemCode::Forbidden, "no password is configured for this account")
+            WriteError::refused(
+                ProblemCode::Forbidden,
+                "no password is configured for this account",
+            )
         })
     }
 
@@ -446,7 +455,10 @@ impl Nextcloud {
             zone: &zone.unwrap_or(TimeZone::UTC),
         };
         share::decode(entry.get().as_bytes(), &reading).map_err(|error| {
-            let words = format!("{}: the answer's entry is not as documented: {error}", request.place());
+            let words = format!(
+                "{}: the answer's entry is not as documented: {error}",
+                request.place()
+            );
             ReadError::service(ProblemCode::Malformed, words).into()
         })
     }
@@ -488,14 +500,14 @@ impl Nextcloud {
         request: &Request,
         answer: &Answer,
     ) -> Result<Found, WriteError> {
-        if ocs::looks_like_html(&answer.headers, &answer.body) {
-            return Ok(Found::Lost(AWAY));
-        }
-        if !ocs::objection(answer).is_some_and(|said| said.contains("Wrong share ID")) {
+        let said = ocs::objection(answer).is_some_and(|said| said.contains("Wrong share ID"));
+        // To a change it answers with a page where the item is in the trash bin.
+        if !said && !ocs::looks_like_html(&answer.headers, &answer.body) {
             return Err(self.heard(own, ocs::refusal(request, answer)));
         }
         Ok(match self.node(own, &target.item).await? {
             None => Found::Lost(AWAY),
+            Some(_) if !said => return Err(ocs::refusal(request, answer).into()),
             Some((_, owner)) if owner.as_deref().is_some_and(|owner| same(owner, &own.id)) => Found::Gone,
             // It was seen in this account's hands, and the item still is.
             Some(_) if self.standing(own, target) == Some(true) => Found::Gone,
@@ -510,7 +522,10 @@ impl Nextcloud {
         item: &Place,
     ) -> Result<Option<(String, Option<String>)>, WriteError> {
         let id: u64 = item.id.parse().map_err(|_none| {
-            WriteError::refused(ProblemCode::Malformed, "the id of the item is none of Nextcloud's")
+            WriteError::refused(
+                ProblemCode::Malformed,
+                "the id of the item is none of Nextcloud's",
+            )
         })?;
         let found = search::one(&self.ocs, &own.id, id).await;
         Ok(found
@@ -535,7 +550,12 @@ impl Nextcloud {
 
     /// Sends a change, once, and gives the answer of one that was made.
     async fn change(&self, own: &Principal, request: &Request) -> Result<Answer, WriteError> {
-        let answer = self.ocs.http.send(request).await.map_err(|error| unheard(&error))?;
+        let answer = self
+            .ocs
+            .http
+            .send(request)
+            .await
+            .map_err(|error| unheard(&error))?;
         if answer.status != StatusCode::OK {
             let error = declined(request, &answer);
             return Err(if error.code == ProblemCode::Unauthorized {
@@ -654,18 +674,25 @@ fn declined(request: &Request, answer: &Answer) -> WriteError {
         (ProblemCode::Maintenance | ProblemCode::AddressBlocked | ProblemCode::Throttled, _) => error,
         (_, 408) => unknown(error),
         (code, 400..=499) => {
-            let page = ocs::looks_like_html(&answer.headers, &answer.body);
-            let message = match (code, ocs::objection(answer)) {
-                (ProblemCode::Forbidden, Some(said)) => {
-                    format!("{}: the server refuses the change and says: {said}", request.place())
-                }
-                (ProblemCode::Forbidden, None) if page && answer.status == StatusCode::NOT_FOUND => format!(
-                    "{}: the server knows no such share now; its item may be in the trash bin, or gone",
+            if code == ProblemCode::SharingDisabled {
+                return WriteError::refused(code, error.message);
+            }
+            if let Some(said) = ocs::objection(answer) {
+                let words = format!(
+                    "{}: the server refuses the change and says: {said}",
                     request.place()
-                ),
-                _ => error.message,
-            };
-            WriteError::refused(code, message)
+                );
+                return WriteError::refused(ProblemCode::Forbidden, words);
+            }
+            let page = ocs::looks_like_html(&answer.headers, &answer.body);
+            if page && answer.status == StatusCode::NOT_FOUND {
+                let words = format!(
+                    "{}: the server shows no such share now; its item may be in the trash bin, or gone",
+                    request.place()
+                );
+                return WriteError::refused(code, words);
+            }
+            WriteError::refused(code, error.message)
         }
         _ => unknown(error),
     }

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::Nextcloud;
 use super::ocs::Call;
+use super::shares::{FEDERATED, LINK, MAIL, USER};
 use super::tree::Tree;
-use crate::emulator::world::file::{PasswordPolicy, Settings};
+use crate::emulator::world::file::PasswordPolicy;
 
 const RECORDED: &str = include_str!("capabilities.json");
 
@@ -46,7 +47,7 @@ fn for_account(server: &Nextcloud, account: &str, all: &mut Value) {
     );
     let language = known.map(|account| account.language.as_str()).unwrap_or_default();
     put(all, "/capabilities/core/user/language", json!(language));
-    sharing(settings, all);
+    sharing(server, all);
     password_policy(&settings.password_policy, all);
     let apps = [
         ("activity", "activity"),
@@ -66,7 +67,8 @@ fn for_account(server: &Nextcloud, account: &str, all: &mut Value) {
     }
 }
 
-fn sharing(settings: &Settings, all: &mut Value) {
+fn sharing(server: &Nextcloud, all: &mut Value) {
+    let settings = &server.settings;
     put(
         all,
         "/capabilities/files_sharing/api_enabled",
@@ -92,11 +94,17 @@ fn sharing(settings: &Settings, all: &mut Value) {
         );
         let ask = "/capabilities/files_sharing/public/password/askForOptionalPassword";
         put(all, ask, json!(settings.ask_for_password));
-        let expire = settings.default_expiry_days.map_or_else(
-            || json!({"enabled": false}),
-            |days| json!({"enabled": true, "days": days, "enforced": settings.expiry_enforced}),
-        );
-        put(all, "/capabilities/files_sharing/public/expire_date", expire);
+        for (name, kind, enforced) in [
+            ("expire_date", LINK, settings.expiry_enforced),
+            ("expire_date_internal", USER, settings.internal_expiry_enforced),
+            ("expire_date_remote", FEDERATED, settings.remote_expiry_enforced),
+        ] {
+            let expire = server.default_days(kind).map_or_else(
+                || json!({"enabled": false}),
+                |days| json!({"enabled": true, "days": days, "enforced": enforced}),
+            );
+            put(all, &format!("/capabilities/files_sharing/public/{name}"), expire);
+        }
         put(
             all,
             "/capabilities/files_sharing/public/upload",
@@ -156,8 +164,11 @@ fn sharing(settings: &Settings, all: &mut Value) {
         &format!("{mail}/password/enforced"),
         json!(settings.password_enforced),
     );
-    let enforced = settings.expiry_enforced && settings.default_expiry_days.is_some();
-    put(all, &format!("{mail}/expire_date/enforced"), json!(enforced));
+    put(
+        all,
+        &format!("{mail}/expire_date/enforced"),
+        json!(server.insists_on_end(MAIL)),
+    );
 }
 
 fn password_policy(policy: &PasswordPolicy, all: &mut Value) {

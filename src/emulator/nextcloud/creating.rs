@@ -127,17 +127,17 @@ impl Nextcloud {
             }
         }
         let zone = self.zone(account);
-        let default = self.settings.default_expiry_days.filter(|_| public).map(|days| {
+        let default = self.default_days(kind).map(|days| {
             let today = call.now.to_zoned(zone.clone()).date();
             today.checked_add(i64::from(days).days()).unwrap_or(today)
         });
         let day = match text(given, "expireDate").as_deref() {
             None => default,
-            Some("") => default.filter(|_| self.settings.expiry_enforced),
+            Some("") => default.filter(|_| self.insists_on_end(kind)),
             Some(date) => {
                 let day = dates::parse(date, call.now, &zone)
                     .ok_or_else(|| Refusal::new(404, call.say("Invalid date. Format must be YYYY-MM-DD")))?;
-                self.check_date(call, account, day, public)?;
+                self.check_date(call, account, day, kind)?;
                 Some(day)
             }
         };

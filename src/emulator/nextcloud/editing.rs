@@ -208,9 +208,8 @@ fn apply_date(
     let Some(date) = text(given, "expireDate") else {
         return Ok(());
     };
-    let enforced = server.settings.expiry_enforced && server.settings.default_expiry_days.is_some();
     if date.is_empty() {
-        if enforced && old.is_public() {
+        if server.insists_on_end(old.kind) {
             return Err(Refusal::new(400, "Failed to update share."));
         }
         share.expires = None;
@@ -223,7 +222,7 @@ fn apply_date(
     if share.expires == Some(at) {
         return Ok(());
     }
-    server.check_date(call, account, day, share.is_public())?;
+    server.check_date(call, account, day, share.kind)?;
     share.expires = Some(at);
     Ok(())
 }
@@ -237,13 +236,15 @@ impl Nextcloud {
         Ok(())
     }
 
-    /// Deletes a share. Links that its recipients made of the same files die with it, their other shares live on.
+    /// Deletes a share, and the links that hang on it: a link hangs on the share that gave its maker the file, the oldest
+    /// where several did. Whatever else a recipient made of the file lives on.
     pub(crate) fn delete_share(&mut self, id: u64, now: i64) {
-        let Some(share) = self.shares.remove(id) else {
+        let Some(share) = self.shares.get(id).cloned() else {
             return;
         };
-        let Some(file) = share.file else { return };
-        let affected: Vec<String> = match (share.kind, share.recipient.as_deref()) {
+        // As it was while the share still gave the file.
+        let then = share.expires.map_or(now, |at| now.min(at - 1));
+        let recipients: Vec<String> = match (share.kind, share.recipient.as_deref()) {
             (USER, Some(account)) => vec![account.to_owned()],
             (GROUP, Some(group)) => {
                 let members = self
@@ -254,23 +255,32 @@ impl Nextcloud {
             }
             _ => Vec::new(),
         };
-        for account in affected {
-            let mounts = self.mounts(&account, now);
-            let orphans: Vec<u64> = self
-                .shares
-                .made_by(&account)
-                .filter(|link| link.kind == LINK && &*link.owner != account.as_str())
-                .filter(|link| {
-                    link.file.is_some_and(|own| {
-                        self.files.upwards(own).any(|above| above.id == file)
-                            && self.seen(&account, own, &mounts).is_none()
-                    })
-                })
-                .map(|link| link.id)
-                .collect();
-            for orphan in orphans {
-                self.shares.remove(orphan);
-            }
+        let hanging: Vec<u64> = recipients
+            .iter()
+            .flat_map(|account| {
+                let received = self.received(account, then);
+                let links = self.shares.made_by(account).filter(|link| link.kind == LINK);
+                links
+                    .filter(|link| self.giver(link, &received) == Some(id))
+                    .map(|link| link.id)
+                    .collect::<Vec<u64>>()
+            })
+            .collect();
+        for gone in hanging.into_iter().chain([id]) {
+            self.shares.remove(gone);
         }
+    }
+
+    /// The share, of those that its maker received, that a link hangs on.
+    fn giver(&self, link: &Share, received: &[&Share]) -> Option<u64> {
+        if link.owner == link.initiator {
+            return None;
+        }
+        self.files.upwards(link.file?).find_map(|above| {
+            let givers = received.iter().filter(|share| share.file == Some(above.id));
+            givers
+                .min_by_key(|share| (share.created, share.id))
+                .map(|share| share.id)
+        })
     }
 }

@@ -159,7 +159,15 @@ pub(crate) fn one(server: &mut Nextcloud, call: &Call<'_>, account: &str, id: &s
     if !server.may_read(&share, &viewer) {
         return Err(missing());
     }
-    let tree = server.share_tree(&share, &viewer).ok_or_else(missing)?;
+    let tree = server.share_tree(&share, &viewer).ok_or_else(|| {
+        // To whoever mailed a file that he was given, the server fails when he has it no longer.
+        let trashed = share.file.is_none_or(|file| server.files.is_trashed(file));
+        if share.kind == MAIL && !trashed {
+            Refusal::new(996, "Internal Server Error\n")
+        } else {
+            missing()
+        }
+    })?;
     Ok(Found::Data(Tree::List(vec![tree])))
 }
 
@@ -168,7 +176,7 @@ impl Nextcloud {
     pub(crate) fn existing(&mut self, id: &str, now: i64) -> Option<Share> {
         let id: u64 = id.parse().ok()?;
         if self.shares.get(id)?.is_due(now) {
-            self.shares.remove(id);
+            self.delete_share(id, now);
             return None;
         }
         self.shares.get(id).cloned()
@@ -182,7 +190,7 @@ impl Nextcloud {
                 continue;
             };
             if share.is_due(now) {
-                self.shares.remove(id);
+                self.delete_share(id, now);
                 continue;
             }
             let to_himself =

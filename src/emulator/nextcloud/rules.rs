@@ -7,7 +7,9 @@ use jiff::civil::Date;
 
 use super::Nextcloud;
 use super::ocs::{Call, Refusal};
-use super::shares::{CREATE, DELETE, READ, SHARE, Share, UPDATE};
+use super::shares::{
+    CREATE, DELETE, FEDERATED, FEDERATED_GROUP, GROUP, LINK, MAIL, READ, SHARE, Share, TEAM, UPDATE, USER,
+};
 use super::shown::Viewer;
 
 impl Nextcloud {
@@ -16,17 +18,17 @@ impl Nextcloud {
         call: &Call<'_>,
         account: &str,
         day: Date,
-        public: bool,
+        kind: i64,
     ) -> Result<(), Refusal> {
+        // Of shares with teams the server checks no date.
+        if kind == TEAM {
+            return Ok(());
+        }
         let today = call.now.to_zoned(self.zone(account)).date();
         if day <= today {
             return Err(Refusal::new(404, call.say("Expiration date is in the past")));
         }
-        if let Some(days) = self
-            .settings
-            .default_expiry_days
-            .filter(|_| public && self.settings.expiry_enforced)
-        {
+        if let Some(days) = self.default_days(kind).filter(|_| self.insists_on_end(kind)) {
             let last = today.checked_add(i64::from(days).days()).unwrap_or(today);
             if day > last {
                 let message = format!("Cannot set expiration date more than {days} days in the future");
@@ -34,6 +36,27 @@ impl Nextcloud {
             }
         }
         Ok(())
+    }
+
+    /// After how many days a share of a kind ends where nobody says when.
+    pub(crate) fn default_days(&self, kind: i64) -> Option<u32> {
+        match kind {
+            LINK | MAIL => self.settings.default_expiry_days,
+            USER | GROUP => self.settings.default_internal_expiry_days,
+            FEDERATED | FEDERATED_GROUP => self.settings.default_remote_expiry_days,
+            _ => None,
+        }
+    }
+
+    /// Whether a share of a kind has to end by then; that counts only where there is a default.
+    pub(crate) fn insists_on_end(&self, kind: i64) -> bool {
+        let enforced = match kind {
+            LINK | MAIL => self.settings.expiry_enforced,
+            USER | GROUP => self.settings.internal_expiry_enforced,
+            FEDERATED | FEDERATED_GROUP => self.settings.remote_expiry_enforced,
+            _ => false,
+        };
+        enforced && self.default_days(kind).is_some()
     }
 
     pub(crate) fn link_permissions(&self, call: &Call<'_>, bits: u32) -> Result<u32, Refusal> {

@@ -22,6 +22,9 @@ impl Nextcloud {
                 "password": share.password.is_some(),
                 "expires": share.expires.map(moment),
                 "label": share.label,
+                "note": share.note,
+                "hide_download": share.hide_download,
+                "attributes": share.attributes,
                 "trashed": share.file.is_some_and(|file| self.files.is_trashed(file)),
             })
         };

@@ -23,6 +23,12 @@ pub(crate) struct Settings {
     pub(crate) default_expiry_days: Option<u32>,
     /// Makes the default expiry the maximum.
     pub(crate) expiry_enforced: bool,
+    /// The same for shares with accounts and groups.
+    pub(crate) default_internal_expiry_days: Option<u32>,
+    pub(crate) internal_expiry_enforced: bool,
+    /// The same for shares with other servers.
+    pub(crate) default_remote_expiry_days: Option<u32>,
+    pub(crate) remote_expiry_enforced: bool,
     pub(crate) passwords_by_mail: bool,
     pub(crate) password_policy: PasswordPolicy,
     pub(crate) federation_outgoing: bool,
@@ -69,6 +75,10 @@ impl Default for Settings {
             ask_for_password: false,
             default_expiry_days: None,
             expiry_enforced: false,
+            default_internal_expiry_days: None,
+            internal_expiry_enforced: false,
+            default_remote_expiry_days: None,
+            remote_expiry_enforced: false,
             passwords_by_mail: true,
             password_policy: PasswordPolicy::default(),
             federation_outgoing: true,

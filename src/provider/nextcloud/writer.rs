@@ -163,7 +163,7 @@ impl Writer for Nextcloud {
         if lost.act_as.is_none() {
             return Some("no account is known that may share the item");
         }
-        if share::bits(lost.access) == 0 {
+        if !lost.access.shows() && !lost.access.has(Right::Create) {
             return Some("what it allowed is not known");
         }
         let known = |id: &String| !id.is_empty() && id != share::HIDDEN;
@@ -295,7 +295,11 @@ impl Nextcloud {
                 return Err(error.clone());
             }
             if let Some(own) = learned.accounts.get(account) {
-                return Ok(own.clone());
+                return learned
+                    .barred
+                    .get(&own.id)
+                    .cloned()
+                    .map_or_else(|| Ok(own.clone()), Err);
             }
         }
         let own = match &self.setup.credential {
@@ -496,14 +500,14 @@ impl Nextcloud {
         request: &Request,
         answer: &Answer,
     ) -> Result<Found, WriteError> {
-        if ocs::looks_like_html(&answer.headers, &answer.body) {
-            return Ok(Found::Lost(AWAY));
-        }
-        if !ocs::objection(answer).is_some_and(|said| said.contains("Wrong share ID")) {
+        let said = ocs::objection(answer).is_some_and(|said| said.contains("Wrong share ID"));
+        // To a change it answers with a page where the item is in the trash bin.
+        if !said && !ocs::looks_like_html(&answer.headers, &answer.body) {
             return Err(self.heard(own, ocs::refusal(request, answer)));
         }
         Ok(match self.node(own, &target.item).await? {
             None => Found::Lost(AWAY),
+            Some(_) if !said => return Err(ocs::refusal(request, answer).into()),
             Some((_, owner)) if owner.as_deref().is_some_and(|owner| same(owner, &own.id)) => Found::Gone,
             // It was seen in this account's hands, and the item still is.
             Some(_) if self.standing(own, target) == Some(true) => Found::Gone,
@@ -670,21 +674,25 @@ fn declined(request: &Request, answer: &Answer) -> WriteError {
         (ProblemCode::Maintenance | ProblemCode::AddressBlocked | ProblemCode::Throttled, _) => error,
         (_, 408) => unknown(error),
         (code, 400..=499) => {
-            let page = ocs::looks_like_html(&answer.headers, &answer.body);
-            let message = match (code, ocs::objection(answer)) {
-                (ProblemCode::Forbidden, Some(said)) => {
-                    format!(
-                        "{}: the server refuses the change and says: {said}",
-                        request.place()
-                    )
-                }
-                (ProblemCode::Forbidden, None) if page && answer.status == StatusCode::NOT_FOUND => format!(
-                    "{}: the server knows no such share now; its item may be in the trash bin, or gone",
+            if code == ProblemCode::SharingDisabled {
+                return WriteError::refused(code, error.message);
+            }
+            if let Some(said) = ocs::objection(answer) {
+                let words = format!(
+                    "{}: the server refuses the change and says: {said}",
                     request.place()
-                ),
-                _ => error.message,
-            };
-            WriteError::refused(code, message)
+                );
+                return WriteError::refused(ProblemCode::Forbidden, words);
+            }
+            let page = ocs::looks_like_html(&answer.headers, &answer.body);
+            if page && answer.status == StatusCode::NOT_FOUND {
+                let words = format!(
+                    "{}: the server shows no such share now; its item may be in the trash bin, or gone",
+                    request.place()
+                );
+                return WriteError::refused(code, words);
+            }
+            WriteError::refused(code, error.message)
         }
         _ => unknown(error),
     }

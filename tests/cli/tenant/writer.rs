@@ -106,6 +106,7 @@ fn scanned(stage: &Stage) -> Vec<Share> {
                     before: now,
                     least: 0,
                 },
+                changed: Vec::new(),
             };
             Reader::read(&adapter, known, &sink).await;
         }

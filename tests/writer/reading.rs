@@ -24,6 +24,7 @@ async fn a_share_is_read_as_a_scan_reads_it() {
             before: now,
             least: 0,
         },
+        changed: Vec::new(),
     };
     sharewarden::provider::Reader::read(&stage.writer, scope, &sink).await;
     drop(sink);

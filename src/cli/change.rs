@@ -15,7 +15,7 @@ use super::{Exit, Global, unwritten};
 use crate::config::{
     MicrosoftSettings, NextcloudSettings, Settings, SourceDetails, SourceSettings, variable,
 };
-use crate::enforce::{Done, EnforceError, Outcome, Receipt, Who};
+use crate::enforce::{Deed, Done, EnforceError, Outcome, Receipt, Who};
 use crate::model::SourceName;
 use crate::provider::Writer;
 use crate::report::text::visible;
@@ -244,30 +244,18 @@ fn draw(done: &Done, with: &Printed<'_>, out: &mut dyn Write) -> io::Result<()> 
     if !io::stdout().is_terminal() {
         table.force_no_tty().set_width(PAGE);
     }
-    table.set_header(["RECEIPT", "ACTION", "SOURCE", "SHARE", "ITEM", "DETAIL"]);
+    table.set_header(["RECEIPT", "ACTION", "ITEM", "SOURCE", "DETAIL"]);
     for receipt in &done.receipts {
-        let ends = receipt
-            .after
-            .as_ref()
-            .and_then(|after| after.seen.expires.as_deref());
-        let detail = receipt
-            .detail
-            .clone()
-            .unwrap_or_else(|| match (receipt.outcome, ends) {
-                (Some(_), Some(day)) => format!("ends {day}"),
-                _ => String::new(),
-            });
-        let path = with.paths.get(&receipt.action).map_or("", String::as_str);
+        let path = with.paths.get(&receipt.action);
         table.add_row([
             receipt
                 .outcome
                 .map_or("would be done", Outcome::as_str)
                 .to_owned(),
             receipt.deed.to_string(),
+            visible(path.unwrap_or(&receipt.share)).into_owned(),
             visible(receipt.source.as_str()).into_owned(),
-            visible(&receipt.share).into_owned(),
-            visible(path).into_owned(),
-            visible(&detail).into_owned(),
+            visible(&detail(receipt)).into_owned(),
         ]);
     }
     if !done.receipts.is_empty() {
@@ -301,4 +289,15 @@ fn draw(done: &Done, with: &Printed<'_>, out: &mut dyn Write) -> io::Result<()> 
         Some(run) => writeln!(out, "run {run}: {sums}"),
         None => writeln!(out, "rehearsal: {sums}; nothing was changed"),
     }
+}
+
+fn detail(receipt: &Receipt) -> String {
+    let ends = || {
+        let after = receipt.outcome.and(receipt.after.as_ref())?;
+        match &after.seen.expires {
+            Some(day) => Some(format!("ends {day}")),
+            None => (receipt.deed == Deed::RestoreExpiry).then(|| "has no end date".to_owned()),
+        }
+    };
+    receipt.detail.clone().or_else(ends).unwrap_or_default()
 }

@@ -10,10 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::change::{self, Form, Printed};
 use super::sources::{self, wrong};
 use super::{Exit, Global, scan};
-use crate::enforce::{Conditions, EnforceError, Entry, Event, Journal as _, Outcome, run_id};
+use crate::enforce::{
+    Conditions, EnforceError, Entry, Event, Journal as _, JournalError, Outcome, Reveal, run_id,
+};
 use crate::model::SourceName;
 use crate::report::text::visible;
 use crate::run;
+use crate::store::Ledger;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -75,7 +78,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
             password.expose_secret()
         );
     };
-    let reveal: Option<&mut crate::enforce::Reveal<'_>> = if io::stdout().is_terminal() {
+    let reveal: Option<&mut Reveal<'_>> = if io::stdout().is_terminal() {
         Some(&mut show)
     } else {
         None
@@ -84,13 +87,26 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     watch.abort();
     let done = done.map_err(|error| change::ended_early(&error))?;
     also_ended(&lines);
-    let paths = BTreeMap::new();
+    let paths = paths(&ledger, &lines).map_err(|error| change::ended_early(&EnforceError::Journal(error)))?;
     let printed = Printed {
         run: (!arguments.dry_run).then_some(id.as_str()),
         paths: &paths,
         form: arguments.format,
     };
     change::print(&done, &printed, &cancel)
+}
+
+/// The paths of the items that were acted upon, as far as they are still known, by action.
+fn paths(ledger: &Ledger, lines: &[Entry]) -> Result<BTreeMap<String, String>, JournalError> {
+    let mut paths = BTreeMap::new();
+    for line in lines {
+        if let (Some(action), Some(source), Some(share)) = (&line.action, &line.source, &line.share)
+            && let Some(known) = ledger.known(source, share)?
+        {
+            paths.insert(action.clone(), known.path);
+        }
+    }
+    Ok(paths)
 }
 
 fn question(lines: &[Entry]) -> String {

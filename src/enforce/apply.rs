@@ -8,7 +8,7 @@ use super::{
     There, changed,
 };
 use crate::model::{ProblemCode, ShareKind, SourceName};
-use crate::plan::{Action, ActionKind, ends_by};
+use crate::plan::{Action, ActionKind, Expects, ends_by};
 use crate::provider::{ChangeEffect, Target, WriteError, Writer};
 
 /// What became of an action, before it is put into words for the journal.
@@ -204,7 +204,7 @@ impl Enforcer<'_> {
         if !drift.is_empty() {
             return Ok(Verdict::because(Outcome::Drifted, changed(&drift)).with(there.state));
         }
-        if let Some(drift) = self.newly_dying(writer, action, &target).await {
+        if let Some(drift) = self.newly_dying(writer, action, &target).await? {
             return Ok(drift.with(there.state));
         }
         if self.with.rehearsal {
@@ -286,32 +286,40 @@ impl Enforcer<'_> {
         })
     }
 
-    /// Whether more would end with a share than was announced.
-    async fn newly_dying(&self, writer: &dyn Writer, action: &Action, target: &Target) -> Option<Verdict> {
-        let [recipient] = action.expects.recipients.as_slice() else {
-            return None;
-        };
-        if action.act_as.is_none() || action.expects.kind != ShareKind::User {
-            return None;
+    /// Whether more would end with a share than was announced: links that its recipients made since.
+    async fn newly_dying(
+        &self,
+        writer: &dyn Writer,
+        action: &Action,
+        target: &Target,
+    ) -> Result<Option<Verdict>, JournalError> {
+        let Expects { kind, recipients, .. } = &action.expects;
+        // Of whom it is known who is a recipient.
+        let named = matches!(kind, ShareKind::User | ShareKind::Group);
+        let rests_on_it = named || matches!(kind, ShareKind::Team | ShareKind::Room);
+        if action.action != ActionKind::Revoke || !rests_on_it || action.act_as.is_none() {
+            return Ok(None);
         }
         let all = match writer.read_all(&target.item, target.act_as.as_deref()).await {
             Ok(all) => all,
-            Err(error) => return Some(Verdict::of_error(Outcome::Failed, &error)),
+            Err(error) => return Ok(Some(Verdict::untried(&error))),
         };
-        let more = all.iter().any(|share| {
-            share.anonymous
-                && share
-                    .shared_by
-                    .as_ref()
-                    .is_some_and(|sharer| sharer.id == *recipient)
-                && !action.also_ends.contains(&share.id)
-        });
-        more.then(|| {
-            Verdict::because(
-                Outcome::Drifted,
-                "its recipient shared it on since: another share would end with it",
-            )
-        })
+        for mut share in all {
+            if share.kind != ShareKind::Link || action.also_ends.contains(&share.id) {
+                continue;
+            }
+            self.journal.fill(&mut share)?;
+            let maker = share.shared_by.filter(|maker| maker.id != action.owner);
+            let may_rest_on_it = maker.is_some_and(|maker| {
+                let mut ids = recipients.iter();
+                !named || ids.any(|id| maker.id == *id || maker.groups.contains(id))
+            });
+            if may_rest_on_it {
+                let words = "a recipient shared it on since: another share would end with it";
+                return Ok(Some(Verdict::because(Outcome::Drifted, words)));
+            }
+        }
+        Ok(None)
     }
 
     fn line_of(&self, plan: &str, action: &Action, event: Event) -> Entry {

@@ -212,6 +212,8 @@ impl Entry {
 pub struct KnownShare {
     /// The item that is shared.
     pub item: Place,
+    /// Its path, for people; remote text.
+    pub path: String,
     /// The label that its maker gave it; remote text.
     pub label: Option<String>,
 }

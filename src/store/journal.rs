@@ -122,6 +122,7 @@ impl Ledger {
                 kind: share.item.kind,
                 drive: share.item.drive,
             },
+            path: share.item.path,
             label: share.label,
         }))
     }

@@ -410,7 +410,12 @@ impl Microsoft365 {
         loop {
             let change = async {
                 let (signed, bearer) = self.graph.signed(&request).await?;
-                let answer = self.graph.http.send(&signed).await.map_err(unanswered)?;
+                let answer = self
+                    .graph
+                    .http
+                    .send(&signed)
+                    .await
+                    .map_err(|error| unanswered(&error))?;
                 Ok::<_, WriteError>((answer, bearer))
             };
             let (answer, bearer) = self.writing.turns.take(self.setup.write_every, change).await?;
@@ -588,7 +593,7 @@ fn no_drive() -> WriteError {
 }
 
 /// What is known of a change that was not answered.
-fn unanswered(error: HttpError) -> WriteError {
+fn unanswered(error: &HttpError) -> WriteError {
     WriteError {
         effect: if error.may_have_been_done() {
             ChangeEffect::Unknown
@@ -607,14 +612,11 @@ fn not_made(what: &str, answer: &Answer) -> WriteError {
     // A request that the service gave up waiting for may have been passed on all the same.
     let is_refused = (400..500).contains(&status) && status != 408;
     let (effect, at) = if is_refused {
-        (ChangeEffect::Refused, what.to_owned())
+        (ChangeEffect::Refused, what)
     } else {
-        (
-            ChangeEffect::Unknown,
-            format!("{what}, or whether it was is not known"),
-        )
+        (ChangeEffect::Unknown, "whether the change was made is not known")
     };
-    let error = WriteError::from(errors::refusal(&at, answer.status, &answer.body));
+    let error = WriteError::from(errors::refusal(at, answer.status, &answer.body));
     let remedy = match status {
         403 if told.is("sharingDisabled") => {
             "sharing is switched off for the site or the tenant: SharePoint admin center, Policies, Sharing"

@@ -117,6 +117,7 @@ impl<'a> Spot<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Facets {
+    id: Option<String>,
     root: Option<Value>,
     deleted: Option<Value>,
     parent_reference: Option<Reference>,
@@ -256,9 +257,8 @@ impl Microsoft365 {
             .graph
             .get(&self.graph.url(&path, &[])?, Kind::Permissions)
             .await?;
-        let refused = || errors::refusal("the share could not be read again", answer.status, &answer.body);
         if answer.status != StatusCode::OK || !answer.is_json() {
-            let error = refused();
+            let error = errors::refusal("the share could not be read again", answer.status, &answer.body);
             return if errors::is_missing(&error) {
                 self.whether_gone(&spot).await
             } else {
@@ -455,7 +455,10 @@ impl Microsoft365 {
         kind: ItemKind,
     ) -> Result<Vec<(Share, Sign)>, WriteError> {
         let lists = self.graph.permissions(decoder.drive, vec![id.to_owned()]).await?;
-        let permissions = lists.into_iter().next().transpose()?.unwrap_or_default();
+        let list = lists.into_iter().next();
+        // That nothing was told must never read as that nothing is shared.
+        let permissions =
+            list.ok_or_else(|| ReadError::service(ProblemCode::Malformed, "no list was told"))??;
         self.learn(&permissions).await?;
         let item = item(id, kind, &decoder.drive.id);
         let mut shares = Vec::new();
@@ -475,7 +478,15 @@ impl Microsoft365 {
     async fn facets(&self, drive: &str, item: &str) -> Result<Facets, ReadError> {
         let select = [("$select", "id,root,deleted,parentReference")];
         let url = self.graph.url(&["drives", drive, "items", item], &select)?;
-        self.graph.object(url, Kind::One).await
+        let facets: Facets = self.graph.object(url, Kind::One).await?;
+        let is_it = facets
+            .id
+            .as_deref()
+            .is_some_and(|id| id.eq_ignore_ascii_case(item));
+        is_it.then_some(facets).ok_or_else(|| {
+            let words = "the service was asked for an item, and answers with none, or with another one";
+            ReadError::service(ProblemCode::Malformed, words)
+        })
     }
 
     /// Asks the directory what people are called of whom permissions tell only an id. Where it does not say, they are called

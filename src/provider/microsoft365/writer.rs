@@ -117,6 +117,7 @@ impl<'a> Spot<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Facets {
+    id: Option<String>,
     root: Option<Value>,
     deleted: Option<Value>,
     parent_reference: Option<Reference>,
@@ -256,9 +257,8 @@ impl Microsoft365 {
             .graph
             .get(&self.graph.url(&path, &[])?, Kind::Permissions)
             .await?;
-        let refused = || errors::refusal("the share could not be read again", answer.status, &answer.body);
         if answer.status != StatusCode::OK || !answer.is_json() {
-            let error = refused();
+            let error = errors::refusal("the share could not be read again", answer.status, &answer.body);
             return if errors::is_missing(&error) {
                 self.whether_gone(&spot).await
             } else {
@@ -410,7 +410,12 @@ impl Microsoft365 {
         loop {
             let change = async {
                 let (signed, bearer) = self.graph.signed(&request).await?;
-                let answer = self.graph.http.send(&signed).await.map_err(unanswered)?;
+                let answer = self
+                    .graph
+                    .http
+                    .send(&signed)
+                    .await
+                    .map_err(|error| unanswered(&error))?;
                 Ok::<_, WriteError>((answer, bearer))
             };
             let (answer, bearer) = self.writing.turns.take(self.setup.write_every, change).await?;
@@ -450,7 +455,10 @@ impl Microsoft365 {
         kind: ItemKind,
     ) -> Result<Vec<(Share, Sign)>, WriteError> {
         let lists = self.graph.permissions(decoder.drive, vec![id.to_owned()]).await?;
-        let permissions = lists.into_iter().next().transpose()?.unwrap_or_default();
+        let list = lists.into_iter().next();
+        // That nothing was told must never read as that nothing is shared.
+        let permissions =
+            list.ok_or_else(|| ReadError::service(ProblemCode::Malformed, "no list was told"))??;
         self.learn(&permissions).await?;
         let item = item(id, kind, &decoder.drive.id);
         let mut shares = Vec::new();
@@ -470,7 +478,15 @@ impl Microsoft365 {
     async fn facets(&self, drive: &str, item: &str) -> Result<Facets, ReadError> {
         let select = [("$select", "id,root,deleted,parentReference")];
         let url = self.graph.url(&["drives", drive, "items", item], &select)?;
-        self.graph.object(url, Kind::One).await
+        let facets: Facets = self.graph.object(url, Kind::One).await?;
+        let is_it = facets
+            .id
+            .as_deref()
+            .is_some_and(|id| id.eq_ignore_ascii_case(item));
+        is_it.then_some(facets).ok_or_else(|| {
+            let words = "the service was asked for an item, and answers with none, or with another one";
+            ReadError::service(ProblemCode::Malformed, words)
+        })
     }
 
     /// Asks the directory what people are called of whom permissions tell only an id. Where it does not say, they are called
@@ -588,7 +604,7 @@ fn no_drive() -> WriteError {
 }
 
 /// What is known of a change that was not answered.
-fn unanswered(error: HttpError) -> WriteError {
+fn unanswered(error: &HttpError) -> WriteError {
     WriteError {
         effect: if error.may_have_been_done() {
             ChangeEffect::Unknown
@@ -607,14 +623,11 @@ fn not_made(what: &str, answer: &Answer) -> WriteError {
     // A request that the service gave up waiting for may have been passed on all the same.
     let is_refused = (400..500).contains(&status) && status != 408;
     let (effect, at) = if is_refused {
-        (ChangeEffect::Refused, what.to_owned())
+        (ChangeEffect::Refused, what)
     } else {
-        (
-            ChangeEffect::Unknown,
-            format!("{what}, or whether it was is not known"),
-        )
+        (ChangeEffect::Unknown, "whether the change was made is not known")
     };
-    let error = WriteError::from(errors::refusal(&at, answer.status, &answer.body));
+    let error = WriteError::from(errors::refusal(at, answer.status, &answer.body));
     let remedy = match status {
         403 if told.is("sharingDisabled") => {
             "sharing is switched off for the site or the tenant: SharePoint admin center, Policies, Sharing"

@@ -80,6 +80,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         run: (!arguments.dry_run).then_some(id.as_str()),
         paths: &paths,
         form: arguments.format,
+        color: global.color,
     };
     change::print(&done, &printed, &cancel)
 }

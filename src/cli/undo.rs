@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use super::change::{self, Form, Printed};
 use super::sources::{self, wrong};
 use super::{Exit, Global, scan};
 use crate::enforce::{
-    Conditions, EnforceError, Entry, Event, Journal as _, JournalError, Outcome, Reveal, run_id,
+    Conditions, EnforceError, Entry, Event, Journal as _, JournalError, Outcome, Reveal, Revealed, run_id,
 };
 use crate::model::SourceName;
 use crate::report::text::visible;
@@ -68,14 +68,16 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         rehearsal: arguments.dry_run,
         cancel: &cancel,
     };
-    let mut show = |source: &SourceName, share: &str, password: &SecretString| {
+    let mut show = |new: &Revealed<'_>| {
         // Once, on the terminal; where that has gone there is nobody to show it to.
         let _ = writeln!(
             io::stdout().lock(),
-            "{} share {}: its new password is {}   (shown only now; give it to those who need it, not by mail)",
-            visible(source.as_str()),
-            visible(share),
-            password.expose_secret()
+            "The link to {} in {} (share {}) has the new password  {}\nIt is shown only now. Give it to those who need it, \
+             and not by mail.\n",
+            visible(new.path.unwrap_or("an item")),
+            visible(new.source.as_str()),
+            visible(new.share),
+            new.password.expose_secret()
         );
     };
     let reveal: Option<&mut Reveal<'_>> = if io::stdout().is_terminal() {
@@ -92,6 +94,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         run: (!arguments.dry_run).then_some(id.as_str()),
         paths: &paths,
         form: arguments.format,
+        color: global.color,
     };
     change::print(&done, &printed, &cancel)
 }

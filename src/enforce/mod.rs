@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::provider::{Place, Target};
 pub use journal::{Deed, Entry, Event, Journal, JournalError, KnownShare, Outcome, State, Who};
-pub use undo::Reveal;
+pub use undo::{Reveal, Revealed};
 
 use crate::model::{Audience, ProblemCode, Share, SourceFacts, SourceName, short_digest};
 use crate::plan::Expects;

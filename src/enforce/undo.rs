@@ -16,8 +16,21 @@ use super::{
 use crate::model::{Expiry, ShareKind, SourceFacts, SourceName};
 use crate::provider::{ChangeEffect, Lost, Target, Writer};
 
-/// Shows somebody the new password of a link that was made again, once: of which source and share.
-pub type Reveal<'a> = dyn FnMut(&SourceName, &str, &SecretString) + 'a;
+/// Shows somebody the new password of a link that was made again, once.
+pub type Reveal<'a> = dyn FnMut(&Revealed<'_>) + 'a;
+
+/// A new password, and what it opens.
+#[derive(Debug)]
+pub struct Revealed<'a> {
+    /// The source.
+    pub source: &'a SourceName,
+    /// The service's own id of the link.
+    pub share: &'a str,
+    /// The item's path, where it is known; remote text.
+    pub path: Option<&'a str>,
+    /// The password.
+    pub password: &'a SecretString,
+}
 
 /// How a link that had a password gets a new one.
 pub(super) struct Passwords<'p, 'r> {
@@ -272,8 +285,9 @@ impl Enforcer<'_> {
             let words = "it would have ended by itself by now";
             return Ok((Verdict::because(Outcome::AlreadyDone, words), None));
         }
-        let label = self.journal.known(source, id)?.and_then(|known| known.label);
-        let lost = lost(ended, line.act_as.clone(), label);
+        let known = self.journal.known(source, id)?;
+        let path = known.as_ref().map(|known| known.path.clone());
+        let lost = lost(ended, line.act_as.clone(), known.and_then(|known| known.label));
         let facts = self
             .open
             .get(source)
@@ -355,7 +369,12 @@ impl Enforcer<'_> {
             }
         };
         if let (Some(password), Some(reveal)) = (&password, passwords.reveal.as_deref_mut()) {
-            reveal(source, &made, password);
+            reveal(&Revealed {
+                source,
+                share: &made,
+                path: path.as_deref(),
+                password,
+            });
         }
         let mut fields = there.drift(&ended.seen);
         let date_only = fields == ["expires"];
@@ -431,10 +450,17 @@ impl Enforcer<'_> {
         let Some(target) = meant.target() else {
             return Ok(None);
         };
+        let lost = line.share.as_deref().unwrap_or_default();
+        let path = self.journal.known(source, lost)?.map(|known| known.path);
         self.journal.append(&meant)?;
         let verdict = match writer.set_password(&target, &password).await {
             Ok(()) => {
-                reveal(source, share, &password);
+                reveal(&Revealed {
+                    source,
+                    share,
+                    path: path.as_deref(),
+                    password: &password,
+                });
                 let words = "made again by a run that could not show its password: it has another one";
                 Verdict::because(Outcome::Applied, words)
             }

@@ -54,6 +54,7 @@ async fn a_share_is_gone_only_where_its_item_is_still_there() {
     let stage = Stage::small().await;
     let target = stage.target(2, "alice").await;
     let other = stage.target(1, "alice").await;
+    let mailed = stage.target(8, "alice").await;
     stage.share(&target).await;
     stage.change(json!({"do": "remove", "share": 2})).await;
     assert!(matches!(stage.writer.read(&target).await, Ok(Found::Gone)));
@@ -67,6 +68,13 @@ async fn a_share_is_gone_only_where_its_item_is_still_there() {
         .change(json!({"do": "update", "owner": "alice", "file": "/Projects", "set": {"trashed": true}}))
         .await;
     lost(&other, "trash bin").await;
+    lost(&mailed, "trash bin").await;
+    failed(
+        stage.writer.set_expiry(&other, Some("2026-12-24")).await,
+        ChangeEffect::Refused,
+        ProblemCode::Forbidden,
+        "trash bin",
+    );
     stage
         .change(json!({"do": "update", "owner": "alice", "file": "/Projects", "set": {"trashed": false}}))
         .await;

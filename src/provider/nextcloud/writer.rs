@@ -654,12 +654,10 @@ fn malformed(request: &Request, what: &str) -> WriteError {
 }
 
 /// The same failure, of a change that may have been made.
-fn unknown(error: WriteError) -> WriteError {
-    WriteError {
-        effect: ChangeEffect::Unknown,
-        message: format!("{}; the change may have been made", error.message),
-        ..error
-    }
+fn unknown(mut error: WriteError) -> WriteError {
+    error.effect = ChangeEffect::Unknown;
+    error.message.push_str("; the change may have been made");
+    error
 }
 
 /// What is known of a change to which there is no answer.

@@ -17,12 +17,13 @@ mod live {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use globset::GlobSet;
+    use jiff::civil::Date;
     use jiff::{Timestamp, ToSpan as _};
     use reqwest::Method;
     use secrecy::SecretString;
     use serde_json::Value;
     use sharewarden::http;
-    use sharewarden::model::{Classes, ItemKind, ShareKind, SourceName};
+    use sharewarden::model::{Classes, ItemKind, ShareKind, SourceFacts, SourceName};
     use sharewarden::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
     use sharewarden::provider::{ChangeEffect, Found, Lost, Place, Target, Writer as _};
     use tokio_util::sync::CancellationToken;
@@ -335,6 +336,119 @@ mod live {
         rest
     }
 
+    /// The shares that a test makes on a real server, and what they are tried with.
+    struct Trial<'a> {
+        server: &'a Server,
+        writer: &'a Nextcloud,
+        facts: &'a SourceFacts,
+        owner: &'a str,
+        today: Date,
+    }
+
+    impl Trial<'_> {
+        /// The share in the hands of its item's owner.
+        fn owned(&self, target: &Target) -> Target {
+            Target {
+                act_as: Some(self.owner.to_owned()),
+                ..target.clone()
+            }
+        }
+
+        /// An end changes nothing else; the longest time, where there is one, is the service's own.
+        async fn ends(&self, target: &Target) {
+            let before = self.server.share(self.owner, &target.share).await;
+            let Found::Share(share) = self.writer.read(target).await.unwrap() else {
+                panic!("share {} is not found", target.share);
+            };
+            let most = self.facts.most_days(share.kind).map(i64::from);
+            let day = self.today.checked_add(most.unwrap_or(30).days()).unwrap();
+            self.writer
+                .set_expiry(target, Some(&day.to_string()))
+                .await
+                .unwrap();
+            let after = self.server.share(self.owner, &target.share).await;
+            assert_eq!(after["expiration"], format!("{day} 00:00:00"));
+            assert_eq!(rest(&before), rest(&after));
+            for refused in [Some(self.today), most.map(|_| day.tomorrow().unwrap())]
+                .into_iter()
+                .flatten()
+            {
+                let error = self
+                    .writer
+                    .set_expiry(target, Some(&refused.to_string()))
+                    .await
+                    .unwrap_err();
+                assert_eq!(error.effect, ChangeEffect::Refused, "{error}");
+            }
+            let cleared = self.writer.set_expiry(target, None).await;
+            assert_eq!(cleared.is_ok(), most.is_none(), "{cleared:?}");
+            if most.is_none() {
+                assert_eq!(before, self.server.share(self.owner, &target.share).await);
+            }
+        }
+
+        /// A recipient only leaves; the owner ends, and with the share the link that hangs on it.
+        async fn leaves(&self, given: &Target, other: &str, passed: &Target, mailed: &Target) {
+            let left = Target {
+                act_as: Some(other.to_owned()),
+                ..given.clone()
+            };
+            assert!(self.writer.revoke(&left).await.is_err());
+            self.writer.revoke(given).await.unwrap();
+            assert!(matches!(self.writer.read(given).await, Ok(Found::Gone)));
+            assert!(matches!(self.writer.read(passed).await, Ok(Found::Gone)));
+            assert!(matches!(self.writer.read(mailed).await, Ok(Found::Share(_))));
+            let on_item = self
+                .writer
+                .read_all(&mailed.item, Some(self.owner))
+                .await
+                .unwrap();
+            let ids: Vec<&str> = on_item.iter().map(|share| share.id.as_str()).collect();
+            assert_eq!(ids, [mailed.share.as_str()]);
+            self.writer.revoke(mailed).await.unwrap();
+        }
+
+        /// What was ended is made again.
+        async fn remakes(&self, link: &Target) -> Target {
+            let Found::Share(before) = self.writer.read(link).await.unwrap() else {
+                panic!("the link is not found");
+            };
+            self.writer.revoke(link).await.unwrap();
+            let lost = Lost {
+                kind: before.kind,
+                anonymous: before.anonymous,
+                item: link.item.clone(),
+                act_as: link.act_as.clone(),
+                recipients: Vec::new(),
+                access: before.access,
+                expires: before.expires.stated().map(str::to_owned),
+                label: before.label.clone(),
+                password: before.password == Some(true),
+            };
+            let password = SecretString::from("Another-4711-aBcD-efgh".to_owned());
+            let again = Target {
+                share: self.writer.recreate(&lost, Some(&password)).await.unwrap(),
+                ..link.clone()
+            };
+            let Found::Share(after) = self.writer.read(&again).await.unwrap() else {
+                panic!("the link was not made again");
+            };
+            assert_eq!(after.kind, ShareKind::Link);
+            assert_eq!(
+                (
+                    before.access,
+                    before.password,
+                    before.label.clone(),
+                    before.item.path.clone()
+                ),
+                (after.access, after.password, after.label, after.item.path)
+            );
+            let password = SecretString::from("Yet-another-4711-aBcD".to_owned());
+            self.writer.set_password(&again, &password).await.unwrap();
+            again
+        }
+    }
+
     #[tokio::test]
     async fn shares_of_a_real_server_are_given_an_end_and_ended() {
         let Some(config) = config() else { return };
@@ -399,97 +513,21 @@ mod live {
             )
             .await;
 
-        // An end changes nothing else; the longest time, where there is one, is the service's own.
+        let trial = Trial {
+            server: &server,
+            writer: &writer,
+            facts: &opened.facts,
+            owner,
+            today,
+        };
         for target in [&link, &mail, &given, &passed] {
-            let before = server.share(owner, &target.share).await;
-            let mine = Target {
-                act_as: Some(owner.to_owned()),
-                ..target.clone()
-            };
-            let Found::Share(share) = writer.read(&mine).await.unwrap() else {
-                panic!("share {} is not found", target.share);
-            };
-            let most = opened.facts.most_days(share.kind).map(i64::from);
-            let day = today.checked_add(most.unwrap_or(30).days()).unwrap();
-            writer.set_expiry(&mine, Some(&day.to_string())).await.unwrap();
-            let after = server.share(owner, &target.share).await;
-            assert_eq!(after["expiration"], format!("{day} 00:00:00"));
-            assert_eq!(rest(&before), rest(&after));
-            for refused in [Some(today), most.map(|_| day.tomorrow().unwrap())]
-                .into_iter()
-                .flatten()
-            {
-                let error = writer
-                    .set_expiry(&mine, Some(&refused.to_string()))
-                    .await
-                    .unwrap_err();
-                assert_eq!(error.effect, ChangeEffect::Refused, "{error}");
-            }
-            let cleared = writer.set_expiry(&mine, None).await;
-            assert_eq!(cleared.is_ok(), most.is_none(), "{cleared:?}");
-            if most.is_none() {
-                assert_eq!(before, server.share(owner, &target.share).await);
-            }
+            trial.ends(&trial.owned(target)).await;
         }
-
-        // A recipient only leaves; the owner ends, and with the share the link that hangs on it.
-        let left = Target {
-            act_as: Some(other.to_owned()),
-            ..given.clone()
-        };
-        assert!(writer.revoke(&left).await.is_err());
-        writer.revoke(&given).await.unwrap();
-        assert!(matches!(writer.read(&given).await, Ok(Found::Gone)));
-        let of_owner = |target: &Target| Target {
-            act_as: Some(owner.to_owned()),
-            ..target.clone()
-        };
-        assert!(matches!(writer.read(&of_owner(&passed)).await, Ok(Found::Gone)));
-        assert!(matches!(
-            writer.read(&of_owner(&mailed)).await,
-            Ok(Found::Share(_))
-        ));
-        let on_item = writer.read_all(&mailed.item, Some(owner)).await.unwrap();
-        let ids: Vec<&str> = on_item.iter().map(|share| share.id.as_str()).collect();
-        assert_eq!(ids, [mailed.share.as_str()]);
-        writer.revoke(&of_owner(&mailed)).await.unwrap();
-
-        // What was ended is made again, and its item has to be there for it to be gone.
-        let Found::Share(before) = writer.read(&link).await.unwrap() else {
-            panic!("the link is not found");
-        };
-        writer.revoke(&link).await.unwrap();
-        let lost = Lost {
-            kind: before.kind,
-            anonymous: before.anonymous,
-            item: link.item.clone(),
-            act_as: link.act_as.clone(),
-            recipients: Vec::new(),
-            access: before.access,
-            expires: before.expires.stated().map(str::to_owned),
-            label: before.label.clone(),
-            password: before.password == Some(true),
-        };
-        let password = SecretString::from("Another-4711-aBcD-efgh".to_owned());
-        let again = Target {
-            share: writer.recreate(&lost, Some(&password)).await.unwrap(),
-            ..link.clone()
-        };
-        let Found::Share(after) = writer.read(&again).await.unwrap() else {
-            panic!("the link was not made again");
-        };
-        assert_eq!(after.kind, ShareKind::Link);
-        assert_eq!(
-            (
-                before.access,
-                before.password,
-                before.label.clone(),
-                before.item.path.clone()
-            ),
-            (after.access, after.password, after.label, after.item.path)
-        );
-        let password = SecretString::from("Yet-another-4711-aBcD".to_owned());
-        writer.set_password(&again, &password).await.unwrap();
+        trial
+            .leaves(&given, other, &trial.owned(&passed), &trial.owned(&mailed))
+            .await;
+        let again = trial.remakes(&link).await;
+        // Gone is only what is not there while its item is.
         server.dav("DELETE", owner, &folder).await;
         for target in [&again, &link, &mail] {
             let found = writer.read(target).await;

@@ -130,8 +130,7 @@ impl Writer for Nextcloud {
         async move {
             let own = self.acting_on(target).await?;
             // A recipient who deletes a share ends it for himself only, or hides it.
-            let standing = self.standing(&own, target);
-            let may = match standing {
+            let may = match self.standing(&own, target) {
                 Some(may) => may,
                 None => match self.read_as(&own, target).await? {
                     Found::Share(_) => self.standing(&own, target) == Some(true),
@@ -496,7 +495,7 @@ impl Nextcloud {
 
     /// What it means that a share is not shown. Of one whose item is in the trash bin the server says the same as of one
     /// that is gone, and it keeps that one: so the item has to be where it was, and its owner, who sees every share of
-    /// it, has to ask.
+    /// it, has to ask. One that a disabled account made counts as gone where the server hides those.
     async fn missing(
         &self,
         own: &Principal,

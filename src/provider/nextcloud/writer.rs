@@ -34,7 +34,8 @@ const NO_DOWNLOAD: &str = r#"[{"scope":"permissions","key":"download","value":fa
 const AWAY: &str = "its item is no longer in this account's home: it was deleted, lies in the trash bin, or is another \
                     account's; from the trash bin the share comes back with it";
 const NOT_OURS: &str = "the account does not own the item, so that it may merely not see the share any more";
-const OTHER_ITEM: &str = "its id belongs to a share of another item now";
+const OTHER_ITEM: &str = "the server shows it on another item: its own was deleted or lies in the trash bin, or its id \
+                          is another share's now";
 
 /// What was learned while changing, so that nothing is asked twice.
 #[derive(Default)]
@@ -129,8 +130,7 @@ impl Writer for Nextcloud {
         async move {
             let own = self.acting_on(target).await?;
             // A recipient who deletes a share ends it for himself only, or hides it.
-            let standing = self.standing(&own, target);
-            let may = match standing {
+            let may = match self.standing(&own, target) {
                 Some(may) => may,
                 None => match self.read_as(&own, target).await? {
                     Found::Share(_) => self.standing(&own, target) == Some(true),
@@ -468,7 +468,9 @@ impl Nextcloud {
         let answer = self.ask(own, &request).await?;
         match answer.status {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return self.missing(own, target, &request, &answer).await,
+            StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR => {
+                return self.missing(own, target, &request, &answer).await;
+            }
             _ => return Err(self.heard(own, ocs::refusal(&request, &answer))),
         }
         let entries: Vec<Box<RawValue>> = ocs::decode(&request, &answer.headers, &answer.body)?;
@@ -479,6 +481,7 @@ impl Nextcloud {
         if share.id != target.share {
             return Err(malformed(&request, "is of another share"));
         }
+        // Of a share whose item is not there the server may show one of the same name.
         if share.item.id != target.item.id {
             return Ok(Found::Lost(OTHER_ITEM));
         }
@@ -490,9 +493,9 @@ impl Nextcloud {
         Ok(Found::Share(Box::new(share)))
     }
 
-    /// What it means that a share is not found. Of one whose item is in the trash bin the server says the same as of one
+    /// What it means that a share is not shown. Of one whose item is in the trash bin the server says the same as of one
     /// that is gone, and it keeps that one: so the item has to be where it was, and its owner, who sees every share of
-    /// it, has to ask.
+    /// it, has to ask. One that a disabled account made counts as gone where the server hides those.
     async fn missing(
         &self,
         own: &Principal,
@@ -501,8 +504,10 @@ impl Nextcloud {
         answer: &Answer,
     ) -> Result<Found, WriteError> {
         let said = ocs::objection(answer).is_some_and(|said| said.contains("Wrong share ID"));
-        // To a change it answers with a page where the item is in the trash bin.
-        if !said && !ocs::looks_like_html(&answer.headers, &answer.body) {
+        // Where the item is in the trash bin the server fails over a share with a mail address, and answers changes with
+        // a page.
+        let failed = answer.status == StatusCode::INTERNAL_SERVER_ERROR;
+        if !said && !failed && !ocs::looks_like_html(&answer.headers, &answer.body) {
             return Err(self.heard(own, ocs::refusal(request, answer)));
         }
         Ok(match self.node(own, &target.item).await? {
@@ -648,12 +653,10 @@ fn malformed(request: &Request, what: &str) -> WriteError {
 }
 
 /// The same failure, of a change that may have been made.
-fn unknown(error: WriteError) -> WriteError {
-    WriteError {
-        effect: ChangeEffect::Unknown,
-        message: format!("{}; the change may have been made", error.message),
-        ..error
-    }
+fn unknown(mut error: WriteError) -> WriteError {
+    error.effect = ChangeEffect::Unknown;
+    error.message.push_str("; the change may have been made");
+    error
 }
 
 /// What is known of a change to which there is no answer.

@@ -123,7 +123,9 @@ impl Enforcer<'_> {
                 done.left = actions.len() - place;
                 break;
             }
-            let receipt = self.carry_out(plan, action, settled.get(&action.id)).await?;
+            let receipt = self
+                .carry_out(plan, (action, actions), settled.get(&action.id))
+                .await?;
             done.receipts.push(receipt);
         }
         let ended = Entry {
@@ -137,13 +139,13 @@ impl Enforcer<'_> {
     async fn carry_out(
         &mut self,
         plan: &str,
-        action: &Action,
+        (action, all): (&Action, &[&Action]),
         settled: Option<&Settled>,
     ) -> Result<Receipt, EnforceError> {
         let verdict = match settled.and_then(Settled::verdict) {
             Some(verdict) => verdict,
             None => {
-                let verdict = self.attempt(plan, action).await?;
+                let verdict = self.attempt(plan, action, all).await?;
                 if !verdict.is_open && verdict.outcome.is_some() {
                     let line = self.line_of(plan, action, Event::Receipt);
                     self.record(&Entry {
@@ -164,7 +166,12 @@ impl Enforcer<'_> {
     }
 
     /// Does what an action says, if everything is as it expects.
-    async fn attempt(&mut self, plan: &str, action: &Action) -> Result<Verdict, JournalError> {
+    async fn attempt(
+        &mut self,
+        plan: &str,
+        action: &Action,
+        all: &[&Action],
+    ) -> Result<Verdict, JournalError> {
         let writer = match self.writer(&action.source, action.act_as.as_deref()) {
             Ok(writer) => writer,
             Err(error) => return Ok(Verdict::untried(&error)),
@@ -180,13 +187,8 @@ impl Enforcer<'_> {
         };
         let there = match self.look(writer, &target).await {
             Ok(Look::There(there)) => there,
-            Ok(Look::Gone) => {
-                return Ok(match action.action {
-                    ActionKind::Revoke => Verdict::of(Outcome::AlreadyDone),
-                    ActionKind::SetExpiry => Verdict::because(Outcome::Drifted, "it was ended since"),
-                });
-            }
-            Ok(Look::Lost(why)) => return Ok(Verdict::because(Outcome::Drifted, why)),
+            Ok(Look::Gone) => return self.absent(action, all, None),
+            Ok(Look::Lost(why)) => return self.absent(action, all, Some(why)),
             Err(LookError::Journal(error)) => return Err(error),
             Err(LookError::Service(error)) => {
                 self.weigh(&action.source, &error);
@@ -220,6 +222,34 @@ impl Enforcer<'_> {
             (ActionKind::SetExpiry, value) => writer.set_expiry(&target, value).await,
         };
         self.verify(writer, action, &target, asked).await
+    }
+
+    /// What an action on a share comes to that is no longer there, or can no longer be seen.
+    fn absent(
+        &self,
+        action: &Action,
+        all: &[&Action],
+        lost: Option<&'static str>,
+    ) -> Result<Verdict, JournalError> {
+        if let Some(done) = last_applied(&self.journal.of_action(&action.id)?)
+            && done.undoes.is_none()
+            && action.action == ActionKind::Revoke
+        {
+            let words = format!("done by the run {}", done.run);
+            return Ok(Verdict::because(Outcome::AlreadyDone, words));
+        }
+        for other in all {
+            let ends_it = other.source == action.source && other.also_ends.contains(&action.share);
+            if ends_it && last_applied(&self.journal.of_action(&other.id)?).is_some() {
+                let words = "it ended together with another share of this plan";
+                return Ok(Verdict::because(Outcome::AlreadyDone, words));
+            }
+        }
+        Ok(match (action.action, lost) {
+            (ActionKind::Revoke, None) => Verdict::of(Outcome::AlreadyDone),
+            (ActionKind::SetExpiry, None) => Verdict::because(Outcome::Drifted, "it was ended since"),
+            (_, Some(why)) => Verdict::because(Outcome::Drifted, why),
+        })
     }
 
     /// Reads back what was changed, and finds out what became of it.
@@ -340,9 +370,7 @@ impl Enforcer<'_> {
 
 /// What an action that was done before, or taken back, comes to now; `None` where it was never done.
 fn verdict_of_the_past(action: &Action, there: &There, past: &[Entry]) -> Option<Verdict> {
-    let done = past
-        .iter()
-        .rfind(|entry| entry.event == Event::Receipt && entry.outcome == Some(Outcome::Applied))?;
+    let done = last_applied(past)?;
     if done.undoes.is_none() && is_met(action, there) {
         return Some(Verdict::because(
             Outcome::AlreadyDone,
@@ -358,6 +386,12 @@ fn verdict_of_the_past(action: &Action, there: &There, past: &[Entry]) -> Option
         Outcome::Drifted,
         format!("it was done once, {became} {}: make a new plan", done.run),
     ))
+}
+
+/// The last line that says that something was done.
+fn last_applied(past: &[Entry]) -> Option<&Entry> {
+    past.iter()
+        .rfind(|entry| entry.event == Event::Receipt && entry.outcome == Some(Outcome::Applied))
 }
 
 /// Whether a share that is there is as an action wants it.

@@ -1,5 +1,7 @@
-//! What owners are told, and how it leaves. So far: whether it could.
+//! What owners are told, and how it leaves.
 
+mod letter;
 mod outgoing;
 
+pub use letter::{Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, Role, Summary, Told};
 pub use outgoing::{Login, Outgoing, Protection, Server, examine};

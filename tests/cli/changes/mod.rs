@@ -20,7 +20,7 @@ use sharewarden::config::{self, Settings};
 use sharewarden::enforce::{Conditions, Done, EnforceError, Enforcer, Entry, Event, Journal, Outcome, Who};
 use sharewarden::http;
 use sharewarden::model::{Audience, Classes, SourceKind, SourceName, Verdict};
-use sharewarden::plan::{Plan, Proposer};
+use sharewarden::plan::{Action, Plan, Proposer};
 use sharewarden::policy;
 use sharewarden::provider::microsoft365::auth::{Credential as Application, Environment, TokenSetup};
 use sharewarden::provider::microsoft365::{self, Excluded, Include, Microsoft365, Stated};
@@ -233,7 +233,12 @@ impl Scene {
 
     /// Plans, and records the plan.
     pub(super) fn plan(&self) -> Plan {
-        let plan = Plan::made(self.proposed().actions, now());
+        self.record(self.proposed().actions)
+    }
+
+    /// Records a plan of these actions.
+    pub(super) fn record(&self, actions: Vec<Action>) -> Plan {
+        let plan = Plan::made(actions, now());
         self.ledger().record_plan(&plan).unwrap();
         plan
     }

@@ -10,6 +10,7 @@ mod secrets;
 mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -448,4 +449,30 @@ pub(super) fn differences(
         }
     }
     found
+}
+
+/// A terminal of its own for the program, where there is `script`: what it answers to the question, and what it says.
+pub(super) fn on_a_terminal(stage: &Stage, answer: &str, arguments: &[&str]) -> Option<(i32, String)> {
+    use std::io::Write as _;
+    if !Path::new("/usr/bin/script").exists() {
+        return None;
+    }
+    let mut program = stage.program();
+    program.arguments(&["--now", NOW]).arguments(arguments);
+    let command = program.command();
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+    let mut child = std::process::Command::new("/usr/bin/script")
+        .args(["-qec", &line.join(" "), "/dev/null"])
+        .env_clear()
+        .env("HOME", stage.path(""))
+        .current_dir(stage.path(""))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Some((output.status.code().unwrap(), said))
 }

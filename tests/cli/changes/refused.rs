@@ -1,7 +1,6 @@
 //! What is refused before anything is asked, what is refused before anything is changed, and what is left alone.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use sharewarden::enforce::Outcome;
@@ -9,8 +8,8 @@ use sharewarden::model::long_digest;
 use sharewarden::plan::Plan;
 use sharewarden::store::ChangeLock;
 
-use super::{Scene, Service, differences, now, outcomes};
-use crate::harness::{Config, NOW, Ran, Stage};
+use super::{Scene, Service, differences, now, on_a_terminal, outcomes};
+use crate::harness::{Config, NOW, Ran};
 
 const NEXTCLOUD: &str = "
 [enforce]
@@ -526,32 +525,6 @@ fn a_credential_or_right_that_is_missing_is_known_before_the_first_change() {
         "{told:#?}{}",
         ran.err
     );
-}
-
-/// A terminal of its own for the program, where there is `script`: what it answers to the question, and what it says.
-fn on_a_terminal(stage: &Stage, answer: &str, arguments: &[&str]) -> Option<(i32, String)> {
-    use std::io::Write as _;
-    if !Path::new("/usr/bin/script").exists() {
-        return None;
-    }
-    let mut program = stage.program();
-    program.arguments(&["--now", NOW]).arguments(arguments);
-    let command = program.command();
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
-    let mut child = std::process::Command::new("/usr/bin/script")
-        .args(["-qec", &line.join(" "), "/dev/null"])
-        .env_clear()
-        .env("HOME", stage.path(""))
-        .current_dir(stage.path(""))
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    Some((output.status.code().unwrap(), said))
 }
 
 #[test]

@@ -218,7 +218,9 @@ impl Writer for Doomed {
         target: &'a Target,
         password: &'a SecretString,
     ) -> BoxFuture<'a, Result<(), WriteError>> {
-        self.steps.change(self.inner.set_password(target, password)).boxed()
+        self.steps
+            .change(self.inner.set_password(target, password))
+            .boxed()
     }
 }
 
@@ -268,11 +270,17 @@ impl Rehearsed {
         let before = scene.stored();
         let done = scene.apply(&plan, "first");
         assert!(
-            outcomes(&done).values().all(|outcome| *outcome == Some(Outcome::Applied)),
+            outcomes(&done)
+                .values()
+                .all(|outcome| *outcome == Some(Outcome::Applied)),
             "{done:#?}"
         );
         let (writes, after) = (scene.writes(), scene.stored());
-        assert_eq!(writes.len(), plan.actions.len(), "one change for each action: {writes:#?}");
+        assert_eq!(
+            writes.len(),
+            plan.actions.len(),
+            "one change for each action: {writes:#?}"
+        );
         scene.check_journal(&plan);
         scene.undo("first", "second");
         let undoing_writes = scene.writes().split_off(writes.len());
@@ -311,7 +319,11 @@ impl Rehearsed {
             let work = async {
                 match doing {
                     Doing::Apply => scene.apply_with(&mut journal, writer, &self.plan, run).await,
-                    Doing::Undo => scene.undo_with(&mut journal, writer, "first", run, &mut shown).await,
+                    Doing::Undo => {
+                        scene
+                            .undo_with(&mut journal, writer, "first", run, &mut shown)
+                            .await
+                    }
                 }
             };
             tokio::select! {
@@ -334,17 +346,31 @@ impl Rehearsed {
         let mut accepted = scene.writes();
         accepted.retain(Write::is_done);
         alike(&accepted, &self.writes, what);
-        assert_eq!(differences(&self.stored[1], &scene.stored()), BTreeMap::new(), "{what}");
+        assert_eq!(
+            differences(&self.stored[1], &scene.stored()),
+            BTreeMap::new(),
+            "{what}"
+        );
         scene.check_journal(&self.plan);
         let lines = scene.lines(&self.plan);
         for action in &self.plan.actions {
-            let of_it = lines.iter().filter(|line| line.action.as_ref() == Some(&action.id));
-            assert_eq!(of_it.filter(|line| is_applied(line)).count(), 1, "{what}: {action:?}");
+            let of_it = lines
+                .iter()
+                .filter(|line| line.action.as_ref() == Some(&action.id));
+            assert_eq!(
+                of_it.filter(|line| is_applied(line)).count(),
+                1,
+                "{what}: {action:?}"
+            );
         }
         let sent = scene.writes().len();
         let again = scene.apply(&self.plan, "once-more");
         for receipt in &again.receipts {
-            assert_eq!(receipt.outcome, Some(Outcome::AlreadyDone), "{what}: {receipt:#?}");
+            assert_eq!(
+                receipt.outcome,
+                Some(Outcome::AlreadyDone),
+                "{what}: {receipt:#?}"
+            );
         }
         assert_eq!(scene.writes().len(), sent, "{what}");
     }
@@ -361,7 +387,9 @@ impl Rehearsed {
         // What was taken back is not done once more by the plan.
         let again = scene.apply(&self.plan, "after");
         assert!(
-            outcomes(&again).values().all(|outcome| matches!(outcome, Some(Outcome::Drifted | Outcome::AlreadyDone))),
+            outcomes(&again)
+                .values()
+                .all(|outcome| matches!(outcome, Some(Outcome::Drifted | Outcome::AlreadyDone))),
             "{what}: {again:#?}"
         );
         assert_eq!(differences(&stored, &scene.stored()), BTreeMap::new(), "{what}");
@@ -371,7 +399,10 @@ impl Rehearsed {
 /// The same changes, and what each was answered does not matter.
 fn alike(these: &[Write], those: &[Write], what: &str) {
     let of = |writes: &[Write]| {
-        let mut of: Vec<_> = writes.iter().map(|one| (one.method.clone(), one.path.clone())).collect();
+        let mut of: Vec<_> = writes
+            .iter()
+            .map(|one| (one.method.clone(), one.path.clone()))
+            .collect();
         of.sort();
         of
     };
@@ -390,7 +421,11 @@ fn essences_of(stored: &BTreeMap<String, Value>) -> Vec<String> {
             let mut row = row.clone();
             for own in ["id", "token", "created", "created_at", "password"] {
                 if let Some(value) = row.get_mut(own) {
-                    *value = if own == "password" { json!(!value.is_null()) } else { Value::Null };
+                    *value = if own == "password" {
+                        json!(!value.is_null())
+                    } else {
+                        Value::Null
+                    };
                 }
             }
             row.to_string()
@@ -442,17 +477,26 @@ fn survives(rehearsed: &Rehearsed, doing: Doing) {
                     Service::Microsoft if method == "POST" => "createLink",
                     Service::Microsoft => "/permissions/",
                 };
-                scene.stage.fault(&json!({"match": {"method": method, "path_contains": changing}, "after": nth,
-                    "times": 1, "action": {"do": "reset"}}));
+                scene.stage.fault(
+                    &json!({"match": {"method": method, "path_contains": changing}, "after": nth,
+                    "times": 1, "action": {"do": "reset"}}),
+                );
                 rehearsed.die(&scene, doing, "lost", &Steps::up_to(usize::MAX, frail));
-                check(&scene, &format!("{doing:?}, the answer to {method} {nth} lost, killed: {frail}"));
+                check(
+                    &scene,
+                    &format!("{doing:?}, the answer to {method} {nth} lost, killed: {frail}"),
+                );
             }
         }
     }
 }
 
 fn nextcloud() -> Rehearsed {
-    Rehearsed::of(Service::Nextcloud, Service::Nextcloud.world(), &["1", "7", "2", "11"])
+    Rehearsed::of(
+        Service::Nextcloud,
+        Service::Nextcloud.world(),
+        &["1", "7", "2", "11"],
+    )
 }
 
 fn microsoft() -> Rehearsed {

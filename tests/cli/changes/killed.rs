@@ -57,7 +57,12 @@ fn program(scene: &Scene, arguments: &[&str]) -> Program {
 fn kill(scene: &Scene, arguments: &[&str], after: Duration) -> bool {
     let null = std::process::Stdio::null;
     let mut command = program(scene, arguments).command();
-    let mut child = command.stdin(null()).stdout(null()).stderr(null()).spawn().unwrap();
+    let mut child = command
+        .stdin(null())
+        .stdout(null())
+        .stderr(null())
+        .spawn()
+        .unwrap();
     std::thread::sleep(after);
     let had_ended = child.try_wait().unwrap().is_some();
     child.kill().unwrap();

@@ -347,7 +347,10 @@ impl Scene {
     /// Every line of the journal that is about an action, in order.
     pub(super) fn lines(&self, plan: &Plan) -> Vec<Entry> {
         let ledger = self.ledger();
-        let of_action = plan.actions.iter().map(|action| ledger.of_action(&action.id).unwrap());
+        let of_action = plan
+            .actions
+            .iter()
+            .map(|action| ledger.of_action(&action.id).unwrap());
         of_action.flatten().collect()
     }
 
@@ -424,7 +427,8 @@ fn quick(origin: &url::Url) -> http::Settings {
 /// What became of the actions of a run.
 pub(super) fn outcomes(done: &Done) -> BTreeMap<&str, Option<Outcome>> {
     let of = done.receipts.iter();
-    of.map(|receipt| (receipt.action.as_str(), receipt.outcome)).collect()
+    of.map(|receipt| (receipt.action.as_str(), receipt.outcome))
+        .collect()
 }
 
 /// What differs between what was stored and what is: the ids of shares, with the fields that changed, or what became of them.
@@ -436,7 +440,9 @@ pub(super) fn differences(
     for id in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
         let fields = match (before.get(id), after.get(id)) {
             (Some(old), Some(new)) => {
-                let keys = [old, new].into_iter().flat_map(|row| row.as_object().unwrap().keys());
+                let keys = [old, new]
+                    .into_iter()
+                    .flat_map(|row| row.as_object().unwrap().keys());
                 let keys: BTreeSet<&String> = keys.collect();
                 let changed = keys.into_iter().filter(|key| old[*key] != new[*key]);
                 changed.cloned().collect()
@@ -461,7 +467,9 @@ pub(super) fn on_a_terminal(stage: &Stage, answer: &str, arguments: &[&str]) -> 
     program.arguments(&["--now", NOW]).arguments(arguments);
     let command = program.command();
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+    let line: Vec<String> = words
+        .map(|word| format!("'{}'", word.to_string_lossy()))
+        .collect();
     let mut child = std::process::Command::new("/usr/bin/script")
         .args(["-qec", &line.join(" "), "/dev/null"])
         .env_clear()

@@ -167,9 +167,19 @@ fn a_plan_that_was_edited_with_its_digest_is_not_the_one_that_was_recorded() {
     }
     // Of its own making, and with an id of its own.
     let foreign = Plan::made(plan.actions.clone(), now());
-    refuses_file(&scene, "foreign.json", &foreign.to_json(), "was not made with this state");
+    refuses_file(
+        &scene,
+        "foreign.json",
+        &foreign.to_json(),
+        "was not made with this state",
+    );
     let other = planned(Service::Nextcloud).1;
-    refuses_file(&scene, "foreign.json", &other.to_json(), "was not made with this state");
+    refuses_file(
+        &scene,
+        "foreign.json",
+        &other.to_json(),
+        "was not made with this state",
+    );
 }
 
 #[test]
@@ -258,7 +268,11 @@ fn decisions_as_spreadsheets_save_them_are_heeded() {
                 .delimiter(b';')
                 .terminator(csv::Terminator::CRLF)
                 .from_writer("\u{feff}".as_bytes().to_vec());
-            for row in csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes()).records() {
+            for row in csv::ReaderBuilder::new()
+                .has_headers(false)
+                .from_reader(text.as_bytes())
+                .records()
+            {
                 table.write_record(&row.unwrap()).unwrap();
             }
             String::from_utf8(table.into_inner().unwrap()).unwrap()
@@ -272,7 +286,13 @@ fn decisions_as_spreadsheets_save_them_are_heeded() {
         rows.pop();
         let rows: Vec<String> = rows
             .into_iter()
-            .map(|row| if row.contains("set-expiry") { row.replacen("do", "skip", 1) } else { row })
+            .map(|row| {
+                if row.contains("set-expiry") {
+                    row.replacen("do", "skip", 1)
+                } else {
+                    row
+                }
+            })
             .collect();
         let wanted: Vec<&str> = plan
             .actions
@@ -282,7 +302,9 @@ fn decisions_as_spreadsheets_save_them_are_heeded() {
             .map(|action| action.share.as_str())
             .collect();
         assert!(!wanted.is_empty());
-        scene.stage.write("plan.csv", &spreadsheet(rows.join("\n") + "\n"));
+        scene
+            .stage
+            .write("plan.csv", &spreadsheet(rows.join("\n") + "\n"));
         scene.stage.run(&["apply", "plan.csv", "--yes"]).ended(0);
         let changed = differences(&before, &scene.stored());
         assert_eq!(changed.keys().map(String::as_str).collect::<Vec<_>>(), {
@@ -299,16 +321,36 @@ fn a_plan_is_refused_where_it_does_not_fit_time_or_configuration() {
     let at = |now: &str| scene.stage.run_at(now, &APPLY);
     refuses(&scene, &at("2026-11-29T12:00:01Z"), "expired");
     refuses(&scene, &at("2026-11-22T11:59:59Z"), "yet to come");
-    refuses(&scene, &scene.stage.run(&["--no-state", "apply", "plan.json", "--yes"]), "--no-state");
-    refuses(&scene, &scene.stage.run(&["--no-state", "undo", "change-1", "--yes"]), "--no-state");
-    refuses(&scene, &scene.stage.run(&["undo", "change-1", "--yes"]), "no run of changes");
+    refuses(
+        &scene,
+        &scene.stage.run(&["--no-state", "apply", "plan.json", "--yes"]),
+        "--no-state",
+    );
+    refuses(
+        &scene,
+        &scene.stage.run(&["--no-state", "undo", "change-1", "--yes"]),
+        "--no-state",
+    );
+    refuses(
+        &scene,
+        &scene.stage.run(&["undo", "change-1", "--yes"]),
+        "no run of changes",
+    );
     // Nobody can be asked.
     refuses(&scene, &scene.stage.run(&["apply", "plan.json"]), "--yes");
 
     scene.configure(NEXTCLOUD, "");
-    refuses(&scene, &scene.stage.run(&APPLY), "nothing may be changed in the source `cloud`");
+    refuses(
+        &scene,
+        &scene.stage.run(&APPLY),
+        "nothing may be changed in the source `cloud`",
+    );
     scene.configure(NEXTCLOUD, "enforce = false");
-    refuses(&scene, &scene.stage.run(&APPLY), "nothing may be changed in the source `cloud`");
+    refuses(
+        &scene,
+        &scene.stage.run(&APPLY),
+        "nothing may be changed in the source `cloud`",
+    );
 
     let shares = plan.actions.len();
     for (caps, words) in [
@@ -324,7 +366,11 @@ fn a_plan_is_refused_where_it_does_not_fit_time_or_configuration() {
         };
         scene.configure(&rules, "enforce = true");
         refuses(&scene, &scene.stage.run(&APPLY), words);
-        refuses(&scene, &scene.stage.run(&["apply", "plan.json", "--dry-run"]), words);
+        refuses(
+            &scene,
+            &scene.stage.run(&["apply", "plan.json", "--dry-run"]),
+            words,
+        );
     }
 
     // A rehearsed time is for this machine.
@@ -338,8 +384,14 @@ fn a_plan_is_refused_where_it_does_not_fit_time_or_configuration() {
 
     // The source is gone.
     let config = std::fs::read_to_string(scene.stage.path("config.toml")).unwrap();
-    scene.stage.write("config.toml", &config.replace("\"cloud\"", "\"elsewhere\""));
-    refuses(&scene, &scene.stage.run(&APPLY), "the source `cloud` is not configured");
+    scene
+        .stage
+        .write("config.toml", &config.replace("\"cloud\"", "\"elsewhere\""));
+    refuses(
+        &scene,
+        &scene.stage.run(&APPLY),
+        "the source `cloud` is not configured",
+    );
 }
 
 #[test]
@@ -353,7 +405,11 @@ fn two_runs_of_changes_do_not_work_beside_each_other() {
     let writes = scene.writes().len();
     let again = scene.stage.run(&[&APPLY[..], &["--format", "json"]].concat());
     again.ended(0);
-    assert!(receipts(&again).values().all(|(receipt, _)| receipt == "already-done"));
+    assert!(
+        receipts(&again)
+            .values()
+            .all(|(receipt, _)| receipt == "already-done")
+    );
     assert_eq!(scene.writes().len(), writes);
 }
 
@@ -361,8 +417,10 @@ fn two_runs_of_changes_do_not_work_beside_each_other() {
 fn whoever_interrupts_finds_the_change_under_way_finished_and_the_rest_untouched() {
     let (scene, plan) = planned(Service::Nextcloud);
     let before = scene.stored();
-    scene.stage.fault(&json!({"match": {"path_contains": "files_sharing/api/v1/shares/1", "method": "DELETE"},
-        "action": {"do": "delay", "ms": 700}}));
+    scene.stage.fault(
+        &json!({"match": {"path_contains": "files_sharing/api/v1/shares/1", "method": "DELETE"},
+        "action": {"do": "delay", "ms": 700}}),
+    );
     let mut program = scene.stage.program();
     program.arguments(&["--now", NOW]).arguments(&APPLY);
     let mut running = program.start();
@@ -413,10 +471,15 @@ fn a_rehearsal_changes_and_records_nothing() {
     for service in [Service::Nextcloud, Service::Microsoft] {
         let (scene, plan) = planned(service);
         let before = scene.stored();
-        let ran = scene.stage.run(&["apply", "plan.json", "--dry-run", "--format", "json"]);
+        let ran = scene
+            .stage
+            .run(&["apply", "plan.json", "--dry-run", "--format", "json"]);
         leaves(&scene, &before, &ran, 0);
         assert_eq!(ran.json()["dry_run"], true);
-        assert_eq!(ran.json()["receipts"].as_array().unwrap().len(), plan.actions.len());
+        assert_eq!(
+            ran.json()["receipts"].as_array().unwrap().len(),
+            plan.actions.len()
+        );
         assert!(receipts(&ran).values().all(|(receipt, _)| receipt.is_empty()));
         assert_eq!(scene.ledger().journal_head().unwrap(), None);
     }
@@ -447,7 +510,11 @@ fn drifts(service: Service, share: &str, change: &Value, field: &str) {
         scene.stage.write("plan.json", &plan.to_json());
         let ran = scene.stage.run(&[&APPLY[..], &["--format", "json"]].concat());
         leaves(&scene, &before, &ran, 4);
-        assert!(receipts(&ran).values().all(|(receipt, why)| receipt == "drifted" && why.contains(field)));
+        assert!(
+            receipts(&ran)
+                .values()
+                .all(|(receipt, why)| receipt == "drifted" && why.contains(field))
+        );
     }
     scene.check_journal(&plan);
 }
@@ -463,9 +530,19 @@ fn a_share_that_changed_in_any_way_is_left_alone() {
         ("11", json!({"type": "group", "recipient": "staff"}), "kind"),
     ] {
         let number: u64 = share.parse().unwrap();
-        drifts(Service::Nextcloud, share, &json!({"do": "update", "share": number, "set": set}), field);
+        drifts(
+            Service::Nextcloud,
+            share,
+            &json!({"do": "update", "share": number, "set": set}),
+            field,
+        );
     }
-    drifts(Service::Nextcloud, "1", &json!({"do": "remove", "share": 1}), "ended since");
+    drifts(
+        Service::Nextcloud,
+        "1",
+        &json!({"do": "remove", "share": 1}),
+        "ended since",
+    );
     let permission = "11111111-0000-4000-8000-000000000001";
     let changed = |set: Value| {
         json!({"service": "graph", "do": "update", "permission": permission, "owner": "alice@example.org",
@@ -473,8 +550,14 @@ fn a_share_that_changed_in_any_way_is_left_alone() {
     };
     for (set, field) in [
         (json!({"link": {"scope": "anonymous", "type": "view"}}), "access"),
-        (json!({"link": {"scope": "anonymous", "type": "edit", "password": "Later-Set-99"}}), "password"),
-        (json!({"link": {"scope": "organization", "type": "edit"}}), "audience"),
+        (
+            json!({"link": {"scope": "anonymous", "type": "edit", "password": "Later-Set-99"}}),
+            "password",
+        ),
+        (
+            json!({"link": {"scope": "organization", "type": "edit"}}),
+            "audience",
+        ),
         (json!({"expires": "+300d"}), "expires"),
     ] {
         drifts(Service::Microsoft, permission, &changed(set), field);
@@ -496,32 +579,48 @@ fn a_credential_or_right_that_is_missing_is_known_before_the_first_change() {
         leaves(&scene, &before, &ran, 4);
         let told = receipts(&ran);
         assert_eq!(told.len(), plan.actions.len());
-        assert!(told.values().all(|(receipt, why)| receipt == "refused" && !why.is_empty()), "{told:#?}");
+        assert!(
+            told.values()
+                .all(|(receipt, why)| receipt == "refused" && !why.is_empty()),
+            "{told:#?}"
+        );
         scene.check_journal(&plan);
     }
     // Of the application.
     let (scene, plan) = planned(Service::Microsoft);
     let before = scene.stored();
-    scene.stage.change(&json!({"service": "graph", "do": "update", "app": {"roles":
+    scene
+        .stage
+        .change(&json!({"service": "graph", "do": "update", "app": {"roles":
         ["User.Read.All", "GroupMember.Read.All", "Files.Read.All", "Sites.Read.All"]}}));
     let ran = scene.stage.run(&[&APPLY[..], &["--format", "json"]].concat());
     leaves(&scene, &before, &ran, 4);
     let told = receipts(&ran);
     assert_eq!(told.len(), plan.actions.len());
     assert!(
-        told.values().all(|(receipt, why)| receipt == "refused" && why.contains("ReadWrite.All")),
+        told.values()
+            .all(|(receipt, why)| receipt == "refused" && why.contains("ReadWrite.All")),
         "{told:#?}"
     );
     // Of an account that was disabled since.
     let (scene, plan) = planned(Service::Nextcloud);
     let before = scene.stored();
-    assert!(plan.actions.iter().all(|action| action.act_as.as_deref() == Some("alice")));
-    scene.stage.change(&json!({"do": "update", "account": "alice", "set": {"enabled": false}}));
+    assert!(
+        plan.actions
+            .iter()
+            .all(|action| action.act_as.as_deref() == Some("alice"))
+    );
+    scene
+        .stage
+        .change(&json!({"do": "update", "account": "alice", "set": {"enabled": false}}));
     let ran = scene.stage.run(&[&APPLY[..], &["--format", "json"]].concat());
     leaves(&scene, &before, &ran, 4);
     let told = receipts(&ran);
     assert!(
-        !told.is_empty() && told.values().all(|(receipt, why)| receipt == "refused" && why.contains("disabled")),
+        !told.is_empty()
+            && told
+                .values()
+                .all(|(receipt, why)| receipt == "refused" && why.contains("disabled")),
         "{told:#?}{}",
         ran.err
     );
@@ -536,7 +635,10 @@ fn somebody_at_a_terminal_is_asked_once() {
             return;
         };
         assert_eq!(code, 0, "{said}");
-        assert!(said.contains("Go on? [y/N]") && said.contains("nothing was changed"), "{said}");
+        assert!(
+            said.contains("Go on? [y/N]") && said.contains("nothing was changed"),
+            "{said}"
+        );
         assert!(scene.stage.requests().is_empty());
     }
     let (code, said) = on_a_terminal(&scene.stage, "y\n", &["apply", "plan.json"]).unwrap();

@@ -37,9 +37,14 @@ fn scene(service: Service) -> (Scene, BTreeSet<String>) {
     let scene = Scene::of(service, &world, ENFORCE);
     let secrets = match service {
         Service::Nextcloud => listed::secrets(&scene.stage, &world),
-        Service::Microsoft => ["Canary-Password-9", ADDRESS, "small-client-secret", "Small-World-42"]
-            .map(str::to_owned)
-            .into(),
+        Service::Microsoft => [
+            "Canary-Password-9",
+            ADDRESS,
+            "small-client-secret",
+            "Small-World-42",
+        ]
+        .map(str::to_owned)
+        .into(),
     };
     (scene, secrets)
 }
@@ -72,7 +77,10 @@ fn keeps_them(service: Service) {
     let mut passwords = Vec::new();
     if let Some((_, shown)) = on_a_terminal(stage, "", &["-vv", "undo", &run, "--yes"]) {
         let told = shown.split("its new password is ").skip(1);
-        passwords.extend(told.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned));
+        passwords.extend(
+            told.filter_map(|rest| rest.split_whitespace().next())
+                .map(str::to_owned),
+        );
         assert_eq!(passwords.len(), 1, "{shown}");
         assert_eq!(shown.matches(passwords[0].as_str()).count(), 1, "{shown}");
         assert!(passwords[0].len() >= 20);

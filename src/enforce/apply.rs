@@ -52,11 +52,13 @@ impl Verdict {
 
     /// It could not be tried.
     pub(super) fn untried(error: &WriteError) -> Self {
-        use ProblemCode::{Forbidden, SharingDisabled, Unauthorized};
-        match error.code {
-            Forbidden | SharingDisabled | Unauthorized => Self::of_error(Outcome::Refused, error),
-            _ => Self::of_error(Outcome::Failed, error),
-        }
+        use ProblemCode::{AccountDisabled, Forbidden, SharingDisabled, Unauthorized};
+        let outcome = match (error.effect, error.code) {
+            (ChangeEffect::Refused, _) => Outcome::Refused,
+            (_, AccountDisabled | Forbidden | SharingDisabled | Unauthorized) => Outcome::Refused,
+            _ => Outcome::Failed,
+        };
+        Self::of_error(outcome, error)
     }
 
     /// It would be done.

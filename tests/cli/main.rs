@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod beneath;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod clauses;
 #[cfg(test)]
 mod commands;

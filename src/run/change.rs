@@ -61,7 +61,8 @@ pub fn over_caps(ledger: &Ledger, caps: Caps, actions: &[&Action]) -> Result<Opt
         )));
     }
     for (source, shares) in by_source {
-        let known = ledger.known_shares(source)?;
+        // What this plan has ended already counts as known: it was when the plan was made.
+        let known = ledger.known_shares(source)? + ledger.gone_among(source, &shares)?;
         let most = caps.most(known);
         if shares.len() as u64 > most {
             return Ok(Some(format!(

@@ -1,6 +1,6 @@
 //! Planning: what the rules of `[enforce]` propose for the findings that stand open, source by source.
 
-use crate::model::{FindingId, RuleId, SourceFacts, SourceKind, SourceName};
+use crate::model::{FindingId, Principal, RuleId, SourceFacts, SourceKind, SourceName};
 use crate::plan::{Action, Candidate, Proposer, Unproposed};
 use crate::policy::{Judge, Policy};
 use crate::store::{Ledger, Narrowing, Plannable, StoreError};
@@ -12,7 +12,7 @@ pub struct Planned<'a> {
     /// Its kind.
     pub kind: SourceKind,
     /// Whether changes can be made in the name of an account.
-    pub usable: &'a dyn Fn(&str) -> bool,
+    pub usable: &'a dyn Fn(&Principal) -> bool,
 }
 
 impl std::fmt::Debug for Planned<'_> {
@@ -35,6 +35,12 @@ pub struct Proposed {
 }
 
 impl Proposed {
+    /// Whether nothing was asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.unproposed.is_empty()
+    }
+
     /// Whether it speaks of a finding.
     #[must_use]
     pub fn is_about(&self, finding: &FindingId) -> bool {

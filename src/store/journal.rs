@@ -270,6 +270,17 @@ pub(super) fn verify(
         hash.clone_into(&mut before);
         entries = seq;
     }
+    let told: Option<String> = connection
+        .prepare_cached(
+            "SELECT key FROM run WHERE journal_head IS NOT NULL
+             AND journal_head NOT IN (SELECT hash FROM journal) ORDER BY id LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    if let Some(run) = told {
+        let why = format!("the scan {run} told of a head that is in no line: lines at its end are missing");
+        return broken(entries.saturating_add(1), &why);
+    }
     if !found {
         return broken(
             entries.saturating_add(1),

@@ -27,6 +27,8 @@ use crate::http::{Answer, HeaderValue, HttpError, Method, Request, StatusCode};
 use crate::model::{Fact, Principal, ProblemCode, Right, Share, ShareKind, SourceFacts};
 use crate::provider::{ChangeEffect, Found, Lost, Opened, Place, ReadError, Target, WriteError, Writer};
 
+/// How large an account's whole list of shares may be where it is looked into for what may end with a share.
+const WHOLE_LIST: u64 = 512 * 1024 * 1024;
 const SHARES: [&str; 5] = ["apps", "files_sharing", "api", "v1", "shares"];
 /// How the server says that nobody's right lets it fetch a copy.
 const NO_DOWNLOAD: &str = r#"[{"scope":"permissions","key":"download","value":false}]"#;
@@ -106,6 +108,36 @@ impl Writer for Nextcloud {
         .boxed()
     }
 
+    /// No list of the server reaches beneath a folder: what lies there is picked from all that the account is shown.
+    fn read_links_beneath<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Vec<Share>, WriteError>> {
+        async move {
+            let own = self.acting(target.act_as.as_deref()).await?;
+            let request = self.ocs.ocs(&SHARES, &[("reshares", "true")])?;
+            let request = self.ocs.signed(request, &own.id)?.max_body(WHOLE_LIST);
+            let answer = self.ask(&own, &request).await?;
+            if answer.status != StatusCode::OK {
+                return Err(self.heard(&own, ocs::refusal(&request, &answer)));
+            }
+            let entries: Vec<Box<RawValue>> = ocs::decode(&request, &answer.headers, &answer.body)?;
+            let mut shares = Vec::new();
+            for entry in entries {
+                shares.push(self.decode(&own, &request, &entry)?);
+            }
+            let top = shares.iter().find(|share| share.id == target.share);
+            let Some(top) = top.map(|share| share.item.path.clone()) else {
+                let words = "the share vanished from its account's list while it was looked into";
+                return Err(ReadError::service(ProblemCode::Malformed, words).into());
+            };
+            let beneath = |path: &str| {
+                path.strip_prefix(top.trim_end_matches('/'))
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            shares.retain(|share| share.kind == ShareKind::Link && beneath(&share.item.path));
+            Ok(shares)
+        }
+        .boxed()
+    }
+
     fn set_expiry<'a>(
         &'a self,
         target: &'a Target,
@@ -151,12 +183,30 @@ impl Writer for Nextcloud {
     }
 
     /// A share with a mail address is mailed to it once more, under a new link: that is what it was.
+    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn unrestorable(&self, _value: Option<&str>) -> Option<&'static str> {
+        None
+    }
+
+    fn sets_passwords(&self) -> bool {
+        true
+    }
+
     fn irrecoverable(&self, facts: &SourceFacts, lost: &Lost) -> Option<&'static str> {
         match lost.kind {
             ShareKind::Room => return Some("sharing with a Talk room is for its members to do"),
             ShareKind::Other => return Some("it was shared in a way that this version does not know"),
             ShareKind::Mail if lost.password && facts.get(Fact::PasswordsMailed) != Some(false) => {
                 return Some("the server would mail the new password to the recipient, or may");
+            }
+            ShareKind::Link if !lost.password && facts.get(Fact::LinkPasswordEnforced) == Some(true) => {
+                return Some("the server insists on a password now, and it had none");
+            }
+            ShareKind::Mail if !lost.password && facts.get(Fact::MailPasswordEnforced) == Some(true) => {
+                return Some("the server insists on a password now, and it had none");
             }
             _ => {}
         }
@@ -395,11 +445,16 @@ impl Nextcloud {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(if wrong {
+        Err(if wrong && named {
             WriteError::refused(
                 ProblemCode::Unauthorized,
                 "the server refused this account's app password; it is not tried again, since a dozen wrong ones block \
                  the address",
+            )
+        } else if wrong {
+            WriteError::refused(
+                ProblemCode::Unauthorized,
+                "no app password is configured under this account's id, and of the others one was refused",
             )
         } else {
             WriteError::refused(

@@ -4,6 +4,8 @@
 //! were accepted for is stored; what no longer stands is called off; what is due is done; then owners are told, letter by
 //! letter, and each is stored as soon as it was accepted.
 
+mod review;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +13,17 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::plan::look;
+use self::review::{Candidate, Review, Standing};
+use super::change::catch_up;
 use super::{Planned, apply};
 use crate::enforce::{Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id};
-use crate::model::{Level, Principal, PrincipalClass, RuleId, Share, SourceName, Status};
-use crate::plan::grace::called_off;
+use crate::model::{Audience, Principal, PrincipalClass, Share, SourceName};
 use crate::plan::{
-    Action, Announcement, Calendar, Caps, Draft, Ended, EnforceRule, Offer, Plan, Proposer, Reminder, Room,
-    Step,
+    Action, Announcement, Calendar, Caps, Draft, Ended, EnforceRule, Offer, Plan, Reminder, Room, Step,
 };
-use crate::policy::{self, Judge, Policy};
+use crate::policy::{self, Policy};
 use crate::provider::{Clock, Writer};
-use crate::store::{Ledger, Narrowing, Plannable, Run, StoreError};
+use crate::store::{Ledger, Run, StoreError};
 
 /// Who a letter about somebody's share reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +93,28 @@ impl std::fmt::Debug for Night<'_> {
     }
 }
 
+impl<'a> Night<'a> {
+    fn audience(&self) -> impl Fn(&Share) -> Audience + Sync + use<'a> {
+        let policy = self.policy;
+        move |share| policy::audience(policy, share)
+    }
+
+    fn conditions<'c>(
+        &'c self,
+        run: &'c str,
+        audience: &'c (dyn Fn(&Share) -> Audience + Sync),
+    ) -> Conditions<'c> {
+        Conditions {
+            audience,
+            clock: self.clock,
+            who: &Who::Schedule,
+            run,
+            rehearsal: false,
+            cancel: self.cancel,
+        }
+    }
+}
+
 /// What a night came to, for whoever answers for it.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -134,30 +157,6 @@ impl From<JournalError> for GraceError {
     }
 }
 
-/// What stands announced, and what it is about was seen this night, or may have been changed by a run that was killed.
-struct Standing {
-    announced: Announcement,
-    level: Level,
-    /// Who is reminded.
-    owner: Option<Principal>,
-}
-
-/// What may be announced.
-struct Candidate {
-    level: Level,
-    first_seen: Option<Timestamp>,
-    owner: Principal,
-    action: Action,
-}
-
-impl Candidate {
-    /// The most severe first, then the oldest.
-    fn rank(&self) -> impl Ord {
-        let share = (self.action.source.clone(), self.action.share.clone());
-        (Reverse(self.level), self.first_seen, share)
-    }
-}
-
 /// Keeps what was promised: calls off, does what is due, reminds and announces. `run` was read and judged before.
 ///
 /// # Errors
@@ -181,6 +180,7 @@ pub async fn keep(
         keeper.call_all_off()?;
         return Ok(keeper.kept);
     }
+    keeper.catch_up().await?;
     let (standing, mut candidates) = keeper.review(letters)?;
     let mut due = Vec::new();
     let mut reminders = Vec::new();
@@ -190,9 +190,7 @@ pub async fn keep(
             Step::Act => due.push(one),
             Step::Remind(due) => reminders.push((one, due)),
             Step::Postpone(until) => {
-                keeper
-                    .ledger
-                    .postpone(one.announced.id, Some(night.run), until)?;
+                keeper.ledger.postpone(one.announced.id, Some(night.run), until)?;
                 keeper.kept.postponed += 1;
             }
         }
@@ -220,6 +218,22 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
+    /// Finds out what became of changes that a run was killed in.
+    async fn catch_up(&mut self) -> Result<(), GraceError> {
+        let mut unsettled = Vec::new();
+        for source in self.night.writers.keys() {
+            if !self.ledger.unsettled(source)?.is_empty() {
+                unsettled.push(source.clone());
+            }
+        }
+        if unsettled.is_empty() {
+            return Ok(());
+        }
+        let (id, audience) = (run_id(self.now), self.night.audience());
+        let conditions = self.night.conditions(&id, &audience);
+        Ok(catch_up(self.ledger, self.night.writers, conditions, &unsettled).await?)
+    }
+
     /// Calls everything off: nobody keeps the promised dates any more.
     fn call_all_off(&mut self) -> Result<(), StoreError> {
         for source in self.night.sources {
@@ -247,48 +261,13 @@ impl Keeper<'_> {
                 // It was never read: nothing is known of it.
                 continue;
             };
-            let judge = Judge::new(self.night.policy, &facts, self.now);
-            let mut review = Review {
-                ledger: self.ledger,
-                night: self.night,
-                now: self.now,
-                judge: &judge,
-                source,
-                announced: BTreeMap::new(),
-                unsettled: BTreeSet::new(),
-                standing: &mut standing,
-                candidates: Vec::new(),
-                called_off: Vec::new(),
-                waiting: 0,
-                fallback_only: 0,
-            };
-            review.prepare()?;
-            let mut failed = None;
-            self.ledger.plannable(
-                source.name,
-                Narrowing::default(),
-                self.night.policy.classes.digest(),
-                &mut |planned| {
-                    if failed.is_none() {
-                        failed = review.look_at(&planned, &facts, letters).err();
-                    }
-                },
-            )?;
-            if let Some(error) = failed {
-                return Err(error.into());
-            }
-            review.look_at_the_rest()?;
-            let Review {
-                candidates: mut more,
-                called_off,
-                waiting,
-                fallback_only,
-                ..
-            } = review;
-            candidates.append(&mut more);
-            self.kept.waiting += waiting;
-            self.kept.fallback_only += fallback_only;
-            for (announced, why) in called_off {
+            let mut review = Review::begin(self.ledger, (self.night, self.now), (&facts, source), letters)?;
+            review.go_through()?;
+            standing.append(&mut review.standing);
+            candidates.append(&mut review.candidates);
+            self.kept.waiting += review.waiting;
+            self.kept.fallback_only += review.fallback_only;
+            for (announced, why) in std::mem::take(&mut review.called_off) {
                 self.call_off(announced, why)?;
             }
         }
@@ -311,15 +290,8 @@ impl Keeper<'_> {
         let actions = chosen.iter().map(|announced| announced.action.clone());
         let plan = Plan::made(actions.collect(), self.now);
         self.ledger.record_plan(&plan)?;
-        let (id, policy) = (run_id(self.now), self.night.policy);
-        let conditions = Conditions {
-            audience: &|share| policy::audience(policy, share),
-            clock: self.night.clock,
-            who: &Who::Schedule,
-            run: &id,
-            rehearsal: false,
-            cancel: self.night.cancel,
-        };
+        let (id, audience) = (run_id(self.now), self.night.audience());
+        let conditions = self.night.conditions(&id, &audience);
         let actions: Vec<&Action> = plan.actions.iter().collect();
         let done = apply(self.ledger, self.night.writers, conditions, &plan.id, &actions).await?;
         self.kept.left += done.left as u64;
@@ -366,21 +338,73 @@ impl Keeper<'_> {
                 }
             }
         }
-        let mut drafts: BTreeMap<(SourceName, PrincipalClass, String), Draft> = BTreeMap::new();
-        let mut draft = |source: &SourceName, owner: Principal| {
-            let key = (source.clone(), owner.class, owner.id.clone());
-            drafts.entry(key).or_insert_with(|| Draft {
-                source: source.clone(),
-                owner,
-                offers: Vec::new(),
-                reminders: Vec::new(),
-            })
-        };
-        Ok(Vec::new())
+        let mut drafts = Drafts::new();
+        for (standing, due) in reminders {
+            let Standing { announced, owner, .. } = standing;
+            let draft = draft(&mut drafts, &announced.action.source, owner);
+            draft.reminders.push(Reminder { announced, due });
+        }
+        candidates.sort_by_cached_key(Candidate::rank);
+        for Candidate { owner, action, .. } in candidates {
+            if room.take(&action) {
+                let draft = draft(&mut drafts, &action.source, owner);
+                draft.offers.push(Offer { action, due });
+            } else {
+                self.kept.waiting += 1;
+            }
+        }
+        Ok(drafts.into_values().collect())
     }
 
     /// Stores what a letter was accepted for, once.
     fn store(&mut self, draft: &Draft, accepted: &Accepted) -> Result<(), StoreError> {
+        let Accepted { by, letter, at } = accepted;
+        if *by == Reach::Fallback {
+            self.kept.fallback_only += draft.offers.len() as u64;
+            return Ok(());
+        }
+        let run = Some(self.night.run);
+        for Offer { action, due } in &draft.offers {
+            if self.ledger.is_announced(action, letter)? {
+                continue;
+            }
+            // A letter may have taken its time.
+            let due = self.night.calendar.due(*at).max(*due);
+            match self.ledger.announce(run, action, letter, (*at, due)) {
+                Ok(_) => self.kept.announced += 1,
+                // It was forgotten meanwhile, as its owner asked.
+                Err(StoreError::Unknown { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let standing = self.ledger.announced(&draft.source)?;
+        for Reminder { announced, due } in &draft.reminders {
+            let Some(known) = standing.iter().find(|known| known.id == announced.id) else {
+                continue;
+            };
+            if known.reminded_at >= Some(*at) {
+                continue;
+            }
+            self.ledger.reminded(known.id, *at)?;
+            self.kept.reminded += 1;
+            if *due > known.due_at {
+                self.ledger.postpone(known.id, run, *due)?;
+                self.kept.postponed += 1;
+            }
+        }
         Ok(())
     }
+}
+
+/// Drafts by source and owner.
+type Drafts = BTreeMap<(SourceName, PrincipalClass, String), Draft>;
+
+fn draft<'d>(drafts: &'d mut Drafts, source: &SourceName, owner: Principal) -> &'d mut Draft {
+    let key = (source.clone(), owner.class, owner.id.clone());
+    drafts.entry(key).or_insert_with(|| Draft {
+        source: source.clone(),
+        owner,
+        offers: Vec::new(),
+        reminders: Vec::new(),
+    })
 }

@@ -408,3 +408,6 @@ fn draft<'d>(drafts: &'d mut Drafts, source: &SourceName, owner: Principal) -> &
         reminders: Vec::new(),
     })
 }
+
+#[cfg(test)]
+mod tests;

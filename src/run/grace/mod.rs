@@ -203,7 +203,12 @@ pub async fn keep(
             break;
         }
         match letters.send(&draft).await {
-            Some(accepted) => keeper.store(&draft, &accepted)?,
+            Some(accepted) => {
+                if accepted.by == Reach::Fallback {
+                    keeper.kept.fallback_only += draft.offers.len() as u64;
+                }
+                keeper.store(&draft, &accepted)?;
+            }
             None => keeper.kept.untold += (draft.offers.len() + draft.reminders.len()) as u64,
         }
     }
@@ -356,11 +361,10 @@ impl Keeper<'_> {
         Ok(drafts.into_values().collect())
     }
 
-    /// Stores what a letter was accepted for, once.
+    /// Stores what a letter was accepted for by the owner, once.
     fn store(&mut self, draft: &Draft, accepted: &Accepted) -> Result<(), StoreError> {
         let Accepted { by, letter, at } = accepted;
         if *by == Reach::Fallback {
-            self.kept.fallback_only += draft.offers.len() as u64;
             return Ok(());
         }
         let run = Some(self.night.run);

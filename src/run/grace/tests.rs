@@ -13,19 +13,18 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{Accepted, Kept, Letters, Night, Reach, keep};
+use crate::enforce::{Conditions, Who};
 use crate::model::{
-    Access, Classes, Expiry, Fact, ItemKind, KnownScope, Level, PrincipalClass, ProblemCode, Reading,
-    RequestTotals, Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName,
-    Want,
+    Classes, Expiry, Fact, KnownScope, Level, PrincipalClass, ProblemCode, Reading, RequestTotals, Right,
+    RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName, Want,
 };
-use crate::plan::{Action, Calendar, Caps, Change, Draft, EnforceRule, Freeze};
-use crate::policy::fixtures::{NOW, days, facts, link, named, waiver};
-use crate::policy::{Filter, Policy};
+use crate::plan::{Action, Calendar, Caps, Change, Draft, EnforceRule, Freeze, Plan};
+use crate::policy::fixtures::{days, facts, link, named, waiver};
+use crate::policy::{Filter, Policy, Waiver};
 use crate::provider::{
-    ChangeEffect, Found, Listed, Lost, Opened, Pace, Place, ReadError, Reader, Sink, Target, WriteError,
-    Writer,
+    Found, Listed, Lost, Opened, Pace, Place, ReadError, Reader, Sink, Target, WriteError, Writer,
 };
-use crate::run::{Part, Planned, Scan, apply, scan};
+use crate::run::{Part, Planned, Scan, apply, scan, undo};
 use crate::store::{Ledger, Release, Run};
 
 /// What was changed through the service's interface: when, which share, and until when it was let live.
@@ -499,4 +498,417 @@ fn what_is_announced_is_reminded_of_and_done_to_the_announced_value() {
     assert_eq!(sums(&bench.night(16)), (0, 0, 0, 0));
     assert_eq!(bench.ledger().announced(&cloud()).unwrap(), []);
     assert_eq!(bench.post.kept.len(), 2);
+}
+
+#[test]
+fn what_is_fixed_waived_changed_or_gone_is_called_off() {
+    type Deed = fn(&mut Bench);
+    let open = |bench: &mut Bench| bench.policy = crate::policy::fixtures::policy();
+    for (deed, why) in [
+        (
+            (|bench| {
+                bench
+                    .service
+                    .alter("1", |share| share.expires = ends("2026-12-24"))
+            }) as Deed,
+            "it was put right",
+        ),
+        (
+            |bench| drop(bench.service.world().shares.remove("1")),
+            "it was put right",
+        ),
+        (
+            |bench| {
+                bench.policy.waivers.push(Waiver {
+                    share: Some("1".to_owned()),
+                    ..waiver()
+                });
+            },
+            "it was waived",
+        ),
+        (
+            |bench| {
+                bench
+                    .service
+                    .alter("1", |share| share.access = share.access.with(Right::Edit))
+            },
+            "changed since: access",
+        ),
+        (
+            |bench| bench.service.alter("1", |share| share.password = Some(true)),
+            "changed since: password",
+        ),
+        (
+            |bench| bench.service.alter("1", |share| share.inherited = true),
+            "it comes from a folder above",
+        ),
+        (|bench| bench.rules.clear(), "no rule of the configuration asks"),
+        (
+            |bench| bench.rules[0].change = expire(90),
+            "the configuration lets it stay longer",
+        ),
+        (
+            |bench| {
+                bench.policy.levels.insert(RuleId::LinkWithoutExpiry, None);
+                bench.policy.rules_digest = "other".to_owned();
+            },
+            "the configuration no longer finds fault",
+        ),
+        (|bench| bench.on = false, "enforcement was switched off"),
+    ] {
+        for night in [5, 15] {
+            let mut bench = Bench::new();
+            open(&mut bench);
+            bench.service.put(of("alice", "1"));
+            bench.night(1);
+            if night == 15 {
+                assert_eq!(bench.night(12).reminded, 1);
+            }
+            deed(&mut bench);
+            let kept = bench.night(night);
+            assert_eq!(kept.cancelled.len(), 1, "{why}: {kept:?}");
+            assert!(Bench::whys(&kept)[0].contains(why), "{:?}", Bench::whys(&kept));
+            assert!(kept.done == 0 && kept.failed.is_empty());
+            for night in 16..25 {
+                bench.night(night);
+            }
+            assert_eq!(bench.changed(), [], "{why}");
+        }
+    }
+}
+
+#[test]
+fn what_was_not_read_this_night_is_neither_done_nor_called_off() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.night(1);
+    assert_eq!(bench.night(12).reminded, 1);
+    bench.service.world().down = true;
+    bench.service.put(of("carol", "2"));
+    for night in [15, 16] {
+        let kept = bench.night(night);
+        assert_eq!(sums(&kept), (0, 0, 0, 0));
+        assert!(kept.failed.is_empty());
+    }
+    assert_eq!(bench.ledger().announced(&cloud()).unwrap().len(), 1);
+    assert_eq!(bench.changed(), []);
+    bench.service.world().down = false;
+    assert_eq!(
+        sums(&bench.night(17)),
+        (1, 0, 0, 1),
+        "the reminder is not too old"
+    );
+}
+
+#[test]
+fn after_missed_nights_the_owner_is_reminded_again_first() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.night(1);
+    assert_eq!(bench.night(10).reminded, 1);
+    let kept = bench.night(20);
+    assert_eq!(sums(&kept), (0, 1, 0, 0));
+    assert_eq!(kept.postponed, 1);
+    let due = bench.ledger().announced(&cloud()).unwrap()[0].due_at;
+    assert_eq!(due, days(21));
+    assert_eq!(sums(&bench.night(21)), (0, 0, 0, 1));
+    assert_eq!(
+        bench.changed()[0].2.as_deref(),
+        Some("2027-01-06"),
+        "as announced"
+    );
+    // A reminder that nobody took is none.
+    bench.service.put(of("carol", "2"));
+    bench.night(22);
+    bench.post.mail = Mail::Refused;
+    for night in [33, 36, 40] {
+        let kept = bench.night(night);
+        assert_eq!((kept.reminded, kept.untold, kept.done), (0, 1, 0));
+    }
+    bench.post.mail = Mail::Bounces;
+    assert_eq!(bench.night(41).reminded, 0);
+    assert_eq!(bench.changed().len(), 1);
+}
+
+#[test]
+fn nothing_is_done_on_days_that_are_frozen() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.night(1);
+    assert_eq!(bench.night(13).reminded, 1);
+    let day = |night| days(night).to_zoned(TimeZone::UTC).date();
+    bench.calendar.freeze.push(Freeze {
+        first: day(15),
+        last: day(17),
+    });
+    let kept = bench.night(14);
+    assert_eq!((kept.postponed, sums(&kept)), (1, (0, 0, 0, 0)));
+    bench.calendar.freeze.push(Freeze {
+        first: day(18),
+        last: day(18),
+    });
+    let kept = bench.night(18);
+    assert_eq!((kept.postponed, kept.done), (1, 0));
+    // The reminder is too old by then.
+    assert_eq!(bench.night(19).reminded, 1);
+    assert_eq!(bench.night(20).done, 1);
+    // It falls due on the first day that is free.
+    bench.service.put(of("alice", "2"));
+    bench.calendar.freeze.push(Freeze {
+        first: day(30),
+        last: day(40),
+    });
+    bench.night(21);
+    let standing = bench.ledger().announced(&cloud()).unwrap();
+    assert_eq!(standing[0].due_at, days(41));
+    // And its date counts from there.
+    assert_eq!(
+        standing[0].action.value.as_deref(),
+        Some(days(71).to_zoned(TimeZone::UTC).date().to_string().as_str())
+    );
+}
+
+#[test]
+fn what_is_of_the_baseline_waits_for_its_release() {
+    let mut bench = Bench::unread();
+    bench.service.put(of("alice", "1"));
+    for night in 0..3 {
+        let kept = bench.night(night);
+        assert_eq!((sums(&kept), kept.waiting), ((0, 0, 0, 0), 0));
+    }
+    let release = Release {
+        source: &cloud(),
+        rules: &[],
+        min_level: Level::Info,
+    };
+    bench.ledger.as_mut().unwrap().release_baseline(release).unwrap();
+    assert_eq!(bench.night(3).announced, 1);
+}
+
+#[test]
+fn no_more_falls_due_on_a_day_than_may_be_changed() {
+    let mut bench = Bench::new();
+    bench.caps.changes = 2;
+    for id in ["1", "2", "3", "4", "5"] {
+        bench.service.put(of("alice", id));
+    }
+    // The most severe first.
+    bench
+        .service
+        .alter("4", |share| share.access = share.access.with(Right::Edit));
+    let kept = bench.night(1);
+    assert_eq!((kept.announced, kept.waiting), (2, 3));
+    let announced = |bench: &Bench| {
+        let standing = bench.ledger().announced(&cloud()).unwrap();
+        let shares = standing.into_iter().map(|one| one.action.share);
+        shares.collect::<BTreeSet<_>>()
+    };
+    assert!(announced(&bench).contains("4"));
+    // A second run on the same day finds no more room on the day when all that would fall due.
+    let kept = bench.night_at(days(1) + SignedDuration::from_hours(3)).unwrap();
+    assert_eq!((kept.announced, kept.waiting), (0, 3));
+    assert_eq!(bench.night(2).announced, 2);
+    assert_eq!(bench.night(3).announced, 1);
+    for night in 4..14 {
+        bench.night(night);
+    }
+    // Nights were missed: all are reminded of again, and are due at once.
+    assert_eq!(bench.night(19).reminded, 5);
+    for (night, done, left) in [(20, 2, 3), (21, 2, 1), (22, 1, 0)] {
+        let kept = bench.night(night);
+        assert_eq!((kept.done, kept.left), (done, left), "{night} {kept:?}");
+    }
+    assert_eq!(bench.changed()[0].1, "4");
+    // Of what is known, only a part may be changed.
+    bench.caps.percent = 15.0;
+    for id in ["6", "7"] {
+        bench.service.put(of("carol", id));
+    }
+    let kept = bench.night(23);
+    assert_eq!((kept.announced, kept.waiting), (0, 2), "15 % of 6");
+    bench.service.put(of("carol", "8"));
+    assert_eq!(bench.night(24).announced, 1, "15 % of 7");
+}
+
+#[test]
+fn what_only_somebody_else_was_told_is_never_done() {
+    for mail in [Mail::Fallback, Mail::Bounces] {
+        let mut bench = Bench::new();
+        bench.post.mail = mail;
+        bench.service.put(of("alice", "1"));
+        for night in 1..40 {
+            let kept = bench.night(night);
+            assert_eq!((sums(&kept), kept.fallback_only), ((0, 0, 0, 0), 1));
+        }
+        assert_eq!(bench.changed(), []);
+        bench.post.mail = Mail::Works;
+        assert_eq!(bench.night(40).announced, 1, "once the owner can be told");
+    }
+}
+
+#[test]
+fn what_only_others_can_be_told_takes_no_room() {
+    let mut bench = Bench::new();
+    bench.caps.changes = 1;
+    bench.post.mail = Mail::Fallback;
+    bench.service.put(of("alice", "1"));
+    let kept = bench.night(1);
+    assert_eq!((kept.fallback_only, kept.waiting), (1, 0));
+}
+
+#[test]
+fn a_letter_that_was_accepted_before_the_program_was_killed_counts_and_is_not_sent_again() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.post.mail = Mail::Killed;
+    assert!(bench.night_at(days(1)).is_none());
+    assert_eq!(bench.ledger().announced(&cloud()).unwrap(), []);
+    bench.post.mail = Mail::Works;
+    assert_eq!(bench.night(3).announced, 1);
+    let standing = bench.ledger().announced(&cloud()).unwrap();
+    assert_eq!(
+        (standing[0].announced_at, standing[0].due_at),
+        (days(1), days(15))
+    );
+    assert_eq!(bench.post.kept.len(), 1);
+    // The same for a reminder.
+    bench.post.mail = Mail::Killed;
+    assert!(bench.night_at(days(12)).is_none());
+    bench.post.mail = Mail::Works;
+    assert_eq!(sums(&bench.night(13)), (0, 1, 0, 0));
+    assert_eq!(bench.post.kept.len(), 2);
+    assert_eq!(sums(&bench.night(15)), (0, 0, 0, 1));
+    // What was called off since is not announced again by an old letter.
+    assert_eq!(sums(&bench.night(16)), (0, 0, 0, 0));
+    // Somebody else put it right meanwhile.
+    bench.service.put(of("alice", "2"));
+    bench.post.mail = Mail::Killed;
+    assert!(bench.night_at(days(17)).is_none());
+    bench.post.mail = Mail::Works;
+    bench.service.world().shares.remove("2");
+    let kept = bench.night(18);
+    assert_eq!(sums(&kept), (1, 0, 1, 0));
+}
+
+#[test]
+fn our_own_change_is_not_taken_for_the_owners_after_a_kill() {
+    for is_made in [true, false] {
+        let mut bench = Bench::new();
+        bench.service.put(of("alice", "1"));
+        bench.night(1);
+        bench.night(12);
+        bench.service.world().hangs = true;
+        assert!(bench.night_at(days(15)).is_none());
+        assert_eq!(bench.changed().len(), 1);
+        bench.service.world().hangs = false;
+        if !is_made {
+            // The change never arrived.
+            bench.service.alter("1", |share| share.expires = Expiry::Never);
+        }
+        let kept = bench.night(16);
+        assert_eq!(kept.cancelled, [], "{is_made}");
+        assert_eq!(kept.done, u64::from(!is_made));
+        assert_eq!(bench.changed().len(), if is_made { 1 } else { 2 });
+        assert_eq!(bench.ledger().announced(&cloud()).unwrap(), []);
+    }
+}
+
+#[test]
+fn what_a_killed_run_was_to_do_and_was_waived_since_is_called_off() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.night(1);
+    bench.night(12);
+    bench.service.world().hangs = true;
+    assert!(bench.night_at(days(15)).is_none());
+    bench.service.world().hangs = false;
+    bench.service.alter("1", |share| share.expires = Expiry::Never);
+    bench.policy.waivers.push(Waiver {
+        share: Some("1".to_owned()),
+        ..waiver()
+    });
+    let kept = bench.night(16);
+    assert_eq!(Bench::whys(&kept), ["it was waived"]);
+    assert_eq!(bench.changed().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_done_is_told_and_tried_again() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.night(1);
+    bench.night(12);
+    bench.service.world().refuses = true;
+    for night in [15, 16] {
+        let kept = bench.night(night);
+        assert_eq!((kept.done, kept.failed.len()), (0, 1));
+    }
+    bench.service.world().refuses = false;
+    assert_eq!(bench.night(17).done, 1);
+}
+
+#[test]
+fn what_changes_between_scan_and_deed_is_called_off() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.night(1);
+    bench.night(12);
+    let run = bench.scan(days(15));
+    bench.service.alter("1", |share| share.password = Some(true));
+    let kept = bench.keep(&run, days(15)).unwrap();
+    assert_eq!(Bench::whys(&kept), ["changed since: password"]);
+    assert!(kept.failed.is_empty());
+    assert_eq!(bench.changed(), []);
+}
+
+#[test]
+fn a_plan_that_does_what_was_announced_ends_the_announcement() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.service.put(of("alice", "2"));
+    bench.night(1);
+    let standing = bench.ledger().announced(&cloud()).unwrap();
+    let plan = Plan::made(vec![standing[0].action.clone()], days(2));
+    let (writers, cancel, policy) = (bench.writers(), CancellationToken::new(), bench.policy.clone());
+    bench.service.world().now = days(2);
+    let (who, clock) = (Who::Schedule, || days(2));
+    let conditions = Conditions {
+        audience: &|share| crate::policy::audience(&policy, share),
+        clock: &clock,
+        who: &who,
+        run: "change-1",
+        rehearsal: true,
+        cancel: &cancel,
+    };
+    let actions: Vec<&Action> = plan.actions.iter().collect();
+    let ledger = bench.ledger.as_mut().unwrap();
+    ledger.record_plan(&plan).unwrap();
+    let mut apply = |rehearsal| {
+        let conditions = Conditions {
+            rehearsal,
+            ..conditions
+        };
+        let done = bench
+            .runtime
+            .block_on(apply(ledger, &writers, conditions, &plan.id, &actions));
+        assert_eq!(done.unwrap().receipts.len(), 1);
+        ledger.announced(&cloud()).unwrap().len()
+    };
+    assert_eq!(apply(true), 2, "a rehearsal");
+    assert_eq!(apply(false), 1);
+    assert_eq!(sums(&bench.night(3)), (0, 0, 0, 0), "it was done, not put right");
+    bench.service.world().now = days(2);
+    let undone = bench.runtime.block_on(undo(
+        bench.ledger.as_mut().unwrap(),
+        &writers,
+        Conditions {
+            run: "change-2",
+            rehearsal: false,
+            ..conditions
+        },
+        "change-1",
+        None,
+    ));
+    assert_eq!(undone.unwrap().receipts.len(), 1);
+    assert_eq!(bench.ledger().announced(&cloud()).unwrap().len(), 1);
 }

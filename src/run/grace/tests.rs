@@ -1,6 +1,7 @@
 //! Nights before a service that lies in memory: read by the scan, changed by what enforces, told by letters that are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::model::{
     Classes, Expiry, Fact, KnownScope, Level, PrincipalClass, ProblemCode, Reading, RequestTotals, Right,
     RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName, Want,
 };
-use crate::plan::{Action, Calendar, Caps, Change, Draft, EnforceRule, Freeze, Plan};
+use crate::plan::{Action, Calendar, Caps, Change, Draft, EnforceRule, Expects, Freeze, Plan};
 use crate::policy::fixtures::{days, facts, link, named, waiver};
 use crate::policy::{Filter, Policy, Waiver};
 use crate::provider::{
@@ -35,6 +36,8 @@ struct World {
     now: Timestamp,
     shares: BTreeMap<String, Share>,
     changed: Vec<Changed>,
+    /// What was there before each change.
+    before: Vec<Share>,
     /// Nothing can be read.
     down: bool,
     /// Nothing can be changed.
@@ -169,7 +172,8 @@ impl Service {
                 let words = "the service refuses";
                 return Err(WriteError::refused(ProblemCode::Forbidden, words));
             }
-            let at = world.now;
+            let (at, before) = (world.now, world.shares.get(id).cloned());
+            world.before.extend(before);
             world.changed.push((at, id.to_owned(), value.map(str::to_owned)));
             match (value, world.shares.get_mut(id)) {
                 (Some(day), Some(share)) => share.expires = ends(day),
@@ -911,4 +915,166 @@ fn a_plan_that_does_what_was_announced_ends_the_announcement() {
     ));
     assert_eq!(undone.unwrap().receipts.len(), 1);
     assert_eq!(bench.ledger().announced(&cloud()).unwrap().len(), 1);
+}
+
+/// What happens before a night, or to it.
+#[derive(Clone, Debug)]
+enum Event {
+    Share(usize, bool),
+    Fix(usize),
+    Protect(usize),
+    Widen(usize),
+    Waive(usize),
+    Freeze(i64, i64),
+    Mail(Mail),
+    Down,
+    Refuses,
+    Hangs,
+    Off,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    use Event::{Down, Fix, Freeze, Hangs, Off, Protect, Refuses, Waive, Widen};
+    let share = 0_usize..12;
+    let rare = prop_oneof![
+        share.clone().prop_map(Fix),
+        share.clone().prop_map(Protect),
+        share.clone().prop_map(Widen),
+        share.clone().prop_map(Waive),
+        (0_i64..20, 0_i64..4).prop_map(|(from, more)| Freeze(from, more)),
+        prop::sample::select(vec![Mail::Refused, Mail::Fallback, Mail::Bounces, Mail::Killed])
+            .prop_map(Event::Mail),
+        Just(Down),
+        Just(Refuses),
+        Just(Hangs),
+        Just(Off),
+    ];
+    let new = (share, any::<bool>()).prop_map(|(share, edits)| Event::Share(share, edits));
+    (
+        prop::option::weighted(0.5, new),
+        prop::option::weighted(0.25, rare),
+    )
+        .prop_map(|(new, rare)| new.into_iter().chain(rare).collect())
+}
+
+/// Hours to the night, and what happens until then.
+fn nights() -> impl Strategy<Value = Vec<(i64, Vec<Event>)>> {
+    let hours = prop_oneof![8 => Just(24_i64), 2 => 20_i64..30, 1 => 30_i64..200];
+    vec((hours, events()), 30..60)
+}
+
+impl Bench {
+    /// Lets it happen, until after the night.
+    fn happens(&mut self, event: &Event, now: Timestamp) {
+        let id = |share: &usize| format!("s{share}");
+        match event {
+            Event::Share(share, edits) => {
+                let mut new = of(OWNERS[share % 2], &id(share));
+                if *edits {
+                    new.access = new.access.with(Right::Edit);
+                }
+                self.service.world().shares.entry(new.id.clone()).or_insert(new);
+            }
+            Event::Fix(share) => drop(self.service.world().shares.remove(&id(share))),
+            Event::Protect(share) => self
+                .service
+                .alter(&id(share), |share| share.password = Some(true)),
+            Event::Widen(share) => {
+                self.service.alter(&id(share), |share| {
+                    share.access = share.access.with(Right::Create)
+                });
+            }
+            Event::Waive(share) => self.policy.waivers.push(Waiver {
+                share: Some(id(share)),
+                ..waiver()
+            }),
+            Event::Freeze(from, more) => {
+                let day = |ahead| self.calendar.day(now + SignedDuration::from_hours(24 * ahead));
+                let (first, last) = (day(*from), day(from + more));
+                self.calendar.freeze.push(Freeze { first, last });
+            }
+            Event::Mail(mail) => self.post.mail = *mail,
+            Event::Down => self.service.world().down = true,
+            Event::Refuses => self.service.world().refuses = true,
+            Event::Hangs => self.service.world().hangs = true,
+            Event::Off => self.on = false,
+        }
+    }
+
+    fn goes_well_again(&mut self) {
+        self.post.mail = Mail::Works;
+        self.on = true;
+        let mut world = self.service.world();
+        (world.down, world.refuses, world.hangs) = (false, false, false);
+    }
+
+    /// Whether a change was announced long enough before, reminded of, and is just what was announced.
+    fn was_promised(&self, (at, share, value): &Changed, before: &Share) -> bool {
+        let told = || self.post.kept.iter().filter(|(_, how)| how.by == Reach::Owner);
+        let announced = told().any(|(draft, how)| {
+            draft.offers.iter().any(|offer| {
+                let seen = Expects::of(before, crate::policy::audience(&self.policy, before));
+                offer.action.share == *share
+                    && offer.action.value == *value
+                    && offer.due <= *at
+                    && how.at.to_zoned(TimeZone::UTC) + self.calendar.grace <= at.to_zoned(TimeZone::UTC)
+                    && offer.action.expects == seen
+            })
+        });
+        let reminded = told().any(|(draft, how)| {
+            let ahead = at.duration_since(how.at);
+            let window = SignedDuration::from_hours(24)..=SignedDuration::from_hours(5 * 24);
+            window.contains(&ahead)
+                && draft
+                    .reminders
+                    .iter()
+                    .any(|one| one.announced.action.share == *share)
+        });
+        announced && reminded
+    }
+}
+
+#[test]
+fn nothing_is_ever_changed_that_was_not_announced_and_reminded_of_in_time() {
+    let mut runner = TestRunner::new(Config::with_cases(96));
+    let (changes, ends) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let cases = (nights(), 1_i64..20, 1_u64..5);
+    runner
+        .run(&cases, |(nights, grace, most)| {
+            let mut bench = Bench::new();
+            bench.calendar.grace = Span::new().days(grace);
+            bench.caps.changes = most;
+            let mut now = days(0);
+            for (hours, events) in nights {
+                now += SignedDuration::from_hours(hours);
+                for event in &events {
+                    bench.happens(event, now);
+                }
+                let so_far = bench.changed().len();
+                let kept = bench.night_at(now);
+                let changed = bench.changed().split_off(so_far);
+                let befores = bench.service.world().before.split_off(so_far);
+                prop_assert!(changed.len() as u64 <= most, "{changed:?}");
+                let idle = bench.service.world().down || bench.service.world().refuses || !bench.on;
+                prop_assert!(!idle || changed.is_empty());
+                for (change, before) in changed.iter().zip(&befores) {
+                    let day = bench.calendar.day(change.0);
+                    prop_assert!(!bench.calendar.freeze.iter().any(|freeze| freeze.contains(day)));
+                    let share = Some(change.1.clone());
+                    prop_assert!(!bench.policy.waivers.iter().any(|waiver| waiver.share == share));
+                    prop_assert!(bench.was_promised(change, before), "{change:?} {kept:?}");
+                    ends.fetch_add(usize::from(change.2.is_none()), Ordering::Relaxed);
+                }
+                changes.fetch_add(changed.len(), Ordering::Relaxed);
+                bench.service.world().before.extend(befores);
+                bench.goes_well_again();
+            }
+            Ok(())
+        })
+        .unwrap();
+    let (changes, ends) = (changes.into_inner(), ends.into_inner());
+    assert!(
+        ends > 50 && changes - ends > 50,
+        "{changes} changes, {ends} of them ends"
+    );
 }

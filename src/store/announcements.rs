@@ -92,10 +92,7 @@ impl Ledger {
     /// # Errors
     /// Any [`StoreError`] of the file.
     pub fn announced_for(&self, share: &Share) -> Result<Option<Announcement>> {
-        let Some(source) = self.known_source(&share.source)? else {
-            return Ok(None);
-        };
-        let Some(row) = share_row(&self.connection, source, &share.id)? else {
+        let Some(row) = row_of(&self.connection, &share.source, &share.id)? else {
             return Ok(None);
         };
         let mut statement = self
@@ -168,14 +165,13 @@ impl Ledger {
     /// # Errors
     /// Any [`StoreError`] of the file.
     pub fn is_announced(&self, action: &Action, letter: &str) -> Result<bool> {
-        let Some(source) = self.known_source(&action.source)? else {
+        let Some(share) = row_of(&self.connection, &action.source, &action.share)? else {
             return Ok(false);
         };
         let mut statement = self.connection.prepare_cached(
-            "SELECT 1 FROM announcement a JOIN share s ON s.id = a.share
-             WHERE s.source = ?1 AND s.key = ?2 AND (a.letter = ?3 OR a.ended_at IS NULL)",
+            "SELECT 1 FROM announcement WHERE share = ?1 AND (letter = ?2 OR ended_at IS NULL)",
         )?;
-        Ok(statement.exists(params![source, action.share, letter])?)
+        Ok(statement.exists(params![share, letter])?)
     }
 
     /// Where a finding stands; `None` where nothing is known of it.
@@ -205,14 +201,15 @@ pub(super) fn carried_out(connection: &Connection, entry: &Entry) -> Result<()> 
     if !is_done {
         return Ok(());
     }
+    let Some(share) = row_of(connection, source, share)? else {
+        return Ok(());
+    };
     connection
         .prepare_cached(
-            "UPDATE announcement SET ended_at = ?4, ended_run = ?5, ended = ?6, why = ?7
-             WHERE ended_at IS NULL AND (action ->> '$.action' = ?3 OR ?3 = 'revoke') AND share = (
-                 SELECT s.id FROM share s JOIN source o ON o.id = s.source WHERE o.name = ?1 AND s.key = ?2)",
+            "UPDATE announcement SET ended_at = ?3, ended_run = ?4, ended = ?5, why = ?6
+             WHERE share = ?1 AND ended_at IS NULL AND (action ->> '$.action' = ?2 OR ?2 = 'revoke')",
         )?
         .execute(params![
-            source.as_str(),
             share,
             deed.as_str(),
             entry.at.as_second(),
@@ -221,6 +218,14 @@ pub(super) fn carried_out(connection: &Connection, entry: &Entry) -> Result<()> 
             format!("by the run {}", entry.run),
         ])?;
     Ok(())
+}
+
+/// The row of a share of a source.
+fn row_of(connection: &Connection, source: &SourceName, share: &str) -> Result<Option<i64>> {
+    match super::known_source(connection, source)? {
+        Some(source) => share_row(connection, source, share),
+        None => Ok(None),
+    }
 }
 
 /// The first run whose report tells of what happens now: the one that it belongs to, or the next.

@@ -23,6 +23,8 @@ mod exits;
 #[cfg(test)]
 mod fence;
 #[cfg(test)]
+mod grace;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod history;

@@ -410,7 +410,6 @@ impl Bench {
     }
 
     fn scan(&mut self, now: Timestamp) -> Run {
-        self.service.world().now = now;
         let part = Part {
             name: cloud(),
             kind: SourceKind::Nextcloud,
@@ -420,6 +419,11 @@ impl Bench {
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
         };
+        self.scan_of(now, &[part])
+    }
+
+    fn scan_of(&mut self, now: Timestamp, parts: &[Part]) -> Run {
+        self.service.world().now = now;
         let request = Scan {
             now,
             users: Vec::new(),
@@ -431,7 +435,7 @@ impl Bench {
         let scanned = self.runtime.block_on(scan(
             self.ledger.take().unwrap(),
             &policy,
-            &[part],
+            parts,
             &request,
             || now,
             &cancel,
@@ -602,6 +606,23 @@ fn what_was_not_read_this_night_is_neither_done_nor_called_off() {
         (1, 0, 0, 1),
         "the reminder is not too old"
     );
+}
+
+#[test]
+fn nothing_is_done_in_a_source_that_was_left_out_this_night() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench.night(1);
+    bench.service.put(of("alice", "2"));
+    let run = bench.scan_of(days(2), &[]);
+    assert_eq!(sums(&bench.keep(&run, days(2)).unwrap()), (0, 0, 0, 0));
+    let run = bench.scan_of(days(12), &[]);
+    assert_eq!(bench.keep(&run, days(12)).unwrap().reminded, 0);
+    assert_eq!(bench.night(13).reminded, 1);
+    let run = bench.scan_of(days(15), &[]);
+    assert_eq!(sums(&bench.keep(&run, days(15)).unwrap()), (0, 0, 0, 0));
+    assert_eq!(bench.changed(), []);
+    assert_eq!(bench.night(16).done, 1);
 }
 
 #[test]

@@ -415,7 +415,7 @@ impl Bench {
             kind: SourceKind::Nextcloud,
             reader: Box::new(self.service.clone()),
             in_flight: 1,
-            stop_after: Duration::from_secs(60),
+            stop_after: Duration::from_mins(1),
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
         };
@@ -511,13 +511,12 @@ fn what_is_announced_is_reminded_of_and_done_to_the_announced_value() {
 #[test]
 fn what_is_fixed_waived_changed_or_gone_is_called_off() {
     type Deed = fn(&mut Bench);
-    let open = |bench: &mut Bench| bench.policy = crate::policy::fixtures::policy();
     for (deed, why) in [
         (
             (|bench| {
                 bench
                     .service
-                    .alter("1", |share| share.expires = ends("2026-12-24"))
+                    .alter("1", |share| share.expires = ends("2026-12-24"));
             }) as Deed,
             "it was put right",
         ),
@@ -538,7 +537,7 @@ fn what_is_fixed_waived_changed_or_gone_is_called_off() {
             |bench| {
                 bench
                     .service
-                    .alter("1", |share| share.access = share.access.with(Right::Edit))
+                    .alter("1", |share| share.access = share.access.with(Right::Edit));
             },
             "changed since: access",
         ),
@@ -566,7 +565,6 @@ fn what_is_fixed_waived_changed_or_gone_is_called_off() {
     ] {
         for night in [5, 15] {
             let mut bench = Bench::new();
-            open(&mut bench);
             bench.service.put(of("alice", "1"));
             bench.night(1);
             if night == 15 {
@@ -1002,7 +1000,7 @@ impl Bench {
                 .alter(&id(share), |share| share.password = Some(true)),
             Event::Widen(share) => {
                 self.service.alter(&id(share), |share| {
-                    share.access = share.access.with(Right::Create)
+                    share.access = share.access.with(Right::Create);
                 });
             }
             Event::Waive(share) => self.policy.waivers.push(Waiver {
@@ -1074,11 +1072,11 @@ fn nothing_is_ever_changed_that_was_not_announced_and_reminded_of_in_time() {
                 let so_far = bench.changed().len();
                 let kept = bench.night_at(now);
                 let changed = bench.changed().split_off(so_far);
-                let befores = bench.service.world().before.split_off(so_far);
+                let there = bench.service.world().before.split_off(so_far);
                 prop_assert!(changed.len() as u64 <= most, "{changed:?}");
                 let idle = bench.service.world().down || bench.service.world().refuses || !bench.on;
                 prop_assert!(!idle || changed.is_empty());
-                for (change, before) in changed.iter().zip(&befores) {
+                for (change, before) in changed.iter().zip(&there) {
                     let day = bench.calendar.day(change.0);
                     prop_assert!(!bench.calendar.freeze.iter().any(|freeze| freeze.contains(day)));
                     let share = Some(change.1.clone());
@@ -1087,7 +1085,7 @@ fn nothing_is_ever_changed_that_was_not_announced_and_reminded_of_in_time() {
                     ends.fetch_add(usize::from(change.2.is_none()), Ordering::Relaxed);
                 }
                 changes.fetch_add(changed.len(), Ordering::Relaxed);
-                bench.service.world().before.extend(befores);
+                bench.service.world().before.extend(there);
                 bench.goes_well_again();
             }
             Ok(())

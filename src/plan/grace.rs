@@ -209,13 +209,16 @@ pub fn called_off(
         return Some("the end date that was announced came before it could be set".to_owned());
     }
     let now = match proposed {
-        None => return Some("no rule of the configuration asks for it any more".to_owned()),
+        None => return Some("nothing that stands open asks for it any more".to_owned()),
         Some(Err(other)) => return Some(other.why.sentence().to_owned()),
         Some(Ok(now)) => now,
     };
     let changed = announced.expects.drift(&now.expects);
     if !changed.is_empty() {
         return Some(format!("changed since: {}", changed.join(", ")));
+    }
+    if now.owner != announced.owner {
+        return Some("it belongs to somebody else now, who was not told".to_owned());
     }
     if now.action < announced.action {
         return Some("the configuration asks for less now".to_owned());

@@ -191,7 +191,7 @@ fn what_was_announced_is_called_off_when_it_is_not_as_it_was_or_not_asked_for() 
         (&date, proposes(&share, 10, NOW), ""),
         (&end, same.clone(), "asks for less"),
         (&date, proposes(&share, 60, NOW), "lets it stay longer"),
-        (&end, None, "no rule"),
+        (&end, None, "nothing that stands open asks"),
         (&end, not(Why::Inherited), "from a folder above"),
         (&end, not(Why::NobodyEnabled), "nobody's right"),
         (
@@ -199,6 +199,7 @@ fn what_was_announced_is_called_off_when_it_is_not_as_it_was_or_not_asked_for() 
             with(|now| now.expects.password = Some(true)),
             "changed since: password",
         ),
+        (&end, with(|now| now.owner = "carol".to_owned()), "somebody else"),
         (
             &end,
             with(|now| now.act_as = Some("bob".to_owned())),

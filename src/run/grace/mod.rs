@@ -126,7 +126,7 @@ pub struct Kept {
     pub fallback_only: u64,
     /// How many were in letters that were not accepted.
     pub untold: u64,
-    /// How many owners' announcements were reminded of.
+    /// Of how many owners were reminded.
     pub reminded: u64,
     /// How many fall due later than was told.
     pub postponed: u64,

@@ -1,9 +1,11 @@
 //! Finds out what became of changes of which only the intent is on record: a run was killed, or an answer was lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::Verdict;
-use super::{Deed, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, There, changed};
+use super::{
+    Deed, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, There, changed,
+};
 use crate::model::{Expiry, Share, SourceName};
 use crate::plan::ends_by;
 use crate::provider::Writer;
@@ -43,6 +45,18 @@ impl Settled {
 }
 
 impl Enforcer<'_> {
+    /// Finds out what became of changes of earlier runs in these sources, as far as that can be found out; sends nothing
+    /// that changes anything.
+    ///
+    /// # Errors
+    /// [`EnforceError`].
+    pub async fn catch_up(&mut self, sources: &[SourceName]) -> Result<(), EnforceError> {
+        let needed = sources.iter().map(|source| (source, BTreeSet::new()));
+        self.prepare(needed.collect()).await?;
+        self.settle(sources).await?;
+        Ok(())
+    }
+
     /// Settles all intents without a receipt in these sources; what was found out, by action. A rehearsal settles none.
     pub(super) async fn settle(
         &mut self,

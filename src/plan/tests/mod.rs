@@ -9,6 +9,7 @@ use crate::policy::{Filter, Judge, Past, Policy};
 
 mod decisions;
 mod file;
+mod grace;
 mod properties;
 mod propose;
 mod table;

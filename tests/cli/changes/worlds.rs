@@ -91,7 +91,7 @@ prop_compose! {
     ) -> Vec<Value> {
         let (kind, recipient) = to;
         let is_file = path.contains('.');
-        let mut permissions = if is_file { permissions & 19 | 1 } else { permissions };
+        let mut permissions = if is_file { permissions & 0b10011 | 1 } else { permissions };
         if kind != "link" {
             permissions |= 1;
         }
@@ -108,7 +108,7 @@ prop_compose! {
         let mut shares = vec![share];
         let shares_on = kind == "user";
         if let (true, Some((as_link, expires))) = (shares_on, again) {
-            shares[0]["permissions"] = json!(permissions | 17);
+            shares[0]["permissions"] = json!(permissions | 0b10001);
             let mut more = json!({"type": "link", "owner": owner, "path": path, "sharer": recipient,
                 "permissions": 1, "expires": expires});
             if !as_link {

@@ -5,21 +5,22 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, TableStyle};
+use comfy_table::Row;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::sources::{Making, wrong};
-use super::terminal::{self, Output, say};
+use super::terminal::{self, Color, Output, say};
 use super::{Exit, Global, unwritten};
 use crate::config::{
     MicrosoftSettings, NextcloudSettings, Settings, SourceDetails, SourceSettings, variable,
 };
-use crate::enforce::{Done, EnforceError, Outcome, Receipt, Who};
+use crate::enforce::{Deed, Done, EnforceError, Outcome, Receipt, Who};
 use crate::model::SourceName;
 use crate::provider::Writer;
+use crate::report::table::screen::Screen;
 use crate::report::text::visible;
-use crate::report::{PAGE, compact};
+use crate::report::{Style, compact};
 use crate::store::{ChangeLock, StoreError};
 
 /// The form of the receipts.
@@ -163,9 +164,16 @@ pub(super) fn ended_early(error: &EnforceError) -> Exit {
     }
 }
 
+/// The room for what became of an action, for what was to be done, and for the source's name.
+const RECEIPT: u16 = 15;
+const DEED: u16 = 16;
+const SOURCE: u16 = 12;
+/// How many rows are laid out at once.
+const BLOCK: usize = 400;
+
 /// A receipt as programs read it.
 #[derive(Serialize)]
-struct Row<'a> {
+struct Line<'a> {
     action: &'a str,
     source: &'a SourceName,
     share: &'a str,
@@ -181,7 +189,7 @@ struct Document<'a> {
     schema: &'static str,
     run: Option<&'a str>,
     dry_run: bool,
-    receipts: Vec<Row<'a>>,
+    receipts: Vec<Line<'a>>,
     left: usize,
 }
 
@@ -192,16 +200,18 @@ pub(super) struct Printed<'a> {
     /// The paths of the items, by action.
     pub(super) paths: &'a BTreeMap<String, String>,
     pub(super) form: Form,
+    pub(super) color: Color,
 }
 
 /// Prints what became of each action; the exit code tells the worst.
 pub(super) fn print(done: &Done, with: &Printed<'_>, cancel: &CancellationToken) -> Result<Exit, Exit> {
+    let style = Output::Standard.style(with.color);
     let written = Output::Standard.write(|out| match with.form {
         Form::Json => {
             compact(&document(done, with), out)?;
             writeln!(out)
         }
-        Form::Table => draw(done, with, out),
+        Form::Table => draw(done, with, style, out),
     });
     written.map_err(|error| unwritten(&error))?;
     Ok(if cancel.is_cancelled() {
@@ -214,7 +224,7 @@ pub(super) fn print(done: &Done, with: &Printed<'_>, cancel: &CancellationToken)
 }
 
 fn document<'a>(done: &'a Done, with: &'a Printed<'_>) -> Document<'a> {
-    let row = |receipt: &'a Receipt| Row {
+    let row = |receipt: &'a Receipt| Line {
         action: &receipt.action,
         source: &receipt.source,
         share: &receipt.share,
@@ -236,42 +246,30 @@ fn document<'a>(done: &'a Done, with: &'a Printed<'_>) -> Document<'a> {
     }
 }
 
-fn draw(done: &Done, with: &Printed<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new())
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    if !io::stdout().is_terminal() {
-        table.force_no_tty().set_width(PAGE);
-    }
-    table.set_header(["RECEIPT", "ACTION", "SOURCE", "SHARE", "ITEM", "DETAIL"]);
-    for receipt in &done.receipts {
-        let ends = receipt
-            .after
-            .as_ref()
-            .and_then(|after| after.seen.expires.as_deref());
-        let detail = receipt
-            .detail
-            .clone()
-            .unwrap_or_else(|| match (receipt.outcome, ends) {
-                (Some(_), Some(day)) => format!("ends {day}"),
-                _ => String::new(),
-            });
-        let path = with.paths.get(&receipt.action).map_or("", String::as_str);
-        table.add_row([
-            receipt
-                .outcome
-                .map_or("would be done", Outcome::as_str)
-                .to_owned(),
-            receipt.deed.to_string(),
-            visible(receipt.source.as_str()).into_owned(),
-            visible(&receipt.share).into_owned(),
-            visible(path).into_owned(),
-            visible(&detail).into_owned(),
-        ]);
-    }
-    if !done.receipts.is_empty() {
-        writeln!(out, "{}\n", table.trim_fmt())?;
+fn draw(done: &Done, with: &Printed<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut screen = Screen::new(style, &mut *out);
+    let rest = screen.width().saturating_sub(RECEIPT + DEED + SOURCE);
+    let widths = [RECEIPT, DEED, rest / 2, SOURCE, rest - rest / 2];
+    for block in done.receipts.chunks(BLOCK) {
+        let rows = block.iter().map(|receipt| {
+            let path = with.paths.get(&receipt.action);
+            Row::from([
+                receipt
+                    .outcome
+                    .map_or("would be done", Outcome::as_str)
+                    .to_owned(),
+                receipt.deed.to_string(),
+                visible(path.unwrap_or(&receipt.share)).into_owned(),
+                visible(receipt.source.as_str()).into_owned(),
+                visible(&detail(receipt)).into_owned(),
+            ])
+        });
+        screen.rows_beneath(
+            &["RECEIPT", "ACTION", "ITEM", "SOURCE", "DETAIL"],
+            &widths,
+            rows.collect(),
+        )?;
+        screen.gap()?;
     }
     let count = |outcome| {
         done.receipts
@@ -301,4 +299,15 @@ fn draw(done: &Done, with: &Printed<'_>, out: &mut dyn Write) -> io::Result<()> 
         Some(run) => writeln!(out, "run {run}: {sums}"),
         None => writeln!(out, "rehearsal: {sums}; nothing was changed"),
     }
+}
+
+fn detail(receipt: &Receipt) -> String {
+    let ends = || {
+        let after = receipt.outcome.and(receipt.after.as_ref())?;
+        match &after.seen.expires {
+            Some(day) => Some(format!("ends {day}")),
+            None => (receipt.deed == Deed::RestoreExpiry).then(|| "has no end date".to_owned()),
+        }
+    };
+    receipt.detail.clone().or_else(ends).unwrap_or_default()
 }

@@ -4,16 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use super::change::{self, Form, Printed};
 use super::sources::{self, wrong};
 use super::{Exit, Global, scan};
-use crate::enforce::{Conditions, EnforceError, Entry, Event, Journal as _, Outcome, run_id};
+use crate::enforce::{
+    Conditions, Deed, EnforceError, Entry, Event, Journal as _, JournalError, Outcome, Reveal, Revealed,
+    run_id,
+};
 use crate::model::SourceName;
 use crate::report::text::visible;
 use crate::run;
+use crate::store::Ledger;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -57,25 +61,32 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     );
     let policy = scan::with_made_waivers(global, settings, &ledger)?;
     let (id, who) = (run_id(global.now()), change::who());
+    if !arguments.dry_run && !global.quiet {
+        super::terminal::say(&format!("run {id}"));
+    }
     let conditions = Conditions {
         audience: &|share| crate::policy::audience(&policy, share),
+        bar: &|_| None,
         clock: &|| global.finished(),
         who: &who,
         run: &id,
         rehearsal: arguments.dry_run,
         cancel: &cancel,
     };
-    let mut show = |source: &SourceName, share: &str, password: &SecretString| {
-        // Once, on the terminal; where that has gone there is nobody to show it to.
-        let _ = writeln!(
+    let mut show = |new: &Revealed<'_>| {
+        // Once, on the terminal.
+        let shown = writeln!(
             io::stdout().lock(),
-            "{} share {}: its new password is {}   (shown only now; give it to those who need it, not by mail)",
-            visible(source.as_str()),
-            visible(share),
-            password.expose_secret()
+            "The link to {} in {} (share {}) has the new password  {}\nIt is shown only now. Give it to those who need it, \
+             and not by mail.\n",
+            visible(new.path.unwrap_or("an item")),
+            visible(new.source.as_str()),
+            visible(new.share),
+            new.password.expose_secret()
         );
+        shown.is_ok()
     };
-    let reveal: Option<&mut crate::enforce::Reveal<'_>> = if io::stdout().is_terminal() {
+    let reveal: Option<&mut Reveal<'_>> = if io::stdout().is_terminal() {
         Some(&mut show)
     } else {
         None
@@ -84,13 +95,27 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     watch.abort();
     let done = done.map_err(|error| change::ended_early(&error))?;
     also_ended(&lines);
-    let paths = BTreeMap::new();
+    let paths = paths(&ledger, &lines).map_err(|error| change::ended_early(&EnforceError::Journal(error)))?;
     let printed = Printed {
         run: (!arguments.dry_run).then_some(id.as_str()),
         paths: &paths,
         form: arguments.format,
+        color: global.color,
     };
     change::print(&done, &printed, &cancel)
+}
+
+/// The paths of the items that were acted upon, as far as they are still known, by action.
+fn paths(ledger: &Ledger, lines: &[Entry]) -> Result<BTreeMap<String, String>, JournalError> {
+    let mut paths = BTreeMap::new();
+    for line in lines {
+        if let (Some(action), Some(source), Some(share)) = (&line.action, &line.source, &line.share)
+            && let Some(known) = ledger.known(source, share)?
+        {
+            paths.insert(action.clone(), known.path);
+        }
+    }
+    Ok(paths)
 }
 
 fn question(lines: &[Entry]) -> String {
@@ -103,11 +128,17 @@ fn question(lines: &[Entry]) -> String {
 
 /// Says which shares ended with others: they are others' to make again.
 fn also_ended(lines: &[Entry]) {
-    let also: BTreeSet<&String> = lines
-        .iter()
-        .filter(|line| line.event == Event::Receipt && line.outcome == Some(Outcome::Applied))
-        .flat_map(|line| &line.also_ends)
-        .collect();
+    let ended = || {
+        lines.iter().filter(|line| {
+            line.event == Event::Receipt
+                && line.outcome == Some(Outcome::Applied)
+                && line.deed == Some(Deed::Revoke)
+        })
+    };
+    // What was ended itself is made again, or said not to be.
+    let own: BTreeSet<&String> = ended().filter_map(|line| line.share.as_ref()).collect();
+    let also = ended().flat_map(|line| &line.also_ends);
+    let also: BTreeSet<&String> = also.filter(|share| !own.contains(share)).collect();
     if !also.is_empty() {
         let ids: Vec<_> = also.iter().map(|id| visible(id).into_owned()).collect();
         super::terminal::say(&format!(

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::settle::Settled;
 use super::{
     Deed, Done, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, Receipt, State,
-    There, changed,
+    There, changed, stopped,
 };
 use crate::model::{ProblemCode, ShareKind, SourceName};
-use crate::plan::{Action, ActionKind, ends_by};
+use crate::plan::{Action, ActionKind, Expects, ends_by};
 use crate::provider::{ChangeEffect, Target, WriteError, Writer};
 
 /// What became of an action, before it is put into words for the journal.
@@ -129,8 +129,16 @@ impl Enforcer<'_> {
                 done.left = actions.len() - place;
                 break;
             }
-            let receipt = self.carry_out(plan, action, settled.get(&action.id)).await?;
-            done.receipts.push(receipt);
+            let receipt = self
+                .carry_out(plan, (action, actions), settled.get(&action.id))
+                .await?;
+            match receipt {
+                Some(receipt) => done.receipts.push(receipt),
+                None => {
+                    done.left = actions.len() - place;
+                    break;
+                }
+            }
         }
         let ended = Entry {
             plan: Some(plan.to_owned()),
@@ -140,16 +148,20 @@ impl Enforcer<'_> {
         Ok(done)
     }
 
+    /// What became of an action; `None` where the run was asked to stop before it was begun.
     async fn carry_out(
         &mut self,
         plan: &str,
-        action: &Action,
+        (action, all): (&Action, &[&Action]),
         settled: Option<&Settled>,
-    ) -> Result<Receipt, EnforceError> {
+    ) -> Result<Option<Receipt>, EnforceError> {
         let verdict = match settled.and_then(Settled::verdict) {
             Some(verdict) => verdict,
             None => {
-                let verdict = self.attempt(plan, action).await?;
+                let verdict = self.attempt(plan, action, all).await?;
+                if verdict.detail.as_deref() == Some(ProblemCode::Interrupted.as_str()) {
+                    return Ok(None);
+                }
                 if !verdict.is_open && verdict.outcome.is_some() {
                     let line = self.line_of(plan, action, Event::Receipt);
                     self.record(&Entry {
@@ -166,11 +178,24 @@ impl Enforcer<'_> {
             action = action.id, source = %action.source, share = action.share, deed = %action.action,
             outcome = verdict.outcome.map(Outcome::as_str), "action"
         );
-        Ok(verdict.receipt(&action.id, &action.source, &action.share, deed_of(action.action)))
+        Ok(Some(verdict.receipt(
+            &action.id,
+            &action.source,
+            &action.share,
+            deed_of(action.action),
+        )))
     }
 
     /// Does what an action says, if everything is as it expects.
-    async fn attempt(&mut self, plan: &str, action: &Action) -> Result<Verdict, JournalError> {
+    async fn attempt(
+        &mut self,
+        plan: &str,
+        action: &Action,
+        all: &[&Action],
+    ) -> Result<Verdict, JournalError> {
+        if let Some(why) = (self.with.bar)(action) {
+            return Ok(Verdict::because(Outcome::Drifted, why));
+        }
         let writer = match self.writer(&action.source, action.act_as.as_deref()) {
             Ok(writer) => writer,
             Err(error) => return Ok(Verdict::untried(&error)),
@@ -184,15 +209,16 @@ impl Enforcer<'_> {
             act_as: action.act_as.clone(),
             item: known.item,
         };
+        if !self.with.rehearsal
+            && let Err(error) = self.unless_stopped(writer.turn()).await
+        {
+            self.weigh(&action.source, &error);
+            return Ok(Verdict::untried(&error));
+        }
         let there = match self.look(writer, &target).await {
             Ok(Look::There(there)) => there,
-            Ok(Look::Gone) => {
-                return Ok(match action.action {
-                    ActionKind::Revoke => Verdict::of(Outcome::AlreadyDone),
-                    ActionKind::SetExpiry => Verdict::because(Outcome::Drifted, "it was ended since"),
-                });
-            }
-            Ok(Look::Lost(why)) => return Ok(Verdict::because(Outcome::Drifted, why)),
+            Ok(Look::Gone) => return self.absent(action, all, None),
+            Ok(Look::Lost(why)) => return self.absent(action, all, Some(why)),
             Err(LookError::Journal(error)) => return Err(error),
             Err(LookError::Service(error)) => {
                 self.weigh(&action.source, &error);
@@ -210,11 +236,14 @@ impl Enforcer<'_> {
         if !drift.is_empty() {
             return Ok(Verdict::because(Outcome::Drifted, changed(&drift)).with(there.state));
         }
-        if let Some(drift) = self.newly_dying(writer, action, &target).await {
+        if let Some(drift) = self.newly_dying(writer, action, &target).await? {
             return Ok(drift.with(there.state));
         }
         if self.with.rehearsal {
             return Ok(Verdict::rehearsed().with(there.state));
+        }
+        if self.with.cancel.is_cancelled() {
+            return Ok(Verdict::untried(&stopped()));
         }
         let line = self.line_of(plan, action, Event::Intent);
         self.journal.append(&Entry {
@@ -226,6 +255,36 @@ impl Enforcer<'_> {
             (ActionKind::SetExpiry, value) => writer.set_expiry(&target, value).await,
         };
         self.verify(writer, action, &target, asked).await
+    }
+
+    /// What an action on a share comes to that is no longer there, or can no longer be seen.
+    fn absent(
+        &self,
+        action: &Action,
+        all: &[&Action],
+        lost: Option<&'static str>,
+    ) -> Result<Verdict, JournalError> {
+        if let Some(done) = last_applied(&self.journal.of_action(&action.id)?)
+            && done.undoes.is_none()
+            && action.action == ActionKind::Revoke
+        {
+            let words = format!("done by the run {}", done.run);
+            return Ok(Verdict::because(Outcome::AlreadyDone, words));
+        }
+        for other in all {
+            let ends_it = other.source == action.source
+                && other.action == ActionKind::Revoke
+                && other.also_ends.contains(&action.share);
+            if ends_it && last_applied(&self.journal.of_action(&other.id)?).is_some() {
+                let words = "it ended together with another share of this plan";
+                return Ok(Verdict::because(Outcome::AlreadyDone, words));
+            }
+        }
+        Ok(match (action.action, lost) {
+            (ActionKind::Revoke, None) => Verdict::of(Outcome::AlreadyDone),
+            (ActionKind::SetExpiry, None) => Verdict::because(Outcome::AlreadyDone, "it was ended since"),
+            (_, Some(why)) => Verdict::because(Outcome::Drifted, why),
+        })
     }
 
     /// Reads back what was changed, and finds out what became of it.
@@ -292,32 +351,42 @@ impl Enforcer<'_> {
         })
     }
 
-    /// Whether more would end with a share than was announced.
-    async fn newly_dying(&self, writer: &dyn Writer, action: &Action, target: &Target) -> Option<Verdict> {
-        let [recipient] = action.expects.recipients.as_slice() else {
-            return None;
-        };
-        if action.act_as.is_none() || action.expects.kind != ShareKind::User {
-            return None;
+    /// Whether more would end with a share than was announced: links that its recipients made since.
+    async fn newly_dying(
+        &self,
+        writer: &dyn Writer,
+        action: &Action,
+        target: &Target,
+    ) -> Result<Option<Verdict>, JournalError> {
+        let Expects { kind, recipients, .. } = &action.expects;
+        // Of whom it is known who is a recipient.
+        let named = matches!(kind, ShareKind::User | ShareKind::Group);
+        let rests_on_it = named || matches!(kind, ShareKind::Team | ShareKind::Room);
+        if action.action != ActionKind::Revoke || !rests_on_it || action.act_as.is_none() {
+            return Ok(None);
         }
-        let all = match writer.read_all(&target.item, target.act_as.as_deref()).await {
-            Ok(all) => all,
-            Err(error) => return Some(Verdict::of_error(Outcome::Failed, &error)),
+        let links = match writer.read_links_beneath(target).await {
+            Ok(links) => links,
+            Err(error) => return Ok(Some(Verdict::untried(&error))),
         };
-        let more = all.iter().any(|share| {
-            share.anonymous
-                && share
-                    .shared_by
-                    .as_ref()
-                    .is_some_and(|sharer| sharer.id == *recipient)
-                && !action.also_ends.contains(&share.id)
-        });
-        more.then(|| {
-            Verdict::because(
-                Outcome::Drifted,
-                "its recipient shared it on since: another share would end with it",
-            )
-        })
+        for mut link in links {
+            if action.also_ends.contains(&link.id) {
+                continue;
+            }
+            self.journal.fill(&mut link)?;
+            let maker = link.shared_by.filter(|maker| maker.id != action.owner);
+            let may_rest_on_it = maker.is_some_and(|maker| {
+                let in_it = |id: &String| maker.id == *id || maker.groups.contains(id);
+                // In which groups somebody is of whom no scan has told is not known.
+                let unknown = *kind == ShareKind::Group && maker.groups.is_empty();
+                !named || unknown || recipients.iter().any(in_it)
+            });
+            if may_rest_on_it {
+                let words = "a recipient shared it on since: another share would end with it";
+                return Ok(Some(Verdict::because(Outcome::Drifted, words)));
+            }
+        }
+        Ok(None)
     }
 
     fn line_of(&self, plan: &str, action: &Action, event: Event) -> Entry {
@@ -338,9 +407,7 @@ impl Enforcer<'_> {
 
 /// What an action that was done before, or taken back, comes to now; `None` where it was never done.
 fn verdict_of_the_past(action: &Action, there: &There, past: &[Entry]) -> Option<Verdict> {
-    let done = past
-        .iter()
-        .rfind(|entry| entry.event == Event::Receipt && entry.outcome == Some(Outcome::Applied))?;
+    let done = last_applied(past)?;
     if done.undoes.is_none() && is_met(action, there) {
         return Some(Verdict::because(
             Outcome::AlreadyDone,
@@ -356,6 +423,12 @@ fn verdict_of_the_past(action: &Action, there: &There, past: &[Entry]) -> Option
         Outcome::Drifted,
         format!("it was done once, {became} {}: make a new plan", done.run),
     ))
+}
+
+/// The last line that says that something was done.
+fn last_applied(past: &[Entry]) -> Option<&Entry> {
+    past.iter()
+        .rfind(|entry| entry.event == Event::Receipt && entry.outcome == Some(Outcome::Applied))
 }
 
 /// Whether a share that is there is as an action wants it.

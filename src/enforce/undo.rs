@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, offset};
+use jiff::{Span, Timestamp};
 use secrecy::SecretString;
 
 use super::apply::Verdict;
@@ -16,8 +16,21 @@ use super::{
 use crate::model::{Expiry, ShareKind, SourceFacts, SourceName};
 use crate::provider::{ChangeEffect, Lost, Target, Writer};
 
-/// Shows somebody the new password of a link that was made again, once: of which source and share.
-pub type Reveal<'a> = dyn FnMut(&SourceName, &str, &SecretString) + 'a;
+/// Shows somebody the new password of a link that was made again, once; whether it could.
+pub type Reveal<'a> = dyn FnMut(&Revealed<'_>) -> bool + 'a;
+
+/// A new password, and what it opens.
+#[derive(Debug)]
+pub struct Revealed<'a> {
+    /// The source.
+    pub source: &'a SourceName,
+    /// The service's own id of the link.
+    pub share: &'a str,
+    /// The item's path, where it is known; remote text.
+    pub path: Option<&'a str>,
+    /// The password.
+    pub password: &'a SecretString,
+}
 
 /// How a link that had a password gets a new one.
 pub(super) struct Passwords<'p, 'r> {
@@ -184,6 +197,9 @@ impl Enforcer<'_> {
             Ok(writer) => writer,
             Err(error) => return Ok(Verdict::untried(&error)),
         };
+        if let Some(stopped) = self.take_turn(writer, source).await {
+            return Ok(stopped);
+        }
         let there = match self.look_or_tell(writer, source, &target).await? {
             Ok(Look::There(there)) => there,
             Ok(Look::Gone) => return Ok(Verdict::because(Outcome::Refused, "it was ended since")),
@@ -203,6 +219,12 @@ impl Enforcer<'_> {
         if self.is_past(line.value.as_deref()) {
             let words = "the date that it had is past";
             return Ok(Verdict::because(Outcome::Refused, words).with(there.state));
+        }
+        let why = writer
+            .unrestorable(line.value.as_deref())
+            .or_else(|| self.beyond_maximum(source, there.share.kind, line.value.as_deref()));
+        if let Some(why) = why {
+            return Ok(Verdict::because(Outcome::Refused, why).with(there.state));
         }
         if self.with.rehearsal {
             return Ok(Verdict::rehearsed().with(there.state));
@@ -272,8 +294,16 @@ impl Enforcer<'_> {
             let words = "it would have ended by itself by now";
             return Ok((Verdict::because(Outcome::AlreadyDone, words), None));
         }
-        let label = self.journal.known(source, id)?.and_then(|known| known.label);
-        let lost = lost(ended, line.act_as.clone(), label);
+        let known = self.journal.known(source, id)?;
+        let path = known.as_ref().map(|known| known.path.clone());
+        let is_forgotten = known.is_none();
+        let mut lost = lost(ended, line.act_as.clone(), known.and_then(|known| known.label));
+        if self
+            .beyond_maximum(source, lost.kind, lost.expires.as_deref())
+            .is_some()
+        {
+            lost.expires = self.latest(source, lost.kind).map(|day| day.to_string());
+        }
         let facts = self
             .open
             .get(source)
@@ -286,6 +316,9 @@ impl Enforcer<'_> {
             return refuse(
                 "it had a password, and a new one can only be shown on a terminal: run this on one",
             );
+        }
+        if let Some(stopped) = self.take_turn(writer, source).await {
+            return Ok((stopped, None));
         }
         let all = match writer.read_all(&lost.item, lost.act_as.as_deref()).await {
             Ok(all) => all,
@@ -355,22 +388,47 @@ impl Enforcer<'_> {
             }
         };
         if let (Some(password), Some(reveal)) = (&password, passwords.reveal.as_deref_mut()) {
-            reveal(source, &made, password);
+            let shown = reveal(&Revealed {
+                source,
+                share: &made,
+                path: path.as_deref(),
+                password,
+            });
+            if !shown {
+                // The next run gives it another one.
+                let verdict = Verdict {
+                    said: Some(
+                        "made again, and its new password could not be shown: run the same again".into(),
+                    ),
+                    ..Verdict::because(Outcome::Applied, FOUND)
+                };
+                return Ok((verdict.with(there.state), Some(made)));
+            }
         }
         let mut fields = there.drift(&ended.seen);
-        let date_only = fields == ["expires"];
-        if date_only {
-            fields.clear();
+        fields.retain(|field| *field != "expires");
+        let mut notes = Vec::new();
+        if !fields.is_empty() {
+            notes.push(format!("not as it was: {}", fields.join(", ")));
         }
-        let verdict = match (fields.is_empty(), date_only, &there.state.seen.expires) {
-            (true, true, Some(day)) => {
-                Verdict::because(Outcome::Applied, format!("the service lets it end on {day}"))
-            }
-            (true, _, _) => Verdict::of(Outcome::Applied),
-            (false, _, _) => Verdict::because(
-                Outcome::Applied,
-                format!("made again, and not as it was: {}", fields.join(", ")),
-            ),
+        if there.state.seen.expires != ended.seen.expires {
+            let ends = there.state.seen.expires.as_deref().unwrap_or("never");
+            notes.push(format!("the service lets it end {ends}"));
+        }
+        let sharer = there
+            .state
+            .shared_by
+            .as_deref()
+            .filter(|_| ended.shared_by.is_some());
+        if let Some(sharer) = sharer.filter(|sharer| ended.shared_by.as_deref() != Some(*sharer)) {
+            notes.push(format!("made in the name of {sharer} now"));
+        }
+        if is_forgotten {
+            notes.push("its label, if it had one, is not known any more".to_owned());
+        }
+        let verdict = match notes.is_empty() {
+            true => Verdict::of(Outcome::Applied),
+            false => Verdict::because(Outcome::Applied, notes.join("; ")),
         };
         Ok((verdict.with(there.state), Some(made)))
     }
@@ -401,6 +459,20 @@ impl Enforcer<'_> {
         let (Some(source), Some(share), false) = (&line.source, &made.share, is_set) else {
             return Ok(None);
         };
+        if self
+            .writers
+            .get(source)
+            .is_some_and(|writer| !writer.sets_passwords())
+        {
+            let words = format!(
+                "it was made again by a run that could not show its password, and this service changes none: its owner has \
+                 to end the link {share}, and to share anew"
+            );
+            return Ok(Some(Verdict {
+                is_open: true,
+                ..Verdict::because(Outcome::Refused, words)
+            }));
+        }
         let Some(reveal) = passwords.reveal.as_deref_mut() else {
             let words =
                 "made again by a run that could not show its password: run this on a terminal for a new one";
@@ -431,12 +503,26 @@ impl Enforcer<'_> {
         let Some(target) = meant.target() else {
             return Ok(None);
         };
+        let lost = line.share.as_deref().unwrap_or_default();
+        let path = self.journal.known(source, lost)?.map(|known| known.path);
         self.journal.append(&meant)?;
         let verdict = match writer.set_password(&target, &password).await {
             Ok(()) => {
-                reveal(source, share, &password);
-                let words = "made again by a run that could not show its password: it has another one";
-                Verdict::because(Outcome::Applied, words)
+                let shown = reveal(&Revealed {
+                    source,
+                    share,
+                    path: path.as_deref(),
+                    password: &password,
+                });
+                if shown {
+                    let words = "made again by a run that could not show its password: it has another one";
+                    Verdict::because(Outcome::Applied, words)
+                } else {
+                    Verdict::because(
+                        Outcome::Failed,
+                        "its new password could not be shown: run the same again",
+                    )
+                }
             }
             Err(error) => {
                 self.weigh(source, &error);
@@ -457,6 +543,16 @@ impl Enforcer<'_> {
         }))
     }
 
+    /// Waits until a change can be sent at once; what an action comes to where that failed.
+    async fn take_turn(&mut self, writer: &dyn Writer, source: &SourceName) -> Option<Verdict> {
+        if self.with.rehearsal {
+            return None;
+        }
+        let error = self.unless_stopped(writer.turn()).await.err()?;
+        self.weigh(source, &error);
+        Some(Verdict::untried(&error))
+    }
+
     /// A line as one of this run, now.
     fn now(&self, line: &Entry) -> Entry {
         Entry {
@@ -473,8 +569,40 @@ impl Enforcer<'_> {
         let Some(value) = value else { return false };
         match (value.parse::<Timestamp>(), value.parse::<Date>()) {
             (Ok(at), _) => at <= now,
-            (_, Ok(day)) => day <= now.to_zoned(TimeZone::UTC).date(),
+            // Where on Earth its owner is is not known: it is past once it is past everywhere.
+            (_, Ok(day)) => {
+                let start = day.to_zoned(TimeZone::fixed(offset(LAST)));
+                start.is_ok_and(|start| start.timestamp() <= now)
+            }
             _ => false,
+        }
+    }
+
+    /// The last day on which the service lets a share of a kind end; `None` where it sets no bound.
+    fn latest(&self, source: &SourceName, kind: ShareKind) -> Option<Date> {
+        let days = self.open.get(source)?.most_days(kind)?;
+        // Today is counted where it is earliest, so that it is no day too late anywhere.
+        let today = self.time().to_zoned(TimeZone::fixed(offset(LAST))).date();
+        today
+            .checked_add(Span::new().try_days(i64::from(days)).ok()?)
+            .ok()
+    }
+
+    /// Why the service does not take a date any more, or none.
+    fn beyond_maximum(
+        &self,
+        source: &SourceName,
+        kind: ShareKind,
+        value: Option<&str>,
+    ) -> Option<&'static str> {
+        let latest = self.latest(source, kind)?;
+        match value.map(str::parse::<Date>) {
+            None => Some("the service insists on an end date now, and it had none"),
+            Some(Ok(day)) if day > latest => {
+                Some("the service takes no date any more as late as the one that it had")
+            }
+            // Where ends are instants the service cuts them itself, and what it made of them is read back.
+            Some(_) => None,
         }
     }
 
@@ -495,6 +623,9 @@ impl Enforcer<'_> {
         }
     }
 }
+
+/// How far behind UTC the last place is, in hours.
+const LAST: i8 = -12;
 
 const INCOMPLETE: &str = "the journal does not hold what was there";
 

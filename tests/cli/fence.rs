@@ -5,23 +5,44 @@
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
-use crate::harness::{Stage, demo};
+use crate::harness::{Config, Stage, demo};
+
+const DOCUMENT: &str = include_str!("../../docs/permissions.md");
 
 /// The expressions of the printed map, and whether each refuses.
 fn fence() -> Vec<(Regex, bool)> {
-    let document = include_str!("../../docs/permissions.md");
-    let map = document.split("$appapi_refused {\n").nth(1).unwrap();
+    let map = DOCUMENT.split("$appapi_refused {\n").nth(1).unwrap();
     let map = map.split("\n}").next().unwrap();
-    let lines = map.lines().map(str::trim);
-    let rules: Vec<(Regex, bool)> = lines
+    let rules = expressions(map);
+    assert!(rules.len() > 5 && map.contains("default 1;"));
+    rules
+}
+
+/// The further expressions for a registration that changes shares.
+fn fence_for_changes() -> Vec<(Regex, bool)> {
+    let chapter = DOCUMENT
+        .split("### A registration of its own for changes")
+        .nth(1)
+        .unwrap();
+    let lines = chapter
+        .split("```nginx\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    expressions(lines)
+}
+
+fn expressions(lines: &str) -> Vec<(Regex, bool)> {
+    let lines = lines.lines().map(str::trim);
+    lines
         .filter_map(|line| line.strip_prefix("\"~"))
         .map(|line| {
             let (expression, decision) = line.split_once("\" ").unwrap();
             (Regex::new(expression).unwrap(), decision == "1;")
         })
-        .collect();
-    assert!(rules.len() > 5 && map.contains("default 1;"));
-    rules
+        .collect()
 }
 
 fn refuses(rules: &[(Regex, bool)], key: &str) -> bool {
@@ -44,6 +65,46 @@ fn whatever_a_scan_and_an_examination_ask_passes() {
         let appapi = if path == "/status.php" { "no" } else { "yes" };
         let key = format!("{appapi}|auditor|{}|sharewarden|{path}", asked.method);
         assert!(!refuses(&rules, &key), "{key}");
+    }
+}
+
+#[test]
+fn whatever_changes_ask_passes_with_the_lines_for_them() {
+    let stage = Stage::of(&demo());
+    let enforce = "[enforce]\nmax_changes = 500\nmax_changes_percent = 100\n\
+                   [[enforce.rule]]\nrule = \"link-without-expiry\"\naction = \"set-expiry\"\nafter = \"30d\"\n\
+                   [[enforce.rule]]\nrule = \"classified-item-exposed\"\naction = \"revoke\"\ncollateral = true\n";
+    stage.configure(&Config {
+        more: enforce,
+        source: "enforce = true",
+        ..Config::default()
+    });
+    stage.run(&["scan"]).ended(0);
+    stage.run(&["plan", "--out", "plan.json"]).ended(0);
+    stage.forget_requests();
+    let applied = stage.run(&["apply", "plan.json", "--yes", "--format", "json"]);
+    let run = applied.ended(0).json()["run"].as_str().unwrap().to_owned();
+    stage.run(&["undo", &run, "--yes"]);
+    let (rules, more) = (fence(), fence_for_changes());
+    let asked = stage.requests();
+    for method in ["GET", "PUT", "DELETE", "POST", "SEARCH"] {
+        assert!(asked.iter().any(|asked| asked.method == method), "{method}");
+    }
+    for asked in asked {
+        let path = asked.path.split('?').next().unwrap();
+        let key = format!("yes|auditor|{}|sharewarden_enforce|{path}", asked.method);
+        assert!(refuses(&rules, &key), "{key}");
+        assert!(!refuses(&more, &key), "{key}");
+    }
+    for key in [
+        "yes|auditor|PUT|sharewarden|/ocs/v2.php/apps/files_sharing/api/v1/shares/1",
+        "yes|stranger|PUT|sharewarden_enforce|/ocs/v2.php/apps/files_sharing/api/v1/shares/1",
+        "yes|auditor|GET|sharewarden_enforce|/remote.php/dav/files/alice/HR/salaries.xlsx",
+        "yes|auditor|DELETE|sharewarden_enforce|/remote.php/dav/files/alice/HR",
+        "yes|auditor|PUT|sharewarden_enforce|/ocs/v2.php/cloud/users/alice",
+        "yes|auditor|GET|sharewarden_enforce|/ocs/v2.php/cloud/users/details",
+    ] {
+        assert!(refuses(&more, key), "{key}");
     }
 }
 
@@ -86,8 +147,7 @@ fn nothing_else_passes() {
 
 /// What Apache's block lets pass from the auditor's address.
 fn apache_lets_pass(method: &str, path: &str) -> bool {
-    let document = include_str!("../../docs/permissions.md");
-    let condition = document
+    let condition = DOCUMENT
         .split("<If \"")
         .nth(1)
         .unwrap()

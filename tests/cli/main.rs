@@ -25,6 +25,8 @@ mod exits;
 #[cfg(test)]
 mod fence;
 #[cfg(test)]
+mod grace;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod history;

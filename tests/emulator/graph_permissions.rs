@@ -480,3 +480,48 @@ async fn people_are_invited() -> Done {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn ending_may_need_full_control_and_passwords_may_be_left_out() -> Done {
+    let roles = json!(["Files.ReadWrite.All", "User.Read.All"]);
+    let switches = json!({"full_control_to_end": true, "link_passwords": false});
+    let mut tenant = Tenant::with(json!({"app": {"roles": roles}, "switches": switches})).await?;
+    let drive = tenant.drive(ALICE).await?;
+    let item = tenant.item(&drive, "Projects").await?;
+    let place = format!("drives/{drive}/items/{item}");
+    let asked = json!({"type": "view", "scope": "anonymous", "password": "Another-One-42"});
+    let (status, made) = tenant
+        .send(Method::POST, &format!("{place}/createLink"), asked)
+        .await?;
+    assert_eq!((status, &made["hasPassword"]), (201, &json!(false)));
+    let link = format!("{place}/permissions/{}", id(&made));
+    let (status, body) = tenant.send(Method::DELETE, &link, json!({})).await?;
+    assert_eq!((status, codes(&body).0), (403, "notAllowed"));
+    let app = json!({"roles": ["Sites.FullControl.All"]});
+    tenant
+        .steer("change", json!({"do": "update", "app": app}))
+        .await?;
+    tenant.renew().await?;
+    let (status, _) = tenant.send(Method::DELETE, &link, json!({})).await?;
+    assert_eq!(status, 204);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invitation_that_would_have_ended_is_refused() -> Done {
+    let tenant = Tenant::small().await?;
+    let drive = tenant.drive(ALICE).await?;
+    let item = tenant.item(&drive, "Projects").await?;
+    let mut asked = json!({"roles": ["read"], "requireSignIn": true, "sendInvitation": false,
+        "recipients": [{"objectId": "00000000-0000-4000-8000-0000000000b0"}], "expirationDateTime": "2020-01-01T00:00:00Z"});
+    let invite = format!("drives/{drive}/items/{item}/invite");
+    let (status, body) = tenant.send(Method::POST, &invite, asked.clone()).await?;
+    assert_eq!((status, codes(&body).0), (400, "invalidRequest"));
+    asked["expirationDateTime"] = "2027-01-01T00:00:00Z".into();
+    let (status, body) = tenant.send(Method::POST, &invite, asked).await?;
+    assert_eq!(
+        (status, &body["value"][0]["expirationDateTime"]),
+        (200, &json!("2027-01-01T00:00:00Z"))
+    );
+    Ok(())
+}

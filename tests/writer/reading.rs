@@ -55,6 +55,8 @@ async fn a_share_is_gone_only_where_its_item_is_still_there() {
     let stage = Stage::small().await;
     let target = stage.target(2, "alice").await;
     let other = stage.target(1, "alice").await;
+    let named_alike = stage.target(9, "alice").await;
+    let mailed = stage.target(8, "alice").await;
     stage.share(&target).await;
     stage.change(json!({"do": "remove", "share": 2})).await;
     assert!(matches!(stage.writer.read(&target).await, Ok(Found::Gone)));
@@ -63,11 +65,22 @@ async fn a_share_is_gone_only_where_its_item_is_still_there() {
         Found::Lost(why) => assert!(why.contains(words), "{why}"),
         found => panic!("{found:?}"),
     };
-    // In the trash bin it is kept, and comes back with its file.
+    // In the trash bin it is kept, and comes back with its file. Something of its name is not its file.
+    stage
+        .change(json!({"do": "add", "owner": "alice", "file": {"path": "/plan.md", "size": 1}}))
+        .await;
     stage
         .change(json!({"do": "update", "owner": "alice", "file": "/Projects", "set": {"trashed": true}}))
         .await;
     lost(&other, "trash bin").await;
+    lost(&mailed, "trash bin").await;
+    lost(&named_alike, "another item").await;
+    failed(
+        stage.writer.set_expiry(&other, Some("2026-12-24")).await,
+        ChangeEffect::Refused,
+        ProblemCode::Forbidden,
+        "trash bin",
+    );
     stage
         .change(json!({"do": "update", "owner": "alice", "file": "/Projects", "set": {"trashed": false}}))
         .await;

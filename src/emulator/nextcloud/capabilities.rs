@@ -94,17 +94,7 @@ fn sharing(server: &Nextcloud, all: &mut Value) {
         );
         let ask = "/capabilities/files_sharing/public/password/askForOptionalPassword";
         put(all, ask, json!(settings.ask_for_password));
-        for (name, kind, enforced) in [
-            ("expire_date", LINK, settings.expiry_enforced),
-            ("expire_date_internal", USER, settings.internal_expiry_enforced),
-            ("expire_date_remote", FEDERATED, settings.remote_expiry_enforced),
-        ] {
-            let expire = server.default_days(kind).map_or_else(
-                || json!({"enabled": false}),
-                |days| json!({"enabled": true, "days": days, "enforced": enforced}),
-            );
-            put(all, &format!("/capabilities/files_sharing/public/{name}"), expire);
-        }
+        ends(server, all);
         put(
             all,
             "/capabilities/files_sharing/public/upload",
@@ -169,6 +159,22 @@ fn sharing(server: &Nextcloud, all: &mut Value) {
         &format!("{mail}/expire_date/enforced"),
         json!(server.insists_on_end(MAIL)),
     );
+}
+
+/// After how many days shares end, by the setting of each sort.
+fn ends(server: &Nextcloud, all: &mut Value) {
+    let settings = &server.settings;
+    for (name, kind, enforced) in [
+        ("expire_date", LINK, settings.expiry_enforced),
+        ("expire_date_internal", USER, settings.internal_expiry_enforced),
+        ("expire_date_remote", FEDERATED, settings.remote_expiry_enforced),
+    ] {
+        let expire = server.default_days(kind).map_or_else(
+            || json!({"enabled": false}),
+            |days| json!({"enabled": true, "days": days, "enforced": enforced}),
+        );
+        put(all, &format!("/capabilities/files_sharing/public/{name}"), expire);
+    }
 }
 
 fn password_policy(policy: &PasswordPolicy, all: &mut Value) {

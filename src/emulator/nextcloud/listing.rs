@@ -159,15 +159,19 @@ pub(crate) fn one(server: &mut Nextcloud, call: &Call<'_>, account: &str, id: &s
     if !server.may_read(&share, &viewer) {
         return Err(missing());
     }
-    let tree = server.share_tree(&share, &viewer).ok_or_else(|| {
-        // To whoever mailed a file that he was given, the server fails when he has it no longer.
-        let trashed = share.file.is_none_or(|file| server.files.is_trashed(file));
-        if share.kind == MAIL && !trashed {
-            Refusal::new(996, "Internal Server Error\n")
-        } else {
-            missing()
-        }
-    })?;
+    if let Some(tree) = server.share_tree(&share, &viewer) {
+        return Ok(Found::Data(Tree::List(vec![tree])));
+    }
+    // Where the account does not see the file, the server guesses it by its name, and shows another one of that name. Over
+    // a share with a mail address, which has no such name, it fails.
+    if share.kind == MAIL {
+        return Err(Refusal::new(996, "Internal Server Error\n"));
+    }
+    let guessed = Share {
+        file: server.locate(account, &share.target, &viewer.mounts),
+        ..share
+    };
+    let tree = server.share_tree(&guessed, &viewer).ok_or_else(missing)?;
     Ok(Found::Data(Tree::List(vec![tree])))
 }
 

@@ -8,6 +8,7 @@
 mod remaking;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,10 +52,15 @@ const PERSON: &[&str] = &[
     "Sites.FullControl.All",
 ];
 
+const NO_END_TAKEN_AWAY: &str =
+    "Microsoft Graph does not say how a link's date is taken away; its owner can, where the link was made";
+
 /// What is remembered while a tenant is changed.
 #[derive(Default)]
 pub(super) struct Writing {
     turns: Turns,
+    /// Whether the next change was paid for when it waited for its turn.
+    is_paid: AtomicBool,
     /// The drives that were asked for, by their ids.
     drives: Mutex<HashMap<String, Drive>>,
     /// The shares that were read as their items' own, and not changed since.
@@ -69,6 +75,14 @@ struct Turns {
 }
 
 impl Turns {
+    /// Waits until a change could be made at once.
+    async fn wait(&self, every: Duration) {
+        let last = *self.last.lock().await;
+        if let Some(next) = last.and_then(|last| last.checked_add(every)) {
+            sleep_until(next).await;
+        }
+    }
+
     /// Makes a change when so much time has passed since the last one; the first at once.
     async fn take<T>(&self, every: Duration, change: impl Future<Output = T>) -> T {
         let mut last = self.last.lock().await;
@@ -117,6 +131,7 @@ impl<'a> Spot<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Facets {
+    id: Option<String>,
     root: Option<Value>,
     deleted: Option<Value>,
     parent_reference: Option<Reference>,
@@ -157,6 +172,14 @@ impl Writer for Microsoft365 {
         self.read_one(target).boxed()
     }
 
+    /// Nothing ends with a permission.
+    fn read_links_beneath<'a>(
+        &'a self,
+        _target: &'a Target,
+    ) -> BoxFuture<'a, Result<Vec<Share>, WriteError>> {
+        std::future::ready(Ok(Vec::new())).boxed()
+    }
+
     fn read_all<'a>(
         &'a self,
         item: &'a Place,
@@ -175,6 +198,29 @@ impl Writer for Microsoft365 {
 
     fn revoke<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), WriteError>> {
         self.end(target).boxed()
+    }
+
+    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        async move {
+            self.writing.turns.wait(self.setup.write_every).await;
+            if !self.writing.is_paid.load(Ordering::Relaxed) {
+                let change = Request::new(Method::PATCH, self.graph.url(&["drives"], &[])?);
+                let change = change.units(Kind::Permissions.units());
+                let paid = self.graph.http.prepay(&change).await;
+                paid.map_err(ReadError::from)?;
+                self.writing.is_paid.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn unrestorable(&self, value: Option<&str>) -> Option<&'static str> {
+        value.is_none().then_some(NO_END_TAKEN_AWAY)
+    }
+
+    fn sets_passwords(&self) -> bool {
+        false
     }
 
     fn irrecoverable(&self, facts: &SourceFacts, lost: &Lost) -> Option<&'static str> {
@@ -256,9 +302,8 @@ impl Microsoft365 {
             .graph
             .get(&self.graph.url(&path, &[])?, Kind::Permissions)
             .await?;
-        let refused = || errors::refusal("the share could not be read again", answer.status, &answer.body);
         if answer.status != StatusCode::OK || !answer.is_json() {
-            let error = refused();
+            let error = errors::refusal("the share could not be read again", answer.status, &answer.body);
             return if errors::is_missing(&error) {
                 self.whether_gone(&spot).await
             } else {
@@ -327,10 +372,7 @@ impl Microsoft365 {
 
     async fn end_at(&self, target: &Target, value: Option<&str>) -> Result<(), WriteError> {
         let Some(value) = value else {
-            return Err(WriteError::refused(
-                ProblemCode::Forbidden,
-                "Microsoft Graph does not say how a link's date is taken away; its owner can, where the link was made",
-            ));
+            return Err(WriteError::refused(ProblemCode::Forbidden, NO_END_TAKEN_AWAY));
         };
         let value: Timestamp = value.parse().map_err(|_cause| {
             WriteError::refused(
@@ -402,7 +444,10 @@ impl Microsoft365 {
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<Answer, WriteError> {
-        let mut request = Request::new(method, self.graph.url(path, &[])?).units(Kind::Permissions.units());
+        let mut request = Request::new(method, self.graph.url(path, &[])?);
+        if !self.writing.is_paid.swap(false, Ordering::Relaxed) {
+            request = request.units(Kind::Permissions.units());
+        }
         if let Some(body) = body {
             request = request.body(HeaderValue::from_static("application/json"), body.to_string());
         }
@@ -410,7 +455,12 @@ impl Microsoft365 {
         loop {
             let change = async {
                 let (signed, bearer) = self.graph.signed(&request).await?;
-                let answer = self.graph.http.send(&signed).await.map_err(unanswered)?;
+                let answer = self
+                    .graph
+                    .http
+                    .send(&signed)
+                    .await
+                    .map_err(|error| unanswered(&error))?;
                 Ok::<_, WriteError>((answer, bearer))
             };
             let (answer, bearer) = self.writing.turns.take(self.setup.write_every, change).await?;
@@ -450,7 +500,10 @@ impl Microsoft365 {
         kind: ItemKind,
     ) -> Result<Vec<(Share, Sign)>, WriteError> {
         let lists = self.graph.permissions(decoder.drive, vec![id.to_owned()]).await?;
-        let permissions = lists.into_iter().next().transpose()?.unwrap_or_default();
+        let list = lists.into_iter().next();
+        // That nothing was told must never read as that nothing is shared.
+        let permissions =
+            list.ok_or_else(|| ReadError::service(ProblemCode::Malformed, "no list was told"))??;
         self.learn(&permissions).await?;
         let item = item(id, kind, &decoder.drive.id);
         let mut shares = Vec::new();
@@ -470,7 +523,15 @@ impl Microsoft365 {
     async fn facets(&self, drive: &str, item: &str) -> Result<Facets, ReadError> {
         let select = [("$select", "id,root,deleted,parentReference")];
         let url = self.graph.url(&["drives", drive, "items", item], &select)?;
-        self.graph.object(url, Kind::One).await
+        let facets: Facets = self.graph.object(url, Kind::One).await?;
+        let is_it = facets
+            .id
+            .as_deref()
+            .is_some_and(|id| id.eq_ignore_ascii_case(item));
+        is_it.then_some(facets).ok_or_else(|| {
+            let words = "the service was asked for an item, and answers with none, or with another one";
+            ReadError::service(ProblemCode::Malformed, words)
+        })
     }
 
     /// Asks the directory what people are called of whom permissions tell only an id. Where it does not say, they are called
@@ -588,7 +649,7 @@ fn no_drive() -> WriteError {
 }
 
 /// What is known of a change that was not answered.
-fn unanswered(error: HttpError) -> WriteError {
+fn unanswered(error: &HttpError) -> WriteError {
     WriteError {
         effect: if error.may_have_been_done() {
             ChangeEffect::Unknown
@@ -607,14 +668,11 @@ fn not_made(what: &str, answer: &Answer) -> WriteError {
     // A request that the service gave up waiting for may have been passed on all the same.
     let is_refused = (400..500).contains(&status) && status != 408;
     let (effect, at) = if is_refused {
-        (ChangeEffect::Refused, what.to_owned())
+        (ChangeEffect::Refused, what)
     } else {
-        (
-            ChangeEffect::Unknown,
-            format!("{what}, or whether it was is not known"),
-        )
+        (ChangeEffect::Unknown, "whether the change was made is not known")
     };
-    let error = WriteError::from(errors::refusal(&at, answer.status, &answer.body));
+    let error = WriteError::from(errors::refusal(at, answer.status, &answer.body));
     let remedy = match status {
         403 if told.is("sharingDisabled") => {
             "sharing is switched off for the site or the tenant: SharePoint admin center, Policies, Sharing"

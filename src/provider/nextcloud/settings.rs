@@ -28,12 +28,12 @@ pub(super) fn facts(data: &Value) -> SourceFacts {
                 Fact::LinkPasswordEnforced,
                 flag("files_sharing/public/password/enforced") == Some(true),
             );
-            let links = enforced(data, "expire_date");
-            facts.set(Fact::LinkExpiryEnforced, links.is_some());
-            facts.max_expiry_days = links.flatten();
+            let (enforced, days) = longest(data, "expire_date");
+            facts.set(Fact::LinkExpiryEnforced, enforced);
+            facts.max_expiry_days = days;
             // The server tells these among the settings of links, and only while there are links.
-            facts.max_internal_expiry_days = enforced(data, "expire_date_internal").flatten();
-            facts.max_remote_expiry_days = enforced(data, "expire_date_remote").flatten();
+            facts.max_internal_expiry_days = longest(data, "expire_date_internal").1;
+            facts.max_remote_expiry_days = longest(data, "expire_date_remote").1;
         }
     }
     match flag("files_sharing/sharebymail/enabled") {
@@ -59,13 +59,15 @@ pub(super) fn facts(data: &Value) -> SourceFacts {
     facts
 }
 
-/// The days after which shares end at the latest, `None` where that is not enforced. It counts only together with the
-/// default.
-fn enforced(data: &Value, which: &str) -> Option<Option<u32>> {
-    let setting = data.pointer(&format!("/capabilities/files_sharing/public/{which}"))?;
-    let set = |name: &str| setting.get(name) == Some(&Value::Bool(true));
-    let days = || u32::try_from(setting.get("days")?.as_u64()?).ok();
-    (set("enabled") && set("enforced")).then(days)
+/// Whether shares have to end, and after how many days at the latest. It counts only together with the default.
+fn longest(data: &Value, which: &str) -> (bool, Option<u32>) {
+    let setting = data.pointer(&format!("/capabilities/files_sharing/public/{which}"));
+    let told = |name: &str| setting.and_then(|setting| setting.get(name));
+    let enforced = ["enabled", "enforced"]
+        .into_iter()
+        .all(|name| told(name) == Some(&Value::Bool(true)));
+    let days = told("days").filter(|_| enforced).and_then(Value::as_u64);
+    (enforced, days.and_then(|days| u32::try_from(days).ok()))
 }
 
 /// Whether sharing is switched off as a whole.

@@ -27,6 +27,8 @@ use crate::http::{Answer, HeaderValue, HttpError, Method, Request, StatusCode};
 use crate::model::{Fact, Principal, ProblemCode, Right, Share, ShareKind, SourceFacts};
 use crate::provider::{ChangeEffect, Found, Lost, Opened, Place, ReadError, Target, WriteError, Writer};
 
+/// How large an account's whole list of shares may be where it is looked into for what may end with a share.
+const WHOLE_LIST: u64 = 512 * 1024 * 1024;
 const SHARES: [&str; 5] = ["apps", "files_sharing", "api", "v1", "shares"];
 /// How the server says that nobody's right lets it fetch a copy.
 const NO_DOWNLOAD: &str = r#"[{"scope":"permissions","key":"download","value":false}]"#;
@@ -34,7 +36,8 @@ const NO_DOWNLOAD: &str = r#"[{"scope":"permissions","key":"download","value":fa
 const AWAY: &str = "its item is no longer in this account's home: it was deleted, lies in the trash bin, or is another \
                     account's; from the trash bin the share comes back with it";
 const NOT_OURS: &str = "the account does not own the item, so that it may merely not see the share any more";
-const OTHER_ITEM: &str = "its id belongs to a share of another item now";
+const OTHER_ITEM: &str = "the server shows it on another item: its own was deleted or lies in the trash bin, or its id \
+                          is another share's now";
 
 /// What was learned while changing, so that nothing is asked twice.
 #[derive(Default)]
@@ -105,6 +108,36 @@ impl Writer for Nextcloud {
         .boxed()
     }
 
+    /// No list of the server reaches beneath a folder: what lies there is picked from all that the account is shown.
+    fn read_links_beneath<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Vec<Share>, WriteError>> {
+        async move {
+            let own = self.acting(target.act_as.as_deref()).await?;
+            let request = self.ocs.ocs(&SHARES, &[("reshares", "true")])?;
+            let request = self.ocs.signed(request, &own.id)?.max_body(WHOLE_LIST);
+            let answer = self.ask(&own, &request).await?;
+            if answer.status != StatusCode::OK {
+                return Err(self.heard(&own, ocs::refusal(&request, &answer)));
+            }
+            let entries: Vec<Box<RawValue>> = ocs::decode(&request, &answer.headers, &answer.body)?;
+            let mut shares = Vec::new();
+            for entry in entries {
+                shares.push(self.decode(&own, &request, &entry)?);
+            }
+            let top = shares.iter().find(|share| share.id == target.share);
+            let Some(top) = top.map(|share| share.item.path.clone()) else {
+                let words = "the share vanished from its account's list while it was looked into";
+                return Err(ReadError::service(ProblemCode::Malformed, words).into());
+            };
+            let beneath = |path: &str| {
+                path.strip_prefix(top.trim_end_matches('/'))
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            shares.retain(|share| share.kind == ShareKind::Link && beneath(&share.item.path));
+            Ok(shares)
+        }
+        .boxed()
+    }
+
     fn set_expiry<'a>(
         &'a self,
         target: &'a Target,
@@ -129,8 +162,7 @@ impl Writer for Nextcloud {
         async move {
             let own = self.acting_on(target).await?;
             // A recipient who deletes a share ends it for himself only, or hides it.
-            let standing = self.standing(&own, target);
-            let may = match standing {
+            let may = match self.standing(&own, target) {
                 Some(may) => may,
                 None => match self.read_as(&own, target).await? {
                     Found::Share(_) => self.standing(&own, target) == Some(true),
@@ -151,12 +183,30 @@ impl Writer for Nextcloud {
     }
 
     /// A share with a mail address is mailed to it once more, under a new link: that is what it was.
+    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn unrestorable(&self, _value: Option<&str>) -> Option<&'static str> {
+        None
+    }
+
+    fn sets_passwords(&self) -> bool {
+        true
+    }
+
     fn irrecoverable(&self, facts: &SourceFacts, lost: &Lost) -> Option<&'static str> {
         match lost.kind {
             ShareKind::Room => return Some("sharing with a Talk room is for its members to do"),
             ShareKind::Other => return Some("it was shared in a way that this version does not know"),
             ShareKind::Mail if lost.password && facts.get(Fact::PasswordsMailed) != Some(false) => {
                 return Some("the server would mail the new password to the recipient, or may");
+            }
+            ShareKind::Link if !lost.password && facts.get(Fact::LinkPasswordEnforced) == Some(true) => {
+                return Some("the server insists on a password now, and it had none");
+            }
+            ShareKind::Mail if !lost.password && facts.get(Fact::MailPasswordEnforced) == Some(true) => {
+                return Some("the server insists on a password now, and it had none");
             }
             _ => {}
         }
@@ -389,11 +439,16 @@ impl Nextcloud {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(if wrong {
+        Err(if wrong && named {
             WriteError::refused(
                 ProblemCode::Unauthorized,
                 "the server refused this account's app password; it is not tried again, since a dozen wrong ones block \
                  the address",
+            )
+        } else if wrong {
+            WriteError::refused(
+                ProblemCode::Unauthorized,
+                "no app password is configured under this account's id, and of the others one was refused",
             )
         } else {
             WriteError::refused(
@@ -462,7 +517,9 @@ impl Nextcloud {
         let answer = self.ask(own, &request).await?;
         match answer.status {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return self.missing(own, target, &request, &answer).await,
+            StatusCode::NOT_FOUND | StatusCode::INTERNAL_SERVER_ERROR => {
+                return self.missing(own, target, &request, &answer).await;
+            }
             _ => return Err(self.heard(own, ocs::refusal(&request, &answer))),
         }
         let entries: Vec<Box<RawValue>> = ocs::decode(&request, &answer.headers, &answer.body)?;
@@ -473,6 +530,7 @@ impl Nextcloud {
         if share.id != target.share {
             return Err(malformed(&request, "is of another share"));
         }
+        // Of a share whose item is not there the server may show one of the same name.
         if share.item.id != target.item.id {
             return Ok(Found::Lost(OTHER_ITEM));
         }
@@ -484,9 +542,9 @@ impl Nextcloud {
         Ok(Found::Share(Box::new(share)))
     }
 
-    /// What it means that a share is not found. Of one whose item is in the trash bin the server says the same as of one
+    /// What it means that a share is not shown. Of one whose item is in the trash bin the server says the same as of one
     /// that is gone, and it keeps that one: so the item has to be where it was, and its owner, who sees every share of
-    /// it, has to ask.
+    /// it, has to ask. One that a disabled account made counts as gone where the server hides those.
     async fn missing(
         &self,
         own: &Principal,
@@ -495,8 +553,10 @@ impl Nextcloud {
         answer: &Answer,
     ) -> Result<Found, WriteError> {
         let said = ocs::objection(answer).is_some_and(|said| said.contains("Wrong share ID"));
-        // To a change it answers with a page where the item is in the trash bin.
-        if !said && !ocs::looks_like_html(&answer.headers, &answer.body) {
+        // Where the item is in the trash bin the server fails over a share with a mail address, and answers changes with
+        // a page.
+        let failed = answer.status == StatusCode::INTERNAL_SERVER_ERROR;
+        if !said && !failed && !ocs::looks_like_html(&answer.headers, &answer.body) {
             return Err(self.heard(own, ocs::refusal(request, answer)));
         }
         Ok(match self.node(own, &target.item).await? {
@@ -669,12 +729,10 @@ fn malformed(request: &Request, what: &str) -> WriteError {
 }
 
 /// The same failure, of a change that may have been made.
-fn unknown(error: WriteError) -> WriteError {
-    WriteError {
-        effect: ChangeEffect::Unknown,
-        message: format!("{}; the change may have been made", error.message),
-        ..error
-    }
+fn unknown(mut error: WriteError) -> WriteError {
+    error.effect = ChangeEffect::Unknown;
+    error.message.push_str("; the change may have been made");
+    error
 }
 
 /// What is known of a change to which there is no answer.

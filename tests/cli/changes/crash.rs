@@ -189,6 +189,22 @@ impl Writer for Doomed {
         self.steps.ask(self.inner.read_all(item, act_as)).boxed()
     }
 
+    fn read_links_beneath<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Vec<Share>, WriteError>> {
+        self.steps.ask(self.inner.read_links_beneath(target)).boxed()
+    }
+
+    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        self.inner.turn()
+    }
+
+    fn unrestorable(&self, value: Option<&str>) -> Option<&'static str> {
+        self.inner.unrestorable(value)
+    }
+
+    fn sets_passwords(&self) -> bool {
+        self.inner.sets_passwords()
+    }
+
     fn set_expiry<'a>(
         &'a self,
         target: &'a Target,

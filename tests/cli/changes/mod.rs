@@ -18,7 +18,9 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::Value;
 use sharewarden::config::{self, Settings};
-use sharewarden::enforce::{Conditions, Done, EnforceError, Enforcer, Entry, Event, Journal, Outcome, Who};
+use sharewarden::enforce::{
+    Conditions, Done, EnforceError, Enforcer, Entry, Event, Journal, Outcome, Revealed, Who,
+};
 use sharewarden::http;
 use sharewarden::model::{Audience, Classes, SourceKind, SourceName, Verdict};
 use sharewarden::plan::{Action, Plan, Proposer};
@@ -283,8 +285,9 @@ impl Scene {
             ..ALONE.conditions()
         };
         let password = || Some(SecretString::from(format!("A-new-one-of-{run}-77")));
-        let mut reveal = |_: &SourceName, share: &str, password: &SecretString| {
-            shown.insert(share.to_owned(), password.expose_secret().to_owned());
+        let mut reveal = |new: &Revealed<'_>| {
+            shown.insert(new.share.to_owned(), new.password.expose_secret().to_owned());
+            true
         };
         Enforcer::new(journal, &writers, conditions)
             .undo(undone, &password, Some(&mut reveal))
@@ -388,6 +391,7 @@ static ALONE: LazyLock<Alone> = LazyLock::new(|| Alone {
 impl Alone {
     fn conditions(&self) -> Conditions<'_> {
         Conditions {
+            bar: &|_| None,
             audience: &|_| Audience::Unknown,
             clock: &now,
             who: &self.who,

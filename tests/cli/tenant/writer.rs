@@ -26,7 +26,7 @@ const FOR_ALL: &str = "11111111-0000-4000-8000-000000000003";
 const FOR_PEOPLE: &str = "11111111-0000-4000-8000-000000000004";
 
 /// The adapter, with no time between changes.
-fn adapter(stage: &Stage) -> Microsoft365 {
+pub(crate) fn adapter(stage: &Stage) -> Microsoft365 {
     spaced(stage, Duration::ZERO)
 }
 
@@ -450,6 +450,18 @@ fn what_vanished_after_it_was_read_is_refused_by_the_service() {
         (ChangeEffect::Refused, ProblemCode::AccountGone)
     );
     assert_eq!(changes(&stage), [("DELETE".to_owned(), 404)]);
+    // Only the item itself tells that the share is gone.
+    for action in [
+        json!({"do": "status", "status": 200, "body": "{}"}),
+        json!({"do": "status", "status": 200, "body": "{\"id\": \"other\"}"}),
+        json!({"do": "html"}),
+        json!({"do": "status", "status": 403}),
+    ] {
+        stage.fault(&json!({"match": {"path_contains": "parentReference"}, "action": action}));
+        assert_eq!(effect(read(&adapter, &link)).0, ChangeEffect::None, "{action}");
+        stage.no_faults();
+    }
+    assert!(is_gone(&adapter, &link));
     // A deleted item leaves open what became of the link.
     let other = target(&share(&stage, WITH_PASSWORD));
     stage.change(&json!({"do": "remove", "owner": "alice@example.org", "item": "/Projects/plan.docx"}));

@@ -27,110 +27,82 @@ fn what_can_be_made_again_is_this_table() {
     let read = [View, Download];
     let write = [View, Download, Edit, Create, Delete];
     let facts = SourceFacts::default();
+    let link = |kind, scope| Way::Link { kind, scope };
+    let grant = |role, to| Way::Grant { role, to };
     for (kind, anonymous, recipients, access, expected) in [
         (
             ShareKind::Link,
             true,
             &[][..],
             &read[..],
-            Some(Way::Link {
-                kind: "view",
-                scope: "anonymous",
-            }),
+            link("view", "anonymous"),
         ),
-        (
-            ShareKind::Link,
-            true,
-            &[],
-            &write,
-            Some(Way::Link {
-                kind: "edit",
-                scope: "anonymous",
-            }),
-        ),
+        (ShareKind::Link, true, &[], &write, link("edit", "anonymous")),
         (
             ShareKind::Link,
             false,
             &["organization"],
             &read,
-            Some(Way::Link {
-                kind: "view",
-                scope: "organization",
-            }),
+            link("view", "organization"),
         ),
         (
             ShareKind::User,
             false,
             &["a@example.org"],
             &read,
-            Some(Way::Grant {
-                role: "read",
-                to: "a@example.org",
-            }),
+            grant("read", "a@example.org"),
         ),
-        (
-            ShareKind::Group,
-            false,
-            &[GROUP],
-            &write,
-            Some(Way::Grant {
-                role: "write",
-                to: GROUP,
-            }),
-        ),
-        // Kinds and parties that are not made.
-        (ShareKind::Link, false, &["a@example.org"], &read, None),
-        (ShareKind::Link, false, &[], &read, None),
-        (ShareKind::Group, false, &["everyone"], &read, None),
-        (
-            ShareKind::Group,
-            false,
-            &["everyone-except-external"],
-            &read,
-            None,
-        ),
-        (
-            ShareKind::Group,
-            false,
-            &["11111111-2222-3333-4444-555555555555_o"],
-            &read,
-            None,
-        ),
-        (ShareKind::Mail, true, &["x@partner.example"], &read, None),
-        (ShareKind::User, false, &["numbers"], &read, None),
-        (
-            ShareKind::User,
-            false,
-            &["a@example.org", "b@example.org"],
-            &read,
-            None,
-        ),
-        (ShareKind::Other, false, &["app@sharepoint"], &read, None),
-        // Access without an inverse.
-        (ShareKind::Link, true, &[], &[View], None),
-        (ShareKind::Link, true, &[], &[Create], None),
-        (ShareKind::Link, true, &[], &[], None),
-        (ShareKind::Link, true, &[], &[View, Download, Edit], None),
-        (
-            ShareKind::User,
-            false,
-            &["a@example.org"],
-            &[View, Download, Edit, Create, Delete, Reshare],
-            None,
-        ),
+        (ShareKind::Group, false, &[GROUP], &write, grant("write", GROUP)),
     ] {
         let lost = lost(kind, anonymous, recipients, access);
-        assert_eq!(way(&lost).ok(), expected, "{lost:?}");
-        assert_eq!(
-            irrecoverable(&facts, &lost).is_none(),
-            expected.is_some(),
-            "{lost:?}"
-        );
+        assert_eq!(way(&lost), Ok(expected), "{lost:?}");
+        assert_eq!(irrecoverable(&facts, &lost), None, "{lost:?}");
     }
     let mut closed = SourceFacts::default();
     closed.set(Fact::AnonymousLinksAllowed, false);
     assert!(irrecoverable(&closed, &lost(ShareKind::Link, true, &[], &read)).is_some());
     assert!(irrecoverable(&closed, &lost(ShareKind::Link, false, &["organization"], &read)).is_none());
+}
+
+#[test]
+fn what_cannot_be_made_again_is_this_table() {
+    let read = [View, Download];
+    for (kind, anonymous, recipients, access) in [
+        // Kinds and parties that are not made.
+        (ShareKind::Link, false, &["a@example.org"][..], &read[..]),
+        (ShareKind::Link, false, &[], &read),
+        (ShareKind::Group, false, &["everyone"], &read),
+        (ShareKind::Group, false, &["everyone-except-external"], &read),
+        (
+            ShareKind::Group,
+            false,
+            &["11111111-2222-3333-4444-555555555555_o"],
+            &read,
+        ),
+        (ShareKind::Mail, true, &["x@partner.example"], &read),
+        (ShareKind::User, false, &["numbers"], &read),
+        (ShareKind::User, false, &["a@example.org", "b@example.org"], &read),
+        (ShareKind::Other, false, &["app@sharepoint"], &read),
+        // Access without an inverse.
+        (ShareKind::Link, true, &[], &[View]),
+        (ShareKind::Link, true, &[], &[Create]),
+        (ShareKind::Link, true, &[], &[]),
+        (ShareKind::Link, true, &[], &[View, Download, Edit]),
+        (
+            ShareKind::User,
+            false,
+            &["a@example.org"],
+            &[View, Download, Edit, Create, Delete, Reshare],
+        ),
+    ] {
+        let lost = lost(kind, anonymous, recipients, access);
+        assert_eq!(
+            irrecoverable(&SourceFacts::default(), &lost),
+            way(&lost).err(),
+            "{lost:?}"
+        );
+        assert!(way(&lost).is_err(), "{lost:?}");
+    }
 }
 
 /// What is made allows just what was lost.

@@ -53,10 +53,14 @@ impl Verdict {
     /// It could not be tried.
     pub(super) fn untried(error: &WriteError) -> Self {
         use ProblemCode::{AccountDisabled, Forbidden, SharingDisabled, Unauthorized};
-        let outcome = match (error.effect, error.code) {
-            (ChangeEffect::Refused, _) => Outcome::Refused,
-            (_, AccountDisabled | Forbidden | SharingDisabled | Unauthorized) => Outcome::Refused,
-            _ => Outcome::Failed,
+        let is_forbidden = matches!(
+            error.code,
+            AccountDisabled | Forbidden | SharingDisabled | Unauthorized
+        );
+        let outcome = if is_forbidden || error.effect == ChangeEffect::Refused {
+            Outcome::Refused
+        } else {
+            Outcome::Failed
         };
         Self::of_error(outcome, error)
     }

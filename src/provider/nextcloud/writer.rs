@@ -255,13 +255,7 @@ impl Writer for Nextcloud {
                 .and_then(|entry| self.decode(&own, &request, &entry))
                 .map_err(unknown)?;
             if made.item.id != lost.item.id {
-                return Err(unknown(WriteError::refused(
-                    ProblemCode::Malformed,
-                    format!(
-                        "the item was moved meanwhile, and the share {} is of the one that took its place: end it",
-                        made.id
-                    ),
-                )));
+                return Err(self.made_elsewhere(&own, lost, made.id).await);
             }
             Ok(made.id)
         }
@@ -587,6 +581,33 @@ impl Nextcloud {
             None => Err(WriteError::refused(
                 ProblemCode::Forbidden,
                 "the item is not in this account's home: it was deleted, lies in the trash bin, or is another account's",
+            )),
+        }
+    }
+
+    /// Ends a share at once that was made of another item than the one that was meant.
+    async fn made_elsewhere(&self, own: &Principal, lost: &Lost, made: String) -> WriteError {
+        let target = Target {
+            share: made,
+            act_as: lost.act_as.clone(),
+            item: lost.item.clone(),
+        };
+        let ended = match self.on_share(Method::DELETE, own, &target) {
+            Ok(request) => self.change(own, &request).await.map(drop),
+            Err(error) => Err(error.into()),
+        };
+        let what = "where the item was, the account has another one";
+        match ended {
+            Ok(()) => WriteError::refused(
+                ProblemCode::Malformed,
+                format!("{what}: what was made of that was ended at once; share it again by hand"),
+            ),
+            Err(error) => unknown(WriteError::refused(
+                ProblemCode::Malformed,
+                format!(
+                    "{what}: the share {} is of that, and could not be ended: end it by hand, now ({})",
+                    target.share, error.message
+                ),
             )),
         }
     }

@@ -149,8 +149,7 @@ fn a_plan_that_was_edited_anywhere_is_refused() {
 #[test]
 fn a_plan_that_was_edited_with_its_digest_is_not_the_one_that_was_recorded() {
     let (scene, plan) = planned(Service::Nextcloud);
-    type Edit = fn(&mut Plan);
-    let edits: [Edit; 5] = [
+    let edits: [fn(&mut Plan); 5] = [
         |plan| plan.actions[0].share = "4".to_owned(),
         |plan| plan.actions[0].expects.recipients.push("bob".to_owned()),
         |plan| plan.expires_at = "2026-12-24T00:00:00Z".parse().unwrap(),

@@ -65,6 +65,23 @@ impl Verdict {
         Self::of_error(outcome, error)
     }
 
+    /// A change that was asked for, and not confirmed.
+    pub(super) fn unmade(error: &WriteError) -> Self {
+        match error.effect {
+            ChangeEffect::Refused => Self::of_error(Outcome::Refused, error),
+            ChangeEffect::None => Self::of_error(Outcome::Failed, error),
+            ChangeEffect::Unknown => Self::open(error),
+        }
+    }
+
+    /// The same, of which no further line is written.
+    pub(super) fn on_record(self) -> Self {
+        Self {
+            is_open: true,
+            ..self
+        }
+    }
+
     /// It would be done.
     pub(super) fn rehearsed() -> Self {
         Self {
@@ -132,13 +149,11 @@ impl Enforcer<'_> {
             let receipt = self
                 .carry_out(plan, (action, actions), settled.get(&action.id))
                 .await?;
-            match receipt {
-                Some(receipt) => done.receipts.push(receipt),
-                None => {
-                    done.left = actions.len() - place;
-                    break;
-                }
-            }
+            let Some(receipt) = receipt else {
+                done.left = actions.len() - place;
+                break;
+            };
+            done.receipts.push(receipt);
         }
         let ended = Entry {
             plan: Some(plan.to_owned()),
@@ -155,24 +170,23 @@ impl Enforcer<'_> {
         (action, all): (&Action, &[&Action]),
         settled: Option<&Settled>,
     ) -> Result<Option<Receipt>, EnforceError> {
-        let verdict = match settled.and_then(Settled::verdict) {
-            Some(verdict) => verdict,
-            None => {
-                let verdict = self.attempt(plan, action, all).await?;
-                if verdict.detail.as_deref() == Some(ProblemCode::Interrupted.as_str()) {
-                    return Ok(None);
-                }
-                if !verdict.is_open && verdict.outcome.is_some() {
-                    let line = self.line_of(plan, action, Event::Receipt);
-                    self.record(&Entry {
-                        after: verdict.after.clone(),
-                        outcome: verdict.outcome,
-                        detail: verdict.detail.clone(),
-                        ..line
-                    })?;
-                }
-                verdict
+        let verdict = if let Some(verdict) = settled.and_then(Settled::verdict) {
+            verdict
+        } else {
+            let verdict = self.attempt(plan, action, all).await?;
+            if verdict.detail.as_deref() == Some(ProblemCode::Interrupted.as_str()) {
+                return Ok(None);
             }
+            if !verdict.is_open && verdict.outcome.is_some() {
+                let line = self.line_of(plan, action, Event::Receipt);
+                self.record(&Entry {
+                    after: verdict.after.clone(),
+                    outcome: verdict.outcome,
+                    detail: verdict.detail.clone(),
+                    ..line
+                })?;
+            }
+            verdict
         };
         tracing::info!(
             action = action.id, source = %action.source, share = action.share, deed = %action.action,

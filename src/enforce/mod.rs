@@ -6,6 +6,7 @@
 
 mod apply;
 mod journal;
+mod remake;
 mod settle;
 mod undo;
 

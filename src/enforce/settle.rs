@@ -167,9 +167,9 @@ impl Enforcer<'_> {
         let Some(lost) = &intent.before else {
             return Ok(None);
         };
-        let all = match writer.read_all(&lost.place(), intent.act_as.as_deref()).await {
-            Ok(all) => all,
-            Err(_) => return Ok(None),
+        let act_as = intent.act_as.as_deref();
+        let Ok(all) = writer.read_all(&lost.place(), act_as).await else {
+            return Ok(None);
         };
         let mut alike = None;
         for share in all {

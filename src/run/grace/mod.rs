@@ -106,6 +106,7 @@ impl<'a> Night<'a> {
     ) -> Conditions<'c> {
         Conditions {
             audience,
+            bar: &|_| None,
             clock: self.clock,
             who: &Who::Schedule,
             run,

@@ -1,5 +1,6 @@
 //! What an adapter offers for changing its source. Only `enforce` ever holds one.
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -138,7 +139,9 @@ pub trait Writer: Send + Sync {
 
     /// Waits until a change can be sent at once: for its turn, and for the units that it costs. Called before a share is
     /// read again, so that what was read is not old when it is changed.
-    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>>;
+    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        std::future::ready(Ok(())).boxed()
+    }
 
     /// Reads a share again.
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Found, WriteError>>;
@@ -164,10 +167,14 @@ pub trait Writer: Send + Sync {
     fn revoke<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), WriteError>>;
 
     /// Why a share cannot be given this end back, or none, in our own words; `None` where it can be tried. Sends nothing.
-    fn unrestorable(&self, value: Option<&str>) -> Option<&'static str>;
+    fn unrestorable(&self, _value: Option<&str>) -> Option<&'static str> {
+        None
+    }
 
     /// Whether a link can be given another password.
-    fn sets_passwords(&self) -> bool;
+    fn sets_passwords(&self) -> bool {
+        true
+    }
 
     /// Why a share that was ended cannot be made again, in our own words; `None` where it can be tried. Sends nothing.
     fn irrecoverable(&self, facts: &SourceFacts, lost: &Lost) -> Option<&'static str>;

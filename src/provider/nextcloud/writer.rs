@@ -183,18 +183,6 @@ impl Writer for Nextcloud {
     }
 
     /// A share with a mail address is mailed to it once more, under a new link: that is what it was.
-    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
-        std::future::ready(Ok(())).boxed()
-    }
-
-    fn unrestorable(&self, _value: Option<&str>) -> Option<&'static str> {
-        None
-    }
-
-    fn sets_passwords(&self) -> bool {
-        true
-    }
-
     fn irrecoverable(&self, facts: &SourceFacts, lost: &Lost) -> Option<&'static str> {
         match lost.kind {
             ShareKind::Room => return Some("sharing with a Talk room is for its members to do"),

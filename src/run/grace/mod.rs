@@ -106,6 +106,7 @@ impl<'a> Night<'a> {
     ) -> Conditions<'c> {
         Conditions {
             audience,
+            // What was waived since is called off before.
             bar: &|_| None,
             clock: self.clock,
             who: &Who::Schedule,

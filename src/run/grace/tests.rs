@@ -222,6 +222,10 @@ impl Writer for Service {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    fn read_links_beneath<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<Vec<Share>, WriteError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     fn set_expiry<'a>(
         &'a self,
         target: &'a Target,
@@ -897,6 +901,7 @@ fn a_plan_that_does_what_was_announced_ends_the_announcement() {
     let (who, clock) = (Who::Schedule, || days(2));
     let conditions = Conditions {
         audience: &|share| crate::policy::audience(&policy, share),
+        bar: &|_| None,
         clock: &clock,
         who: &who,
         run: "change-1",

@@ -536,12 +536,6 @@ fn a_share_that_changed_in_any_way_is_left_alone() {
             field,
         );
     }
-    drifts(
-        Service::Nextcloud,
-        "1",
-        &json!({"do": "remove", "share": 1}),
-        "ended since",
-    );
     let permission = "11111111-0000-4000-8000-000000000001";
     let changed = |set: Value| {
         json!({"service": "graph", "do": "update", "permission": permission, "owner": "alice@example.org",

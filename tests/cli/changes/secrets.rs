@@ -76,7 +76,7 @@ fn keeps_them(service: Service) {
     assert!(undone.out.contains("run this on one"), "{}", undone.out);
     let mut passwords = Vec::new();
     if let Some((_, shown)) = on_a_terminal(stage, "", &["-vv", "undo", &run, "--yes"]) {
-        let told = shown.split("its new password is ").skip(1);
+        let told = shown.split("has the new password ").skip(1);
         passwords.extend(
             told.filter_map(|rest| rest.split_whitespace().next())
                 .map(str::to_owned),
@@ -86,7 +86,7 @@ fn keeps_them(service: Service) {
         assert!(passwords[0].len() >= 20);
         said.push(("undo on a terminal".to_owned(), shown.replace(&passwords[0], "")));
         let again = on_a_terminal(stage, "", &["undo", &run, "--yes"]).unwrap().1;
-        assert!(!again.contains("new password is"), "{again}");
+        assert!(!again.contains("the new password"), "{again}");
     }
     secrets.extend(passwords);
     if service == Service::Nextcloud {

@@ -417,7 +417,7 @@ fn whoever_interrupts_finds_the_change_under_way_finished_and_the_rest_untouched
     let (scene, plan) = planned(Service::Nextcloud);
     let before = scene.stored();
     scene.stage.fault(
-        &json!({"match": {"path_contains": "files_sharing/api/v1/shares/1", "method": "DELETE"},
+        &json!({"match": {"path_contains": "files_sharing/api/v1/shares/", "method": "PUT"},
         "action": {"do": "delay", "ms": 700}}),
     );
     let mut program = scene.stage.program();

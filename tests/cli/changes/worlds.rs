@@ -407,7 +407,9 @@ fn is_like(made: &Value, lost: &Value, is_whole: bool) -> bool {
     };
     let bare = |row: &Value| {
         let mut row = row.clone();
-        for own in ["id", "sharer", "expires"] {
+        // A grant is known by the claim in its id, whatever it was called when it was made.
+        let called = if row["grant"].is_null() { "id" } else { "grant" };
+        for own in [called, "sharer", "expires"] {
             row.as_object_mut().unwrap().remove(own);
         }
         row

@@ -81,7 +81,7 @@ impl Decisions {
     /// order.
     ///
     /// # Errors
-    /// Whatever is not as [`write`] writes it, with its line.
+    /// Whatever is not as [`write()`] writes it, with its line.
     pub fn read(text: &str) -> Result<Self, PlanFileError> {
         bounded(text)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -157,7 +157,7 @@ impl Ledger {
     }
 
     /// The shares that end with one of a Nextcloud, by their ids: those whose makers have the item, or what it lies in, from
-    /// this share. Where it is not known what such a share is of, it counts as one.
+    /// this share; also those whose makers have it from an older one, too, on which they rest then. Where it is not known what such a share is of, it counts as one.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.

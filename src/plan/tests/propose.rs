@@ -440,7 +440,11 @@ fn uninvolved_people_keep_their_access_unless_that_is_said() {
     let own = chain(guests(collateral)).proposes(&alone).unwrap().unwrap();
     assert_eq!(own.also_ends, ["18"]);
     let own = chain(guests(expire(5))).proposes(&alone).unwrap().unwrap();
-    assert_eq!(own.also_ends, ["18"], "it ends with the share when the date comes");
+    assert_eq!(
+        own.also_ends,
+        ["18"],
+        "it ends with the share when the date comes"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod change;
 mod coverage;
 mod desk;
+pub mod grace;
 mod plan;
 mod scan;
 mod source;

@@ -2,6 +2,11 @@
 
 mod letter;
 mod outgoing;
+mod render;
+mod sample;
+mod view;
+mod words;
 
 pub use letter::{Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, Role, Summary, Told};
 pub use outgoing::{Login, Outgoing, Protection, Server, examine};
+pub use render::{Facts, Place, RenderError, Rendered, Renderer};

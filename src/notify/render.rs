@@ -118,7 +118,12 @@ impl Renderer {
     pub fn new(overrides: &BTreeMap<String, String>, facts: Facts) -> Result<Self, RenderError> {
         let word_files: Vec<_> = Language::ALL.iter().copied().map(file).collect();
         let templates = TEMPLATES.map(|(name, _)| name);
-        let known = || templates.into_iter().chain([STYLE.0]).chain(word_files.iter().map(String::as_str));
+        let known = || {
+            templates
+                .into_iter()
+                .chain([STYLE.0])
+                .chain(word_files.iter().map(String::as_str))
+        };
         if let Some(name) = overrides.keys().find(|name| !known().any(|known| known == *name)) {
             let known = known().collect::<Vec<_>>().join(", ");
             let what = format!("it stands in for none of the built-in files; those are {known}");
@@ -200,16 +205,23 @@ fn environment(words: &AllWords) -> Result<Environment<'static>, Error> {
     let words = Arc::clone(words);
     environment.add_function("t", move |state: &State<'_, '_>, key: &str, values: Kwargs| {
         let fail = |what: String| Error::new(ErrorKind::InvalidOperation, what);
-        let language = state.lookup("language").and_then(|language| Language::of(language.as_str()?));
+        let language = state
+            .lookup("language")
+            .and_then(|language| Language::of(language.as_str()?));
         let words = language.and_then(|language| words.get(&language));
         let words = words.ok_or_else(|| fail("`language` is none of ours".into()))?;
         let part = match state.auto_escape() {
             AutoEscape::Html => Part::Html,
             _ => Part::Text,
         };
-        let given: Result<Vec<_>, Error> =
-            values.args().map(|name| Ok((name, values.get::<Value>(name)?))).collect();
-        words.voice(part).say(key, &given?).map_err(|error| fail(error.what))
+        let given: Result<Vec<_>, Error> = values
+            .args()
+            .map(|name| Ok((name, values.get::<Value>(name)?)))
+            .collect();
+        words
+            .voice(part)
+            .say(key, &given?)
+            .map_err(|error| fail(error.what))
     });
     Ok(environment)
 }

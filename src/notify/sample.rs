@@ -3,18 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, date};
+use jiff::civil::date;
 
-use super::letter::{
-    Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, Role, Summary, Told,
-};
+use super::letter::{Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, Role, Summary, Told};
 use crate::model::{
     Access, Audience, FindingId, ItemKind, Level, Right, RuleId, ShareKind, SourceKind, SourceName, Verdict,
 };
 use crate::plan::ActionKind;
-
-/// The day of these letters.
-pub(super) const TODAY: Date = date(2026, 11, 26);
 
 /// One of each kind, full and empty, in each language.
 pub(super) fn letters() -> impl Iterator<Item = Letter> {
@@ -134,10 +129,7 @@ pub(super) fn summary() -> Summary {
         )],
         more_unread: 1,
         sent: 41,
-        failed: vec![(
-            "erin@example.org".into(),
-            "550 5.1.1 no such mailbox".into(),
-        )],
+        failed: vec![("erin@example.org".into(), "550 5.1.1 no such mailbox".into())],
         instead: BTreeMap::from([(Instead::NoAddress, 2), (Instead::OwnerGone, 1)]),
         unknown: vec!["frank@example.org".into()],
         too_many: Some(1_731),

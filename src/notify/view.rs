@@ -72,14 +72,16 @@ impl View<'_> {
     /// The products that are looked at.
     fn products(&self) -> Said {
         let products: BTreeSet<_> = self.facts.sources.values().map(|place| place.product).collect();
-        let names = products.iter().map(|product| self.voice.say(&format!("product.name_{product}"), &[]));
+        let names = products
+            .iter()
+            .map(|product| self.voice.say(&format!("product.name_{product}"), &[]));
         let names = names.collect::<Result<Vec<_>, _>>()?;
         match names.as_slice() {
             [] => self.voice.say("product.none", &[]),
             [name] => Ok(name.clone()),
-            [one, other, ..] => {
-                self.voice.say("product.and", &[("one", one.clone()), ("other", other.clone())])
-            }
+            [one, other, ..] => self
+                .voice
+                .say("product.and", &[("one", one.clone()), ("other", other.clone())]),
         }
     }
 
@@ -100,23 +102,28 @@ impl View<'_> {
     /// What the subject says of a digest.
     fn headline(&self, digest: &Digest, total: u64) -> Said {
         let text = self.voice.count("digest.subject", total, &[])?;
-        let first = digest.entries.iter().filter_map(|entry| entry.due.as_ref()).map(|due| due.on).min();
+        let first = digest
+            .entries
+            .iter()
+            .filter_map(|entry| entry.due.as_ref())
+            .map(|due| due.on)
+            .min();
         match first {
             None => Ok(text),
-            Some(first) if first < self.today => {
-                self.voice.say("digest.subject_overdue", &[("text", text)])
-            }
+            Some(first) if first < self.today => self.voice.say("digest.subject_overdue", &[("text", text)]),
             Some(first) => {
                 let date = self.voice.date(first)?;
-                self.voice.say("digest.subject_due", &[("text", text), ("date", date)])
+                self.voice
+                    .say("digest.subject_due", &[("text", text), ("date", date)])
             }
         }
     }
 
     fn more(&self, digest: &Digest, count: u64) -> Said {
         let levels = digest.more.iter().rev().filter(|(_, count)| **count > 0);
-        let levels: Result<Vec<_>, _> =
-            levels.map(|(level, count)| self.part(self.level(*level)?, self.voice.number(*count))).collect();
+        let levels: Result<Vec<_>, _> = levels
+            .map(|(level, count)| self.part(self.level(*level)?, self.voice.number(*count)))
+            .collect();
         let levels = self.voice.list(&levels?);
         self.voice.count("digest.more", count, &[("levels", levels)])
     }
@@ -129,10 +136,6 @@ impl View<'_> {
         self.voice.say(&format!("level.{level}"), &[])
     }
 
-    fn quoted(&self, text: &str, room: usize) -> Said {
-        self.voice.say("letter.quoted", &[("text", self.voice.remote(text, room)?)])
-    }
-
     fn entry(&self, entry: &Entry) -> Said {
         let voice = self.voice;
         let kind = voice.say(&format!("kind.{}", entry.kind), &[])?;
@@ -143,11 +146,22 @@ impl View<'_> {
             ("kind", kind),
         ];
         let since = [("date", voice.date(entry.since)?)];
-        let since_kind = if entry.since_made { "since.made" } else { "since.seen" };
-        let link = if entry.kind == ShareKind::Link { "_link" } else { "" };
+        let since_kind = if entry.since_made {
+            "since.made"
+        } else {
+            "since.seen"
+        };
+        let link = if entry.kind == ShareKind::Link {
+            "_link"
+        } else {
+            ""
+        };
         let audience = format!("audience.{}", entry.audience);
-        let findings: Result<Vec<_>, _> =
-            entry.findings.iter().map(|told| self.finding(entry, told)).collect();
+        let findings: Result<Vec<_>, _> = entry
+            .findings
+            .iter()
+            .map(|told| self.finding(entry, told))
+            .collect();
         Ok(context! {
             item => self.item(&entry.item)?,
             place => voice.say("item.place", &place)?,
@@ -165,7 +179,7 @@ impl View<'_> {
         if item.is_empty() {
             return self.voice.say("letter.no_name", &[]);
         }
-        self.quoted(item, ITEM)
+        self.voice.quoted(item, ITEM)
     }
 
     fn product(&self, product: SourceKind) -> Said {
@@ -173,7 +187,10 @@ impl View<'_> {
     }
 
     fn access(&self, entry: &Entry) -> Said {
-        let rights = entry.access.iter().map(|right| self.voice.say(&format!("right.{right}"), &[]));
+        let rights = entry
+            .access
+            .iter()
+            .map(|right| self.voice.say(&format!("right.{right}"), &[]));
         let rights = rights.collect::<Result<Vec<_>, _>>()?;
         if rights.is_empty() {
             return self.voice.say("right.none", &[]);
@@ -187,7 +204,9 @@ impl View<'_> {
             Role::Sharer(owner) => ("role.sharer", owner),
             Role::Responsible(whom) => ("role.responsible", whom),
         };
-        Ok(Some(self.voice.say(key, &[("who", self.quoted(who, NAME)?)])?))
+        Ok(Some(
+            self.voice.say(key, &[("who", self.voice.quoted(who, NAME)?)])?,
+        ))
     }
 
     /// What is wrong, in a sentence.
@@ -206,7 +225,11 @@ impl View<'_> {
 
     /// A rule's text of a kind; what is about settings of a service has one for all.
     fn of_rule(&self, kind: &str, rule: RuleId, entry: &Entry) -> Said {
-        let name = if rule.is_posture() { "posture" } else { rule.as_str() };
+        let name = if rule.is_posture() {
+            "posture"
+        } else {
+            rule.as_str()
+        };
         let case = match rule {
             RuleId::LinkWithoutPassword if entry.access.changes() => "changes",
             RuleId::LinkAllowsUpload if entry.access.shows() => "shows",
@@ -215,7 +238,8 @@ impl View<'_> {
         };
         let general = format!("{kind}.{name}");
         let special = format!("{general}_{case}");
-        self.voice.either(&special, &general, &[("contact", self.contact())])
+        self.voice
+            .either(&special, &general, &[("contact", self.contact())])
     }
 
     /// What will happen, and when.
@@ -253,8 +277,10 @@ impl View<'_> {
     fn how(&self, entries: &[Entry]) -> Result<Vec<Value>, RenderError> {
         let mut products: BTreeMap<SourceKind, (BTreeSet<&SourceName>, BTreeSet<Step>)> = BTreeMap::new();
         for entry in entries {
-            let steps: Vec<_> =
-                rules(entry).into_iter().flat_map(|rule| steps(rule, entry.kind)).collect();
+            let steps: Vec<_> = rules(entry)
+                .into_iter()
+                .flat_map(|rule| steps(rule, entry.kind))
+                .collect();
             if !steps.is_empty() {
                 let (sources, needed) = products.entry(entry.product).or_default();
                 sources.insert(&entry.source);
@@ -277,7 +303,12 @@ impl View<'_> {
 
     /// Where a source is opened.
     fn start(&self, product: SourceKind, source: &SourceName, is_one_of_several: bool) -> Said {
-        let Some(start) = self.facts.sources.get(source).and_then(|place| place.start.as_deref()) else {
+        let Some(start) = self
+            .facts
+            .sources
+            .get(source)
+            .and_then(|place| place.start.as_deref())
+        else {
             let product = [("product", self.product(product)?)];
             return self.voice.say("how.start_untold", &product);
         };
@@ -286,7 +317,8 @@ impl View<'_> {
         } else {
             start.to_owned()
         };
-        self.voice.say("how.start", &[("start", self.voice.stated(&start))])
+        self.voice
+            .say("how.start", &[("start", self.voice.stated(&start))])
     }
 
     fn summary(&self, summary: &Summary) -> Said {
@@ -296,7 +328,7 @@ impl View<'_> {
             .iter()
             .map(|(source, verdict)| {
                 let verdict = voice.say(&format!("verdict.{verdict}"), &[])?;
-                Ok(context! { source => voice.stated(source.as_str()), verdict })
+                self.part(voice.stated(source.as_str()), verdict)
             })
             .collect();
         let count = |of: &BTreeMap<Level, u64>, level| voice.number(of.get(&level).copied().unwrap_or(0));
@@ -346,7 +378,9 @@ impl View<'_> {
         };
         let critical = summary.new.get(&Level::Critical).copied().unwrap_or(0);
         if critical > 0 {
-            text = self.voice.count("summary.subject_new", critical, &[("text", text)])?;
+            text = self
+                .voice
+                .count("summary.subject_new", critical, &[("text", text)])?;
         }
         if summary.too_many.is_some() || !summary.failed.is_empty() || !summary.unknown.is_empty() {
             text = self.voice.say("summary.subject_trouble", &[("text", text)])?;
@@ -370,12 +404,16 @@ impl View<'_> {
     fn trouble(&self, summary: &Summary) -> Result<Vec<Value>, RenderError> {
         let voice = self.voice;
         let failed = summary.failed.iter().map(|(address, why)| {
-            let values = [("address", voice.remote(address, NAME)?), ("why", voice.remote(why, REASON)?)];
+            let values = [
+                ("address", voice.remote(address, NAME)?),
+                ("why", voice.remote(why, REASON)?),
+            ];
             voice.say("summary.failed_line", &values)
         });
-        let instead = summary.instead.iter().map(|(why, count)| {
-            self.part(voice.say(&format!("reason.{why}"), &[])?, voice.number(*count))
-        });
+        let instead = summary
+            .instead
+            .iter()
+            .map(|(why, count)| self.part(voice.say(&format!("reason.{why}"), &[])?, voice.number(*count)));
         let unknown = summary.unknown.iter().map(|address| voice.remote(address, NAME));
         let groups = [
             ("summary.failed", failed.collect::<Result<Vec<_>, _>>()?),
@@ -383,7 +421,9 @@ impl View<'_> {
             ("summary.unknown", unknown.collect::<Result<Vec<_>, _>>()?),
         ];
         let groups = groups.into_iter().filter(|(_, lines)| !lines.is_empty());
-        groups.map(|(title, lines)| Ok(context! { title => voice.say(title, &[])?, lines })).collect()
+        groups
+            .map(|(title, lines)| Ok(context! { title => voice.say(title, &[])?, lines }))
+            .collect()
     }
 }
 
@@ -403,7 +443,9 @@ fn rules(entry: &Entry) -> Vec<RuleId> {
 /// Whether a rule's remedy lets the share go on.
 fn keeps(rule: RuleId) -> bool {
     let keeping = [Step::Password, Step::Expiry, Step::ViewOnly];
-    steps(rule, ShareKind::Link).iter().any(|step| keeping.contains(step))
+    steps(rule, ShareKind::Link)
+        .iter()
+        .any(|step| keeping.contains(step))
 }
 
 /// Something that is done in a product.

@@ -256,18 +256,32 @@ impl Voice<'_> {
 
     /// What a service or another person says: it takes no more than so many columns, and tells where it was longer.
     pub(super) fn remote(&self, text: &str, room: usize) -> Result<Value, RenderError> {
+        self.shown(text, room, Ok)
+    }
+
+    /// The same, in quotation marks.
+    pub(super) fn quoted(&self, text: &str, room: usize) -> Result<Value, RenderError> {
+        self.shown(text, room, |shown| self.say("letter.quoted", &[("text", shown)]))
+    }
+
+    fn shown(
+        &self,
+        text: &str,
+        room: usize,
+        within: impl FnOnce(Value) -> Result<Value, RenderError>,
+    ) -> Result<Value, RenderError> {
         let plain = unlinked(text);
         let shown = shorten(&plain, room);
         let is_shortened = visible(&plain) != shown;
         let shown = self.escaped(&shown);
-        let value = self.done(match self.part {
+        let shown = within(self.done(match self.part {
             Part::Text => shown,
             Part::Html => format!("<bdi>{shown}</bdi>"),
-        });
+        }))?;
         if is_shortened {
-            return self.say("letter.shortened", &[("text", value)]);
+            return self.say("letter.shortened", &[("text", shown)]);
         }
-        Ok(value)
+        Ok(shown)
     }
 
     fn escaped(&self, text: &str) -> String {
@@ -291,7 +305,10 @@ fn unlinked(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for sign in text.chars() {
         let is_address = match sign {
-            '.' => plain.as_bytes().last_chunk::<3>().is_some_and(|last| last.eq_ignore_ascii_case(b"www")),
+            '.' => plain
+                .as_bytes()
+                .last_chunk::<3>()
+                .is_some_and(|last| last.eq_ignore_ascii_case(b"www")),
             '/' => plain.ends_with(":/"),
             _ => false,
         };

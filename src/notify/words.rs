@@ -273,10 +273,14 @@ impl Voice<'_> {
         let plain = unlinked(text);
         let shown = shorten(&plain, room);
         let is_shortened = visible(&plain) != shown;
-        let shown = self.escaped(&shown);
+        // Folders keep their order, whatever direction their names are read in.
+        let isolated = |name: &str| match name {
+            "" => String::new(),
+            name => format!("<bdi>{}</bdi>", self.escaped(name)),
+        };
         let shown = within(self.done(match self.part {
             Part::Text => shown,
-            Part::Html => format!("<bdi>{shown}</bdi>"),
+            Part::Html => shown.split('/').map(isolated).collect::<Vec<_>>().join("/"),
         }))?;
         if is_shortened {
             return self.say("letter.shortened", &[("text", shown)]);

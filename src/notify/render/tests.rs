@@ -362,7 +362,7 @@ fn remedies_do_not_contradict_each_other() {
     );
     let breach = todo(&with(RuleId::BreachSuspected), Audience::Anyone);
     assert!(
-        breach.contains("change nothing") && breach.matches("\n").count() == 1,
+        breach.contains("change nothing") && breach.matches('\n').count() == 1,
         "{breach}"
     );
 }

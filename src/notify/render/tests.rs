@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::letter::{Digest, Due, Entry, Instead, Role, Summary, Told};
 use super::*;
-use crate::model::{Access, Audience, FindingId, Level, Right, RuleId, ShareKind};
+use crate::model::{Access, Audience, FindingId, ItemKind, Level, Right, RuleId, ShareKind, Verdict};
 use crate::plan::ActionKind;
 use crate::report::text::is_hidden;
 
@@ -225,6 +225,113 @@ fn every_rule_has_its_sentences_in_every_product_and_language() {
             }
         }
     }
+}
+
+#[test]
+fn no_text_is_there_for_nothing() {
+    let english = words(Language::En);
+    let marked = |key: &str| format!("<{key}>");
+    let own: String = english
+        .texts()
+        .iter()
+        .map(|(key, text)| {
+            let holes: Vec<_> = text
+                .split('{')
+                .skip(1)
+                .filter_map(|rest| rest.split_once('}'))
+                .collect();
+            let holes: String = holes.iter().map(|(name, _)| format!("{{{name}}}")).collect();
+            let quoted: Vec<_> = key.split('.').map(|name| format!("{name:?}")).collect();
+            format!("{} = {:?}\n", quoted.join("."), marked(key) + &holes)
+        })
+        .collect();
+    let own = BTreeMap::from([("words.en.toml".to_owned(), own)]);
+    let mut contents = vec![
+        Content::Summary(Box::new(sample::summary())),
+        Content::Summary(Box::default()),
+    ];
+    contents.push(Content::Digest(sample::digest()));
+    for product in SourceKind::ALL {
+        for rule in RuleId::ALL {
+            for (at, kind) in ShareKind::ALL.iter().enumerate() {
+                contents.push(digest(|entry| {
+                    entry.product = *product;
+                    entry.kind = *kind;
+                    entry.audience = Audience::ALL[(at + *rule as usize) % Audience::ALL.len()];
+                    entry.item_kind = ItemKind::ALL[at % ItemKind::ALL.len()];
+                    entry.access = Access::from_bits(u8::try_from(at * 13 % 64).unwrap());
+                    entry.findings = vec![Told {
+                        level: Level::ALL[at % Level::ALL.len()],
+                        ..told(*rule)
+                    }];
+                    entry.since = date(2026, i8::try_from(1 + at % 9).unwrap(), 1);
+                }));
+            }
+        }
+    }
+    for month in 1..=12 {
+        for action in ActionKind::ALL {
+            let due = Due {
+                on: date(2026, month, 26),
+                action: *action,
+                value: (month > 11).then_some(date(2027, 1, 1)),
+            };
+            contents.push(digest(|entry| entry.due = Some(due)));
+        }
+    }
+    contents.push(Content::Digest(Digest {
+        entries: Vec::new(),
+        more: BTreeMap::from([(Level::Low, 1)]),
+    }));
+    contents.push(Content::Summary(Box::new(Summary {
+        sources: Verdict::ALL
+            .iter()
+            .map(|verdict| (SourceName::new("cloud"), *verdict))
+            .collect(),
+        new: BTreeMap::from([(Level::Critical, 1)]),
+        instead: Instead::ALL.iter().map(|why| (*why, 1)).collect(),
+        more_unread: 2,
+        sent: 1,
+        too_many: Some(1),
+        ..Summary::default()
+    })));
+    let mut letters: Vec<_> = contents
+        .into_iter()
+        .map(|content| sample::letter(Language::En, content))
+        .collect();
+    letters.extend(sample::letters().filter(|letter| letter.language == Language::En));
+    letters.extend(Instead::ALL.iter().map(|why| Letter {
+        instead: Some(*why),
+        ..sample::letter(Language::En, digest(|_| {}))
+    }));
+    letters.push(sample::letter(
+        Language::En,
+        digest(|entry| entry.item = "x".repeat(1_000)),
+    ));
+    let mut said = String::new();
+    let nowhere = Facts {
+        sources: BTreeMap::new(),
+        ..facts()
+    };
+    for (facts, letters) in [(facts(), &letters[..]), (nowhere, &letters[..3])] {
+        let renderer = Renderer::new(&own, facts).unwrap();
+        for letter in letters {
+            let rendered = renderer.render(letter).unwrap();
+            said.extend([
+                rendered.subject,
+                rendered.text,
+                rendered.html.replace("&lt;", "<").replace("&gt;", ">"),
+            ]);
+        }
+    }
+    // What stands above in capitals is found too.
+    let said = said.to_lowercase();
+    let unused: Vec<_> = english
+        .texts()
+        .keys()
+        .filter(|key| !said.contains(&marked(key)))
+        .collect();
+    assert!(unused.is_empty(), "{unused:?}");
 }
 
 #[test]

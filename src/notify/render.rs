@@ -90,8 +90,13 @@ impl RenderError {
         }
     }
 
-    fn of(name: &str, error: &Error) -> Self {
+    fn of(name: &str, source: &str, error: &Error) -> Self {
         let mut what = error.kind().to_string();
+        if error.kind() == ErrorKind::UndefinedError
+            && let Some(place) = error.range().and_then(|range| source.get(range))
+        {
+            what = format!("{what} `{place}`");
+        }
         if let Some(detail) = error.detail() {
             what = format!("{what}: {detail}");
         }
@@ -138,12 +143,12 @@ impl Renderer {
             words.insert(*language, built_in);
         }
         let words = Arc::new(words);
-        let mut templates = environment(&words).map_err(|error| RenderError::of(STYLE.0, &error))?;
+        let mut templates = environment(&words).map_err(|error| RenderError::of(STYLE.0, "", &error))?;
         for (name, built_in) in TEMPLATES {
             let source = overrides.get(name).map_or(built_in, String::as_str);
             templates
                 .add_template_owned(name, source.to_owned())
-                .map_err(|error| RenderError::of(name, &error))?;
+                .map_err(|error| RenderError::of(name, source, &error))?;
         }
         let style = overrides.get(STYLE.0).map_or(STYLE.1, String::as_str);
         let renderer = Self {
@@ -186,9 +191,10 @@ impl Renderer {
 
     fn filled(&self, name: &str, view: &Value) -> Result<String, RenderError> {
         let template = self.templates.get_template(name);
+        let template = template.map_err(|error| RenderError::of(name, "", &error))?;
         template
-            .and_then(|template| template.render(view.clone()))
-            .map_err(|error| RenderError::of(name, &error))
+            .render(view.clone())
+            .map_err(|error| RenderError::of(name, template.source(), &error))
     }
 }
 

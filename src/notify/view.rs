@@ -86,8 +86,8 @@ impl View<'_> {
     }
 
     fn digest(&self, digest: &Digest) -> Said {
-        let more: u64 = digest.more.values().sum();
-        let total = more + digest.entries.len() as u64;
+        let more = digest.more.values().copied().fold(0, u64::saturating_add);
+        let total = more.saturating_add(digest.entries.len() as u64);
         let entries: Result<Vec<_>, _> = digest.entries.iter().map(|entry| self.entry(entry)).collect();
         Ok(context! {
             kind => "digest",

@@ -601,7 +601,12 @@ fn what_is_wrong_with_an_own_file_is_told_with_its_line() {
     for (file, source, line, expected) in [
         ("digest.htm", "", None, none),
         ("digest.html", "<p>\n{% if %}", Some(2), "syntax error"),
-        ("digest.txt", "\n\n{{ nobody }}", Some(3), "undefined value"),
+        (
+            "digest.txt",
+            "\n\n{{ nobody }}",
+            Some(3),
+            "undefined value `nobody`",
+        ),
         (
             "summary.html",
             "{{ title }}\n{{ t('summary.nothing') }}",
@@ -614,7 +619,13 @@ fn what_is_wrong_with_an_own_file_is_told_with_its_line() {
             Some(1),
             "nothing is filled in for {date} in `summary.title`",
         ),
-        ("subject.txt", "{{ total }}", Some(1), "undefined value"),
+        ("subject.txt", "{{ total }}", Some(1), "undefined value `total`"),
+        (
+            "digest.html",
+            "{% for entry in entries %}\n{{ entry.nothing }}\n{% endfor %}",
+            Some(2),
+            "undefined value `entry.nothing`",
+        ),
         ("words.fr.toml", "[letter]\ncontact = ", Some(2), ""),
         (
             "words.fr.toml",

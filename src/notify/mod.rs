@@ -2,6 +2,7 @@
 
 mod letter;
 mod outgoing;
+mod remedy;
 mod render;
 mod sample;
 mod view;

@@ -130,7 +130,7 @@ fn dos(at: Timestamp) -> (u16, u16) {
     let part = |number: i8| u16::from(number.unsigned_abs());
     let year = u16::try_from(at.year().saturating_sub(1980).clamp(0, 127)).unwrap_or(0);
     (
-        part(at.hour()) << 11 | part(at.minute()) << 5 | part(at.second()) / 2,
+        part(at.hour()) << 11 | part(at.minute()) << 5 | (part(at.second()) / 2),
         year << 9 | part(at.month()) << 5 | part(at.day()),
     )
 }

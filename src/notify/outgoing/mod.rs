@@ -25,7 +25,7 @@ pub struct Outgoing(Way);
 
 #[derive(Debug)]
 enum Way {
-    Smtp(Smtp),
+    Smtp(Box<Smtp>),
     Post(Box<dyn Post>),
     Files(PathBuf),
 }
@@ -70,7 +70,7 @@ impl Outgoing {
     /// By a mail server.
     #[must_use]
     pub fn smtp(server: Server) -> Self {
-        Self(Way::Smtp(Smtp::new(server)))
+        Self(Way::Smtp(Box::new(Smtp::new(server))))
     }
 
     /// By a service that takes letters.

@@ -12,8 +12,10 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How many bytes a mail server may say until a letter was taken.
-const MAX_SAID: usize = 64 * 1024;
+/// How many bytes a mail server may say until it is ready for letters, its certificates included.
+const AT_FIRST: usize = 32 * 1024;
+/// How many it may say to each letter.
+const EACH: usize = 8 * 1024;
 
 /// One conversation that is passed on.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ impl Relay {
     pub(super) async fn of(mut server: TcpStream) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
-        let left = Arc::new(AtomicUsize::new(MAX_SAID));
+        let left = Arc::new(AtomicUsize::new(AT_FIRST));
         let allowance = left.clone();
         tokio::spawn(async move {
             let Ok((mut client, _)) = listener.accept().await else {
@@ -50,9 +52,9 @@ impl Relay {
         Ok(Self { port, left })
     }
 
-    /// Lets the server say as much again: for the next letter.
+    /// Lets the server say as much as a letter takes.
     pub(super) fn go_on(&self) {
-        self.left.store(MAX_SAID, Ordering::Relaxed);
+        self.left.store(EACH, Ordering::Relaxed);
     }
 }
 

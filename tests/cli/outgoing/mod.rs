@@ -1,5 +1,6 @@
 //! Letters leave: to a real mail server, to ones that misbehave, and into a folder.
 
+mod attached;
 mod misbehaving;
 mod real;
 
@@ -26,10 +27,10 @@ const TIMES: Times = Times {
 
 /// A letter to somebody, as it is sent.
 pub(crate) fn message(to: &str, key: &str) -> Message {
-    attached(to, key, None)
+    with(to, key, None)
 }
 
-fn attached(to: &str, key: &str, attached: Option<&Attached>) -> Message {
+fn with(to: &str, key: &str, attached: Option<&Attached>) -> Message {
     let whom = |name: &str, address: &str| Addressee {
         name: Some(name.to_owned()),
         address: address.to_owned(),

@@ -14,7 +14,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use serde_json::Value;
 use sharewarden::notify::{Attached, Login, Outgoing, Protection, Sent, Server};
 
-use super::{TEXT, TIMES, attached, message};
+use super::{TEXT, TIMES, message, with};
 use crate::harness::block_on;
 
 const FOLDER: &str = "SHAREWARDEN_TEST_MAIL";
@@ -57,14 +57,15 @@ fn trusting(name: &str, test: impl FnOnce(&Path)) {
     );
 }
 
-/// A Python that has aiosmtpd.
+/// A Python that has aiosmtpd; the one that is named has to.
 fn python() -> Option<OsString> {
-    let named = env::var_os("SHAREWARDEN_PYTHON").unwrap_or_else(|| "python3".into());
-    let has = Command::new(&named)
-        .args(["-c", "import aiosmtpd"])
-        .stderr(Stdio::null())
-        .status();
-    has.is_ok_and(|status| status.success()).then_some(named)
+    let named = env::var_os("SHAREWARDEN_PYTHON");
+    let python = named.clone().unwrap_or_else(|| "python3".into());
+    let mut command = Command::new(&python);
+    command.args(["-c", "import aiosmtpd"]).stderr(Stdio::null());
+    let has = command.status().is_ok_and(|status| status.success());
+    assert!(has || named.is_none(), "{} has no aiosmtpd", python.display());
+    has.then_some(python)
 }
 
 /// A mail server of its own process.
@@ -149,7 +150,7 @@ fn letters_arrive_whole_over_one_connection_and_one_refusal_costs_only_itself() 
                     permanent: true
                 }
             );
-            let third = attached("dora@münchen.example", "three", Some(&list));
+            let third = with("dora@münchen.example", "three", Some(&list));
             assert!(is_accepted(&outgoing.send(&third).await));
             outgoing.close().await;
             // A closed way opens again.

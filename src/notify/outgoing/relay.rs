@@ -28,6 +28,8 @@ pub(super) struct Relay {
 impl Relay {
     /// Passes one conversation with a server on.
     pub(super) async fn of(mut server: TcpStream) -> io::Result<Self> {
+        // What is said is short, and answered: waiting for more to send would only take time.
+        server.set_nodelay(true)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         let left = Arc::new(AtomicUsize::new(AT_FIRST));
@@ -37,6 +39,7 @@ impl Relay {
                 return;
             };
             drop(listener);
+            let _ = client.set_nodelay(true);
             let (from_server, mut to_server) = server.split();
             let (mut from_client, mut to_client) = client.split();
             let mut bounded = Bounded {

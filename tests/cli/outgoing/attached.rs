@@ -7,6 +7,8 @@ use std::process::Command;
 use secrecy::ExposeSecret as _;
 use sharewarden::notify::attachment::{Passwords, encrypt};
 
+use super::skipped;
+
 /// What 7-Zip makes of an archive: whether it is whole, and what is in it; nothing where it is not installed.
 fn opened(archive: &Path, password: &str) -> Option<(bool, Vec<u8>)> {
     let ran = ["7zz", "7z", "7za"].iter().find_map(|tool| {
@@ -36,8 +38,7 @@ fn an_ordinary_tool_opens_it_with_the_owners_password_and_not_without() {
         let archive = encrypt(NAME, at, &bytes, &own).unwrap();
         fs::write(&path, &archive).unwrap();
         let Some(with) = opened(&path, own.expose_secret()) else {
-            println!("SKIPPED: 7-Zip is not installed, so that no archive was opened with it");
-            return;
+            return skipped("7-Zip is not installed, so that no archive was opened with it");
         };
         assert_eq!(with, (true, bytes.clone()));
         let (is_open, got) = opened(&path, another.expose_secret()).unwrap();

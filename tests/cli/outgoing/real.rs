@@ -14,7 +14,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use serde_json::Value;
 use sharewarden::notify::{Attached, Login, Outgoing, Protection, Sent, Server};
 
-use super::{TEXT, TIMES, message, with};
+use super::{TEXT, TIMES, message, skipped, with};
 use crate::harness::block_on;
 
 const FOLDER: &str = "SHAREWARDEN_TEST_MAIL";
@@ -26,8 +26,7 @@ fn trusting(name: &str, test: impl FnOnce(&Path)) {
         return test(Path::new(&folder));
     }
     if python().is_none() {
-        println!("SKIPPED: no Python with aiosmtpd, so that no letter was sent to a real mail server");
-        return;
+        return skipped("no Python with aiosmtpd, so that no letter was sent to a real mail server");
     }
     let folder = tempfile::tempdir().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();

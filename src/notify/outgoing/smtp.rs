@@ -135,8 +135,15 @@ enum Failed {
     Lost(String),
 }
 
-/// What became of handing over: the letter's fate, or why nothing was handed over and the conversation has to end.
-type HandedOver = Result<Sent, String>;
+/// Why nothing was handed over, and the conversation has to end.
+struct Broken {
+    words: String,
+    /// Whether it came so far that this letter alone may be the reason.
+    at_recipient: bool,
+}
+
+/// What became of handing over.
+type HandedOver = Result<Sent, Broken>;
 
 impl Smtp {
     pub(super) fn new(server: Server) -> Self {
@@ -161,7 +168,20 @@ impl Smtp {
                     *idle = line;
                     return sent;
                 }
-                (Err(words), _) => words,
+                // The same again in a conversation of its own: others may fare better.
+                (
+                    Err(Broken {
+                        words,
+                        at_recipient: true,
+                    }),
+                    _,
+                ) => {
+                    return Sent::Refused {
+                        words,
+                        permanent: false,
+                    };
+                }
+                (Err(broken), _) => broken.words,
             },
             Err(closed) => closed.words,
         };
@@ -188,7 +208,7 @@ impl Smtp {
                 (Ok(sent), begun_anew.is_ok().then_some(line))
             }
             Ok((sent, _)) => (Ok(sent), None),
-            Err(words) => (Err(words), None),
+            Err(broken) => (Err(broken), None),
         }
     }
 
@@ -197,7 +217,8 @@ impl Smtp {
         &self,
         connection: &mut AsyncSmtpConnection,
         message: &Message,
-    ) -> Result<(Sent, bool), String> {
+    ) -> Result<(Sent, bool), Broken> {
+        let broken = |words: String, at_recipient| Broken { words, at_recipient };
         let times = self.server.times;
         let address = |address: &super::super::address::Address| address.to_string().parse().ok();
         let (Some(from), Some(to)) = (address(&message.from), address(&message.to)) else {
@@ -215,22 +236,28 @@ impl Smtp {
             Ok(_) => {}
             // It would be no better with another recipient.
             Err(Failed::Told(_, error)) => {
-                return Err(format!("it refuses the sender: {}", self.words(&error)));
+                return Err(broken(
+                    format!("it refuses the sender: {}", self.words(&error)),
+                    false,
+                ));
             }
-            Err(Failed::Lost(words)) => return Err(words),
+            Err(Failed::Lost(words)) => return Err(broken(words, false)),
         }
         let to = Rcpt::new(to, Vec::new());
         for step in [to.to_string(), Data.to_string()] {
             match self.step(connection.command(&step), times.answer).await {
                 Ok(response) if step == Data.to_string() && !response.has_code(GO_AHEAD) => {
-                    return Err(
-                        "it does not speak SMTP as it should: it does not wait for the letter".to_owned(),
-                    );
+                    return Err(broken(
+                        "it does not wait for the letter, as SMTP has it".to_owned(),
+                        false,
+                    ));
                 }
                 Ok(_) => {}
-                Err(Failed::Told(CLOSING | SIGN_IN_FIRST, error)) => return Err(self.words(&error)),
+                Err(Failed::Told(CLOSING | SIGN_IN_FIRST, error)) => {
+                    return Err(broken(self.words(&error), false));
+                }
                 Err(Failed::Told(_, error)) => return Ok((self.refused(&error), true)),
-                Err(Failed::Lost(words)) => return Err(words),
+                Err(Failed::Lost(words)) => return Err(broken(words, true)),
             }
         }
         let sent = match self.step(connection.message(&message.bytes), times.take).await {

@@ -238,6 +238,19 @@ fn a_server_that_takes_nothing_is_unreachable_and_told_why() {
 }
 
 #[test]
+fn one_that_stumbles_over_a_recipient_again_may_take_others() {
+    for (step, does) in [
+        ("RCPT", Does::Hangs),
+        ("RCPT", Does::Drops),
+        ("DATA", Does::Drops),
+    ] {
+        let (sent, seen) = three(step, None, does);
+        assert_eq!(letters(&sent), "lll", "{step}: {sent:?}");
+        assert!(seen.concat().is_empty());
+    }
+}
+
+#[test]
 fn a_sign_in_that_is_repeated_by_the_server_is_not_shown() {
     let told = "535 not AGF1ZGl0AHMzY3JldA== nor s3cret nor czNjcmV0 for audit";
     let sent = block_on(async {

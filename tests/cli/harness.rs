@@ -356,6 +356,11 @@ impl Stage {
         list(&mut self.steer(reqwest::Method::GET, "permissions", None)).clone()
     }
 
+    /// Every mail that the tenant took.
+    pub(crate) fn mails(&self) -> Vec<Value> {
+        list(&mut self.steer(reqwest::Method::GET, "mails", None)).clone()
+    }
+
     /// Steers the emulated sign-in with a device code.
     pub(crate) fn grant_device(&self, grant: &Value) {
         self.steer(reqwest::Method::POST, "grant", Some(grant));

@@ -3,6 +3,7 @@
 mod budget;
 mod faults;
 mod incremental;
+mod mail;
 mod nights;
 mod scopes;
 mod shares;

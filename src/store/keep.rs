@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::sharing::{OPENED_BY, RECIPIENTS};
-use super::{Ledger, Remembered, Result, within};
+use super::{Ledger, Remembered, Result, letters, within};
 
 /// How many findings or shares are looked at in one transaction.
 const PAGE: i64 = 10_000;
@@ -24,6 +24,7 @@ impl Ledger {
     pub fn forget_before(&mut self, time: Timestamp) -> Result<usize> {
         let runs = within(&self.connection, |connection| forget_runs(connection, time))?;
         within(&self.connection, |connection| forget_changes(connection, time))?;
+        within(&self.connection, |connection| letters::forget_letters(connection, time))?;
         if runs > 0 {
             self.forget_untold()?;
         }

@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("policy", &["model"]),
     ("report", &["model"]),
-    ("notify", &["model", "plan", "report"]),
+    ("notify", &["files", "model", "plan", "report"]),
     ("http", &["files", "model"]),
     ("provider", &["http", "model"]),
     ("plan", &["model", "policy", "report"]),

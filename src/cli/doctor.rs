@@ -12,11 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::sources::{self, Making};
 use super::terminal::Output;
 use super::{Exit, Global, unwritten};
-use crate::config::{
-    Diagnostic, MicrosoftSettings, NextcloudSettings, Settings, SourceDetails, SourceSettings,
-};
+use crate::config::{Diagnostic, MicrosoftSettings, NextcloudSettings, SourceDetails, SourceSettings};
 use crate::model::{Check, Standing};
-use crate::notify;
 use crate::provider::{Access as _, Load};
 use crate::report::text::visible;
 use crate::store;
@@ -60,7 +57,7 @@ async fn examine_all(making: &Making<'_>, chosen: &[&SourceSettings], whole: boo
     if whole {
         sections.push(Section {
             title: "this machine".to_owned(),
-            checks: vec![state(making).await, mail(making.settings).await],
+            checks: vec![state(making).await, mail(making).await],
         });
     }
     sections
@@ -217,9 +214,9 @@ async fn state(making: &Making<'_>) -> Check {
     examined.unwrap_or_else(|error| Check::new("state file", Standing::Failed, error.to_string()))
 }
 
-async fn mail(settings: &Settings) -> Check {
-    match super::mail::outgoing(&settings.mail) {
-        Ok(outgoing) => notify::examine(outgoing).await,
+async fn mail(making: &Making<'_>) -> Check {
+    match super::mail::outgoing(making) {
+        Ok(outgoing) => outgoing.examine().await,
         Err(check) => check,
     }
 }

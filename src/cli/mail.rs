@@ -1,14 +1,21 @@
 //! Makes of the mail settings what sends letters.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
 use super::doctor;
-use crate::config::{MailMode, MailSettings, Tls, Transport};
-use crate::model::{Check, Standing};
-use crate::notify::{Login, Outgoing, Protection, Server};
+use super::sources::Making;
+use crate::config::{MailMode, SourceDetails, Tls, Transport};
+use crate::model::{Check, SourceName, Standing};
+use crate::notify::{Login, Message, Outgoing, Post, Protection, Sent, Server, Times};
+use crate::provider::ChangeEffect;
+use crate::provider::microsoft365::Microsoft365;
 
 const ABOUT: &str = "mail";
 
 /// How letters leave, or why there is nothing to examine.
-pub(super) fn outgoing(settings: &MailSettings) -> Result<Outgoing, Check> {
+pub(super) fn outgoing(making: &Making<'_>) -> Result<Outgoing, Check> {
+    let settings = &making.settings.mail;
     if settings.mode == MailMode::Off {
         return Err(Check::new(
             ABOUT,
@@ -17,17 +24,9 @@ pub(super) fn outgoing(settings: &MailSettings) -> Result<Outgoing, Check> {
         ));
     }
     match &settings.transport {
-        None => Err(Check::new(
-            ABOUT,
-            Standing::Failed,
-            "`[mail] transport` is missing",
-        )),
-        Some(Transport::Files { directory }) => Ok(Outgoing::Files(directory.clone())),
-        Some(Transport::Graph { .. }) => Err(Check::new(
-            ABOUT,
-            Standing::Skipped,
-            "this version cannot send through Microsoft Graph yet",
-        )),
+        None => Err(missing("`[mail] transport` is missing")),
+        Some(Transport::Files { directory }) => Ok(Outgoing::files(directory.clone())),
+        Some(Transport::Graph { source, sender }) => graph(making, source, sender),
         Some(Transport::Smtp {
             host,
             port,
@@ -44,7 +43,7 @@ pub(super) fn outgoing(settings: &MailSettings) -> Result<Outgoing, Check> {
                         .map_err(|wrong| doctor::wrong_check(ABOUT, &wrong))?,
                 }),
             };
-            Ok(Outgoing::Smtp(Server {
+            Ok(Outgoing::smtp(Server {
                 host: host.clone(),
                 port: *port,
                 protection: match tls {
@@ -53,7 +52,64 @@ pub(super) fn outgoing(settings: &MailSettings) -> Result<Outgoing, Check> {
                     Tls::None => Protection::None,
                 },
                 login,
+                times: Times::default(),
             }))
         }
+    }
+}
+
+fn graph(making: &Making<'_>, name: &SourceName, sender: &str) -> Result<Outgoing, Check> {
+    let source = making.settings.sources.iter().find(|source| source.name == *name);
+    let Some(SourceDetails::Microsoft365(tenant)) = source.map(|source| &source.kind) else {
+        return Err(missing("the source of `[mail] transport` is missing"));
+    };
+    let secrets = making.settings.check_secrets(std::slice::from_ref(name));
+    if let Err(report) = secrets
+        && let Some(wrong) = report.diagnostics().first()
+    {
+        return Err(doctor::wrong_check(ABOUT, wrong));
+    }
+    let microsoft = making
+        .mailer(name, tenant)
+        .map_err(|_told| missing("the source of `[mail] transport` cannot be set up, as said above"))?;
+    Ok(Outgoing::post(Box::new(Mailbox {
+        microsoft,
+        sender: sender.to_owned(),
+    })))
+}
+
+fn missing(words: &str) -> Check {
+    Check::new(ABOUT, Standing::Failed, words)
+}
+
+/// A mailbox that letters leave from.
+#[derive(Debug)]
+struct Mailbox {
+    microsoft: Microsoft365,
+    sender: String,
+}
+
+impl Post for Mailbox {
+    fn examine(&self) -> BoxFuture<'_, Check> {
+        self.microsoft.examine_mail(&self.sender).boxed()
+    }
+
+    fn send<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Sent> {
+        async move {
+            match self.microsoft.send_mail(&self.sender, &message.bytes).await {
+                Ok(()) => Sent::Accepted {
+                    reply: "taken by Microsoft Graph".to_owned(),
+                },
+                Err(error) => match error.effect {
+                    ChangeEffect::None => Sent::Unreachable { words: error.message },
+                    ChangeEffect::Refused => Sent::Refused {
+                        words: error.message,
+                        permanent: true,
+                    },
+                    ChangeEffect::Unknown => Sent::Unknown { words: error.message },
+                },
+            }
+        }
+        .boxed()
     }
 }

@@ -18,6 +18,25 @@ const PATIENCE: Duration = Duration::from_mins(40);
 impl Making<'_> {
     /// What reads a tenant; nothing is sent yet.
     pub(super) fn microsoft(&self, name: &SourceName, it: &MicrosoftSettings) -> Result<Microsoft365, Exit> {
+        self.microsoft_over(self.graph_http(name, it)?, name, it)
+    }
+
+    /// What sends mail by a tenant; nothing is sent yet. Mail costs no units, and has limits of its own.
+    pub(super) fn mailer(&self, name: &SourceName, it: &MicrosoftSettings) -> Result<Microsoft365, Exit> {
+        let http = http::Settings {
+            limits: microsoft365::MAIL_LIMITS,
+            origin: it.graph_url.clone(),
+            ..self.sign_in_http(it)?
+        };
+        self.microsoft_over(http, name, it)
+    }
+
+    fn microsoft_over(
+        &self,
+        http: http::Settings,
+        name: &SourceName,
+        it: &MicrosoftSettings,
+    ) -> Result<Microsoft365, Exit> {
         let policy = &self.settings.policy;
         let groups_named = policy
             .overrides
@@ -59,7 +78,7 @@ impl Making<'_> {
             environment: Environment::of(variable),
             http: self.sign_in_http(it)?,
         };
-        let made = Microsoft365::new(setup, tokens, self.graph_http(name, it)?, self.cancel.clone());
+        let made = Microsoft365::new(setup, tokens, http, self.cancel.clone());
         made.map_err(|error| not_set_up(name, &error))
     }
 

@@ -1,13 +1,19 @@
 //! What owners are told, and how it leaves.
 
+pub mod address;
+pub mod attachment;
 mod digest;
 mod fate;
 mod letter;
+mod mime;
 mod outgoing;
 mod people;
+mod rendered;
 
 pub use digest::{Concern, Gathering, IN_FULL, Occasion};
 pub use fate::{Outcome, Reader};
 pub use letter::{Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, Role, Summary, Told};
-pub use outgoing::{Login, Outgoing, Protection, Server, examine};
+pub use mime::{Attached, Message, Sender, compose};
+pub use outgoing::{Login, Outgoing, Post, Protection, Sent, Server, Times};
 pub use people::{Identities, Reached, Route, Routing};
+pub use rendered::Rendered;

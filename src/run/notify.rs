@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::notify::{
     Addressee, Concern, Content, Due, Entry, Gathering, Identities, Instead, Language, Letter, Occasion,
-    Outcome, Reached, Reader, Role, Route, Routing, Summary, Told,
+    Outcome, Reached, Reader, Role, Route, Routing, Sent, Summary, Told,
 };
 use crate::plan::Action;
 use crate::policy::{Breadth, Judge, Policy};
@@ -30,22 +30,15 @@ use crate::store::{
 
 /// How many scopes that could not be read the administrators are told by name.
 const UNREAD: usize = 20;
+/// How much is kept of what a mail server says, in characters.
+const REPLY: usize = 400;
 /// After how many letters in a row that could not be handed over no other is tried.
 const HOPELESS: u32 = 3;
-
-/// What became of a letter on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Carried {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// What the mail server said, or why it was not asked.
-    pub reply: Option<String>,
-}
 
 /// Puts a letter into words and sends it.
 pub trait Carrier: Send {
     /// Sends a letter, once.
-    fn carry<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Carried>;
+    fn carry<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Sent>;
 }
 
 /// What is announced of shares, by source and share: what will be done, and when.
@@ -100,39 +93,31 @@ impl std::fmt::Debug for Mailing<'_> {
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Mailed {
-    /// The run whose picture was told.
-    pub run: String,
+    /// What the administrators are told of it.
+    pub summary: Summary,
     /// How many letters there were to send, but for the administrators'.
     pub letters: u64,
-    /// How many of them were accepted.
-    pub sent: u64,
-    /// Of how many people others were told, by the reason.
-    pub instead: BTreeMap<Instead, u64>,
     /// How many people could not be told, and nobody in their stead, by the reason.
     pub nobody: BTreeMap<Instead, u64>,
-    /// Letters that failed: address and why.
-    pub failed: Vec<(String, String)>,
-    /// Letters of which is not known whether they left.
-    pub unknown: Vec<String>,
     /// How many letters were not tried, since the way was closed or somebody interrupted.
     pub left: u64,
-    /// How many letters there would have been, where that is more than may be sent.
-    pub too_many: Option<u64>,
     /// How many shares with findings could not be looked at, since their particulars are not kept.
     pub bare: u64,
-    /// Whether the administrators were told; `None` where there is no address of theirs.
-    pub summary: Option<bool>,
+    /// Whether the administrators were told; `None` where there is no address of theirs, or they had been.
+    pub administrators: Option<bool>,
 }
 
 impl Mailed {
     /// Whether everybody who was to be told was.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.nobody.is_empty()
-            && self.failed.is_empty()
-            && self.unknown.is_empty()
-            && self.left == 0
-            && self.too_many.is_none()
+        let Summary {
+            failed,
+            unknown,
+            too_many,
+            ..
+        } = &self.summary;
+        failed.is_empty() && unknown.is_empty() && too_many.is_none() && self.nobody.is_empty() && self.left == 0
     }
 }
 
@@ -196,31 +181,64 @@ pub async fn notify(
         now,
         today: mailing.day(now),
         mailed: Mailed {
-            run: latest_run(ledger)?,
+            summary: picture(ledger, mailing)?,
             ..Mailed::default()
         },
         closed: 0,
     };
     if !mailing.rehearsal {
         let lost = ledger.give_up_letters(now)?;
-        post.mailed.unknown = lost.iter().map(lost_words).collect();
+        post.mailed.summary.unknown = lost.iter().map(lost_words).collect();
     }
     ledger.gather()?;
     post.mailed.bare = put_aside(ledger, mailing, now)?;
     post.direct(ledger)?;
     post.count(ledger)?;
-    if post.mailed.letters > mailing.max_letters && !mailing.rehearsal {
-        post.mailed.too_many = Some(post.mailed.letters);
-    } else {
+    if post.mailed.letters > mailing.max_letters {
+        post.mailed.summary.too_many = Some(post.mailed.letters);
+    }
+    if mailing.rehearsal || post.mailed.summary.too_many.is_none() {
         post.send_all(ledger, carrier, cancel).await?;
     }
     post.tell_administrators(ledger, carrier, cancel).await?;
     Ok(post.mailed)
 }
 
-fn latest_run(ledger: &Ledger) -> Result<String, StoreError> {
+/// What the administrators are told of the latest picture, whatever is sent.
+fn picture(ledger: &Ledger, mailing: Mailing<'_>) -> Result<Summary, StoreError> {
     let stored = ledger.stored_run(None, RunFilter::default())?;
-    Ok(stored.header().run.id.clone())
+    let header = stored.header();
+    let mut summary = Summary {
+        run: header.run.id.clone(),
+        standing: header.totals.by_level.clone(),
+        ..Summary::default()
+    };
+    // A walk over a ledger fails only where the ledger does, and then so does what comes next.
+    let _ = stored.findings(&mut |finding| {
+        if finding.status == Status::New {
+            *summary.new.entry(finding.level).or_default() += 1;
+        }
+        Ok(())
+    });
+    for source in &header.sources {
+        let name = SourceName::new(source.name.as_str());
+        for problem in &source.problems {
+            if summary.unread.len() < UNREAD {
+                let unread = (name.clone(), problem.scope.clone(), problem.message.clone());
+                summary.unread.push(unread);
+            } else {
+                summary.more_unread += 1;
+            }
+        }
+        summary.sources.push((name, source.verdict));
+    }
+    for (source, _) in mailing.sources {
+        for announced in ledger.announced(source)? {
+            let shares = 1 + announced.action.also_ends.len() as u64;
+            *summary.due.entry(mailing.day(announced.due_at)).or_default() += shares;
+        }
+    }
+    Ok(summary)
 }
 
 fn lost_words(lost: &Lost) -> String {
@@ -620,9 +638,9 @@ impl Post<'_> {
         let outcome = self.hand_over(ledger, carrier, (reader, reading), &letter).await?;
         match outcome {
             Some(Outcome::Accepted) => {
-                self.mailed.sent += 1;
+                self.mailed.summary.sent += 1;
                 if let Some(why) = reading.instead {
-                    *self.mailed.instead.entry(why).or_default() += people;
+                    *self.mailed.summary.instead.entry(why).or_default() += people;
                 }
             }
             Some(Outcome::Refused) if reading.told == Reader::Owner && self.mailing.redirect_to.is_none() => {
@@ -652,7 +670,7 @@ impl Post<'_> {
                 None => to(&reading.address, reading.name.clone()),
             },
             language: reading.language,
-            key: short_digest([thread.as_str(), &self.mailed.run, &said]),
+            key: short_digest([thread.as_str(), &self.mailed.summary.run, &said]),
             thread,
             at: self.now,
             content,
@@ -672,26 +690,20 @@ impl Post<'_> {
         if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), letter)? {
             return Ok(None);
         }
-        let Carried { outcome, reply } = carrier.carry(letter).await;
-        let reply = reply.map(|reply| reply.chars().take(400).collect::<String>());
+        let (outcome, reply) = fate(carrier.carry(letter).await);
+        let reply: String = reply.chars().take(REPLY).collect();
         if !self.mailing.rehearsal {
-            ledger.letter_ended(&letter.key, outcome, (self.mailing.clock)(), reply.as_deref())?;
+            ledger.letter_ended(&letter.key, outcome, (self.mailing.clock)(), &reply)?;
         }
-        let words = || reply.clone().unwrap_or_else(|| outcome.to_string());
+        let address = letter.to.address.clone();
+        self.closed = match outcome {
+            Outcome::Accepted | Outcome::Refused => 0,
+            Outcome::Failed | Outcome::Unknown => self.closed + 1,
+        };
         match outcome {
-            Outcome::Accepted => self.closed = 0,
-            Outcome::Refused => {
-                self.closed = 0;
-                self.mailed.failed.push((letter.to.address.clone(), words()));
-            }
-            Outcome::Failed => {
-                self.closed += 1;
-                self.mailed.failed.push((letter.to.address.clone(), words()));
-            }
-            Outcome::Unknown => {
-                self.closed += 1;
-                self.mailed.unknown.push(format!("{} ({})", letter.to.address, words()));
-            }
+            Outcome::Accepted => {}
+            Outcome::Refused | Outcome::Failed => self.mailed.summary.failed.push((address, reply)),
+            Outcome::Unknown => self.mailed.summary.unknown.push(format!("{address} ({reply})")),
         }
         Ok(Some(outcome))
     }
@@ -711,7 +723,7 @@ impl Post<'_> {
             address: &letter.to.address,
             told: if letter.meant_for.is_some() { Reader::Redirected } else { reading.told },
             instead: letter.instead.map(Instead::as_str),
-            run: &self.mailed.run,
+            run: &self.mailed.summary.run,
             content: &long_digest(&said),
             at: self.now,
         };
@@ -759,10 +771,9 @@ impl Post<'_> {
         let Some(Ok(address)) = fallback.map(self.mailing.usable) else {
             return Ok(());
         };
-        let summary = self.summary(ledger)?;
         if cancel.is_cancelled() || self.closed >= HOPELESS {
             self.mailed.left += 1;
-            self.mailed.summary = Some(false);
+            self.mailed.administrators = Some(false);
             return Ok(());
         }
         let reading = Reading {
@@ -773,61 +784,21 @@ impl Post<'_> {
             instead: None,
         };
         let reader = "administrators";
-        let letter = self.letter((reader, &reading), Content::Summary(Box::new(summary)));
+        let summary = Box::new(self.mailed.summary.clone());
+        let letter = self.letter((reader, &reading), Content::Summary(summary));
         let outcome = self.hand_over(ledger, carrier, (reader, &reading), &letter).await?;
-        self.mailed.summary = outcome.map(|outcome| outcome == Outcome::Accepted);
+        self.mailed.administrators = outcome.map(|outcome| outcome == Outcome::Accepted);
         Ok(())
     }
+}
 
-    fn summary(&self, ledger: &Ledger) -> Result<Summary, StoreError> {
-        let stored = ledger.stored_run(Some(&self.mailed.run), RunFilter::default())?;
-        let header = stored.header();
-        let mut new: BTreeMap<Level, u64> = BTreeMap::new();
-        // A walk over a ledger fails only where the ledger does, and then so does what comes next.
-        let _ = stored.findings(&mut |finding| {
-            if finding.status == Status::New {
-                *new.entry(finding.level).or_default() += 1;
-            }
-            Ok(())
-        });
-        let mut unread = Vec::new();
-        let mut more_unread = 0;
-        for source in &header.sources {
-            for problem in &source.problems {
-                if unread.len() < UNREAD {
-                    let name = SourceName::new(source.name.as_str());
-                    unread.push((name, problem.scope.clone(), problem.message.clone()));
-                } else {
-                    more_unread += 1;
-                }
-            }
-        }
-        let mut due: BTreeMap<Date, u64> = BTreeMap::new();
-        for (source, _) in self.mailing.sources {
-            for announced in ledger.announced(source)? {
-                let shares = 1 + announced.action.also_ends.len() as u64;
-                *due.entry(self.mailing.day(announced.due_at)).or_default() += shares;
-            }
-        }
-        let mailed = &self.mailed;
-        Ok(Summary {
-            run: mailed.run.clone(),
-            sources: header
-                .sources
-                .iter()
-                .map(|source| (SourceName::new(source.name.as_str()), source.verdict))
-                .collect(),
-            standing: header.totals.by_level.clone(),
-            new,
-            unread,
-            more_unread,
-            sent: mailed.sent,
-            failed: mailed.failed.clone(),
-            instead: mailed.instead.clone(),
-            unknown: mailed.unknown.clone(),
-            too_many: mailed.too_many,
-            due,
-        })
+/// What became of a letter, and in which words.
+fn fate(sent: Sent) -> (Outcome, String) {
+    match sent {
+        Sent::Accepted { reply } => (Outcome::Accepted, reply),
+        Sent::Refused { words, permanent: true } => (Outcome::Refused, words),
+        Sent::Refused { words, .. } | Sent::Unreachable { words } => (Outcome::Failed, words),
+        Sent::Unknown { words } => (Outcome::Unknown, words),
     }
 }
 

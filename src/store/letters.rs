@@ -455,7 +455,7 @@ impl Ledger {
         key: &str,
         outcome: Outcome,
         at: Timestamp,
-        reply: Option<&str>,
+        reply: &str,
     ) -> Result<()> {
         durably(self, |connection| {
             connection.execute(

@@ -16,6 +16,7 @@ mod groups;
 mod inside;
 mod key;
 mod labels;
+mod mail;
 #[doc(hidden)]
 pub mod measured;
 mod memory;
@@ -43,6 +44,7 @@ use url::Url;
 use self::auth::{SignInError, TokenSetup, Tokens};
 use self::drives::Register;
 use self::graph::Graph;
+pub use self::mail::MAIL_LIMITS;
 use self::people::Directory;
 pub use self::settings::Stated;
 use self::sites::Sites;

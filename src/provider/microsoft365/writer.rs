@@ -604,7 +604,7 @@ fn no_drive() -> WriteError {
 }
 
 /// What is known of a change that was not answered.
-fn unanswered(error: &HttpError) -> WriteError {
+pub(super) fn unanswered(error: &HttpError) -> WriteError {
     WriteError {
         effect: if error.may_have_been_done() {
             ChangeEffect::Unknown

@@ -24,7 +24,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("plan", &["model", "policy", "report"]),
     ("enforce", &["model", "plan", "provider"]),
     ("config", &["files", "model", "plan", "policy"]),
-    ("store", &["enforce", "model", "notify", "plan", "policy", "report"]),
+    (
+        "store",
+        &["enforce", "model", "notify", "plan", "policy", "report"],
+    ),
     ("emulator", &[]),
     (
         "run",

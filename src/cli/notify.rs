@@ -16,8 +16,8 @@ use crate::config::{MailMode, MailSettings, Mailbox, Settings, Transport};
 use crate::model::SourceName;
 use crate::notify::address::Rules;
 use crate::notify::{
-    Addressee, Content, Identities, Instead, Language, Letter, Outgoing, Rendered, Role, Routing, Sender, Sent,
-    compose,
+    Addressee, Content, Identities, Instead, Language, Letter, Outgoing, Rendered, Role, Routing, Sender,
+    Sent, compose,
 };
 use crate::report::text::visible;
 use crate::run::{self, Carrier, Mailed, Mailing, Offers};
@@ -108,7 +108,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         Ok(()) => Exit::NotKept,
         Err(error) => unwritten(&error),
     };
-    Ok(if cancel.is_cancelled() { Exit::Interrupted } else { exit })
+    Ok(if cancel.is_cancelled() {
+        Exit::Interrupted
+    } else {
+        exit
+    })
 }
 
 /// Which addresses are written to, and as what.
@@ -125,7 +129,11 @@ fn rules(settings: &Settings) -> Rules {
 }
 
 fn identities(global: &Global, settings: &Settings) -> Result<Identities, Exit> {
-    let names: Vec<SourceName> = settings.sources.iter().map(|source| source.name.clone()).collect();
+    let names: Vec<SourceName> = settings
+        .sources
+        .iter()
+        .map(|source| source.name.clone())
+        .collect();
     let map = settings.identity.read(&names);
     map.map(Identities::new).map_err(|report| global.wrong(&report))
 }
@@ -180,9 +188,9 @@ fn check_time(global: &Global, settings: &Settings) -> Result<(), Exit> {
             let address = host.parse::<std::net::IpAddr>();
             address.map_or(host == "localhost", |address| address.is_loopback())
         }
-        Some(Transport::Graph { source, .. }) => {
-            settings.source(source.as_str()).is_some_and(|source| source.is_local())
-        }
+        Some(Transport::Graph { source, .. }) => settings
+            .source(source.as_str())
+            .is_some_and(|source| source.is_local()),
         Some(Transport::Files { .. }) | None => true,
     };
     if global.now.is_some() && !is_here {
@@ -284,24 +292,48 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         writeln!(out, "  due on {day}: {shares}")?;
     }
     match preview {
-        Some(folder) => writeln!(out, "{} of {letters} letters written into {}", summary.sent, folder.display())?,
+        Some(folder) => writeln!(
+            out,
+            "{} of {letters} letters written into {}",
+            summary.sent,
+            folder.display()
+        )?,
         None => writeln!(out, "{} of {letters} letters accepted", summary.sent)?,
     }
     if !summary.instead.is_empty() {
-        writeln!(out, "people of whom others were told: {}", counted(&summary.instead))?;
+        writeln!(
+            out,
+            "people of whom others were told: {}",
+            counted(&summary.instead)
+        )?;
     }
     if !nobody.is_empty() {
-        writeln!(out, "people whom nobody was told of, as there is no fallback: {}", counted(nobody))?;
+        writeln!(
+            out,
+            "people whom nobody was told of, as there is no fallback: {}",
+            counted(nobody)
+        )?;
     }
     if let Some(many) = summary.too_many {
-        let none = if preview.is_some() { "none would be sent" } else { "none was sent" };
-        writeln!(out, "{none}: {many} letters are more than `max_letters` in [mail]")?;
+        let none = if preview.is_some() {
+            "none would be sent"
+        } else {
+            "none was sent"
+        };
+        writeln!(
+            out,
+            "{none}: {many} letters are more than `max_letters` in [mail]"
+        )?;
     }
     for (address, why) in &summary.failed {
         writeln!(out, "failed: {}: {}", visible(address), visible(why))?;
     }
     for letter in &summary.unknown {
-        writeln!(out, "not known whether it left, and not sent again: {}", visible(letter))?;
+        writeln!(
+            out,
+            "not known whether it left, and not sent again: {}",
+            visible(letter)
+        )?;
     }
     if *left > 0 {
         writeln!(out, "not tried: {left}; the next run does")?;
@@ -319,7 +351,10 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
 }
 
 fn counted<'c, T: std::fmt::Display + 'c>(counts: impl IntoIterator<Item = (&'c T, &'c u64)>) -> String {
-    let counts: Vec<_> = counts.into_iter().map(|(what, count)| format!("{count} {what}")).collect();
+    let counts: Vec<_> = counts
+        .into_iter()
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
     if counts.is_empty() {
         "none".to_owned()
     } else {
@@ -330,7 +365,12 @@ fn counted<'c, T: std::fmt::Display + 'c>(counts: impl IntoIterator<Item = (&'c 
 /// A letter in plain words.
 fn rendered(letter: &Letter) -> Rendered {
     let mut lines = Vec::new();
-    lines.extend(letter.meant_for.iter().map(|address| format!("Meant for: {address}")));
+    lines.extend(
+        letter
+            .meant_for
+            .iter()
+            .map(|address| format!("Meant for: {address}")),
+    );
     lines.extend(letter.instead.map(|why| format!("Instead of the owner: {why}")));
     match &letter.content {
         Content::Digest(digest) => {
@@ -341,7 +381,10 @@ fn rendered(letter: &Letter) -> Rendered {
                     Role::Sharer(whose) => format!(" (of {})", visible(whose)),
                     Role::Responsible(whose) => format!(" (for {})", visible(whose)),
                 };
-                let due = entry.due.as_ref().map(|due| format!(", {} on {}", due.action, due.on));
+                let due = entry
+                    .due
+                    .as_ref()
+                    .map(|due| format!(", {} on {}", due.action, due.on));
                 lines.push(format!(
                     "- {} {}{role}: {}{}",
                     visible(entry.source.as_str()),
@@ -350,7 +393,12 @@ fn rendered(letter: &Letter) -> Rendered {
                     due.unwrap_or_default()
                 ));
             }
-            lines.extend(digest.more.iter().map(|(level, count)| format!("- and {count} {level}")));
+            lines.extend(
+                digest
+                    .more
+                    .iter()
+                    .map(|(level, count)| format!("- and {count} {level}")),
+            );
         }
         Content::Summary(summary) => {
             lines.push(format!("Run {}: {} letters accepted", summary.run, summary.sent));

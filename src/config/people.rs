@@ -35,7 +35,10 @@ fn read(file: &FileRef, sources: &[SourceName]) -> Result<People, Report> {
 
 fn parse(path: &Path, text: &str, sources: &[SourceName]) -> Result<People, Report> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let first = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     let count = |sign: char| first.matches(sign).count();
     let mut table = csv::ReaderBuilder::new()
         .delimiter(if count(';') > count(',') { b';' } else { b',' })
@@ -48,7 +51,10 @@ fn parse(path: &Path, text: &str, sources: &[SourceName]) -> Result<People, Repo
     let mut wrong = Vec::new();
     for (number, record) in table.records().enumerate() {
         let (line, row) = match record {
-            Ok(record) => (record.position().map_or(0, csv::Position::line), Row::of(&record, sources)),
+            Ok(record) => (
+                record.position().map_or(0, csv::Position::line),
+                Row::of(&record, sources),
+            ),
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
                 (line, Err("this is no line of a CSV file".to_owned()))
@@ -95,7 +101,11 @@ impl Row {
         let [source, account, person] = cells[..] else {
             return Err(format!("three columns are wanted, and there are {}", cells.len()));
         };
-        if cells.iter().zip(COLUMNS).all(|(cell, name)| cell.eq_ignore_ascii_case(name)) {
+        if cells
+            .iter()
+            .zip(COLUMNS)
+            .all(|(cell, name)| cell.eq_ignore_ascii_case(name))
+        {
             return Ok(Self::Header);
         }
         if let Some((name, _)) = COLUMNS.iter().zip(&cells).find(|(_, cell)| cell.is_empty()) {
@@ -107,7 +117,10 @@ impl Row {
         let Some(source) = sources.iter().find(|known| known.as_str() == source) else {
             return Err(format!("no source is called `{source}`"));
         };
-        Ok(Self::Account((source.clone(), account.to_lowercase()), person.to_owned()))
+        Ok(Self::Account(
+            (source.clone(), account.to_lowercase()),
+            person.to_owned(),
+        ))
     }
 }
 

@@ -181,16 +181,66 @@ mod tests {
         let (later, past) = (Some("2026-12-01"), Some("2026-11-20"));
         for (what, concern, again, expected) in [
             ("new", concern(true, None, None, None), None, Occasion::News),
-            ("known", concern(false, None, None, Some("2026-11-21")), Some("2026-11-28"), Occasion::None),
-            ("known long", concern(false, None, None, Some("2026-11-15")), Some(TODAY), Occasion::Again),
-            ("due now", concern(false, later, None, Some("2026-11-21")), Some("2026-11-28"), Occasion::News),
-            ("due as told", concern(false, later, later, Some("2026-11-21")), Some("2026-11-28"), Occasion::None),
-            ("due later than told", concern(false, later, past, Some("2026-11-15")), Some("2026-11-28"), Occasion::News),
-            ("no longer due", concern(false, None, later, Some("2026-11-21")), Some("2026-11-28"), Occasion::None),
-            ("due today", concern(false, Some(TODAY), Some(TODAY), Some("2026-11-21")), Some("2026-11-28"), Occasion::None),
-            ("overdue", concern(false, past, past, Some("2026-11-15")), Some("2026-11-28"), Occasion::News),
-            ("overdue, told on the day", concern(false, past, past, past), Some("2026-11-28"), Occasion::News),
-            ("overdue, and they heard", concern(false, past, past, Some("2026-11-21")), Some("2026-11-28"), Occasion::None),
+            (
+                "known",
+                concern(false, None, None, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+            (
+                "known long",
+                concern(false, None, None, Some("2026-11-15")),
+                Some(TODAY),
+                Occasion::Again,
+            ),
+            (
+                "due now",
+                concern(false, later, None, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::News,
+            ),
+            (
+                "due as told",
+                concern(false, later, later, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+            (
+                "due later than told",
+                concern(false, later, past, Some("2026-11-15")),
+                Some("2026-11-28"),
+                Occasion::News,
+            ),
+            (
+                "no longer due",
+                concern(false, None, later, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+            (
+                "due today",
+                concern(false, Some(TODAY), Some(TODAY), Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+            (
+                "overdue",
+                concern(false, past, past, Some("2026-11-15")),
+                Some("2026-11-28"),
+                Occasion::News,
+            ),
+            (
+                "overdue, told on the day",
+                concern(false, past, past, past),
+                Some("2026-11-28"),
+                Occasion::News,
+            ),
+            (
+                "overdue, and they heard",
+                concern(false, past, past, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
         ] {
             let mut gathering = Gathering::new(today);
             gathering.add(concern);
@@ -215,7 +265,12 @@ mod tests {
                 told_on: None,
             });
         }
-        let items: Vec<_> = gathering.digest().entries.into_iter().map(|entry| entry.item).collect();
+        let items: Vec<_> = gathering
+            .digest()
+            .entries
+            .into_iter()
+            .map(|entry| entry.item)
+            .collect();
         assert_eq!(items, ["soon", "later", "critical", "news", "known"]);
     }
 

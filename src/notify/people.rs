@@ -34,7 +34,9 @@ impl Identities {
             return Self::named(person);
         }
         let managed = account.email.as_deref().filter(|email| {
-            kind == SourceKind::Microsoft365 && account.class == PrincipalClass::Account && email.contains('@')
+            kind == SourceKind::Microsoft365
+                && account.class == PrincipalClass::Account
+                && email.contains('@')
         });
         match managed {
             Some(address) => Self::at(address),
@@ -92,14 +94,22 @@ impl Reached {
     pub fn of(person: &str, accounts: &[(SourceKind, Principal)]) -> Self {
         let is_here = |account: &Principal| !account.gone && account.active != Some(false);
         let gone = !accounts.is_empty() && !accounts.iter().any(|(_, account)| is_here(account));
-        let mut heard: Vec<&(SourceKind, Principal)> =
-            accounts.iter().filter(|(_, account)| gone || is_here(account)).collect();
+        let mut heard: Vec<&(SourceKind, Principal)> = accounts
+            .iter()
+            .filter(|(_, account)| gone || is_here(account))
+            .collect();
         heard.sort_by_key(|(kind, _)| *kind != SourceKind::Microsoft365);
         let own = Identities::address(person);
         let mut addresses: Vec<String> = Vec::new();
         // As the directory writes it, rather than in lower case.
-        for address in heard.iter().filter_map(|(_, account)| account.email.clone()).chain(own.map(str::to_owned)) {
-            if !address.trim().is_empty() && !addresses.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
+        for address in heard
+            .iter()
+            .filter_map(|(_, account)| account.email.clone())
+            .chain(own.map(str::to_owned))
+        {
+            if !address.trim().is_empty()
+                && !addresses.iter().any(|known| known.eq_ignore_ascii_case(&address))
+            {
                 addresses.push(address);
             }
         }
@@ -235,16 +245,27 @@ mod tests {
             (cloud(), "ann", "Ann Smith"),
             (m365(), "ann.smith@example.org", "Ann Smith"),
         ];
-        let entry = |(source, id, person): (SourceName, &str, &str)| ((source, id.to_owned()), person.to_owned());
+        let entry =
+            |(source, id, person): (SourceName, &str, &str)| ((source, id.to_owned()), person.to_owned());
         let map = Identities::new(map.map(entry).into());
         let of = |source: &SourceName, kind, id: &str, email| map.person(source, kind, &account(id, email));
-        let alice = of(&m365(), Microsoft365, "alice@example.org", Some("Alice@example.org"));
+        let alice = of(
+            &m365(),
+            Microsoft365,
+            "alice@example.org",
+            Some("Alice@example.org"),
+        );
         for (what, same, one, other) in [
             (
                 "two tenants, one managed address",
                 true,
                 alice.clone(),
-                of(&SourceName::new("other"), Microsoft365, "a@example.org", Some("alice@EXAMPLE.org")),
+                of(
+                    &SourceName::new("other"),
+                    Microsoft365,
+                    "a@example.org",
+                    Some("alice@EXAMPLE.org"),
+                ),
             ),
             (
                 "an address that somebody set themselves",
@@ -256,7 +277,12 @@ mod tests {
                 "an account that is called like the address",
                 false,
                 alice,
-                of(&cloud(), Nextcloud, "alice@example.org", Some("alice@example.org")),
+                of(
+                    &cloud(),
+                    Nextcloud,
+                    "alice@example.org",
+                    Some("alice@example.org"),
+                ),
             ),
             (
                 "two accounts of one address",
@@ -274,7 +300,12 @@ mod tests {
                 "mapped to a name",
                 true,
                 of(&cloud(), Nextcloud, "ann", None),
-                of(&m365(), Microsoft365, "ann.smith@example.org", Some("a.smith@example.org")),
+                of(
+                    &m365(),
+                    Microsoft365,
+                    "ann.smith@example.org",
+                    Some("a.smith@example.org"),
+                ),
             ),
             (
                 "called like what another one is mapped to",
@@ -291,7 +322,11 @@ mod tests {
         ] {
             assert_eq!(one == other, same, "{what}: {one:?} {other:?}");
         }
-        assert_eq!(map.accounts(&map.person(&cloud(), Nextcloud, &account("ann", None))).count(), 2);
+        assert_eq!(
+            map.accounts(&map.person(&cloud(), Nextcloud, &account("ann", None)))
+                .count(),
+            2
+        );
     }
 
     #[test]
@@ -304,7 +339,10 @@ mod tests {
             &Identities::at("ann@example.org"),
             &[
                 (Nextcloud, german),
-                (Microsoft365, account("ann.s@example.org", Some("Ann@example.org"))),
+                (
+                    Microsoft365,
+                    account("ann.s@example.org", Some("Ann@example.org")),
+                ),
                 (Microsoft365, disabled("old@example.org", Some("old@example.org"))),
             ],
         );
@@ -314,7 +352,10 @@ mod tests {
         assert!(gone.gone);
         assert_eq!(gone.name.as_deref(), Some("X"));
         let stated = Reached::of(&Identities::at("Office@example.org"), &[]);
-        assert_eq!((stated.addresses, stated.gone), (vec!["office@example.org".to_owned()], false));
+        assert_eq!(
+            (stated.addresses, stated.gone),
+            (vec!["office@example.org".to_owned()], false)
+        );
     }
 
     /// Addresses as the tests have them: what is written to ends in `@example.org`.
@@ -342,25 +383,82 @@ mod tests {
         let fallback = |why| Ok(("it@example.org", Reader::Fallback, Some(why)));
         for (what, reached, (manager, managers, to), expected) in [
             ("usable", here(&["ann@example.org"]), (boss, true, it), owner),
-            ("second best", here(&["ann@home.example", "ann@example.org"]), (None, false, it), owner),
+            (
+                "second best",
+                here(&["ann@home.example", "ann@example.org"]),
+                (None, false, it),
+                owner,
+            ),
             ("none", here(&[]), (boss, true, it), fallback(Instead::NoAddress)),
-            ("outside", here(&["ann@home.example", "x"]), (boss, true, it), fallback(Instead::DomainNotAllowed)),
-            ("list", here(&["all@example.org"]), (None, false, it), fallback(Instead::MailingList)),
-            ("malformed", here(&["ann"]), (None, false, it), fallback(Instead::Malformed)),
-            ("nobody instead", here(&["ann"]), (boss, true, None), Err(Instead::Malformed)),
-            ("fallback outside", here(&[]), (None, false, Some("it@home.example")), Err(Instead::NoAddress)),
-            ("gone", gone.clone(), (boss, false, it), fallback(Instead::OwnerGone)),
-            ("gone, manager", gone.clone(), (boss, true, it), Ok(("boss@example.org", Reader::Manager, Some(Instead::OwnerGone)))),
-            ("gone, manager outside", gone.clone(), (Some("b@home.example"), true, it), fallback(Instead::OwnerGone)),
-            ("gone, no manager", gone.clone(), (None, true, it), fallback(Instead::OwnerGone)),
-            ("gone, nobody", gone.clone(), (None, true, None), Err(Instead::OwnerGone)),
+            (
+                "outside",
+                here(&["ann@home.example", "x"]),
+                (boss, true, it),
+                fallback(Instead::DomainNotAllowed),
+            ),
+            (
+                "list",
+                here(&["all@example.org"]),
+                (None, false, it),
+                fallback(Instead::MailingList),
+            ),
+            (
+                "malformed",
+                here(&["ann"]),
+                (None, false, it),
+                fallback(Instead::Malformed),
+            ),
+            (
+                "nobody instead",
+                here(&["ann"]),
+                (boss, true, None),
+                Err(Instead::Malformed),
+            ),
+            (
+                "fallback outside",
+                here(&[]),
+                (None, false, Some("it@home.example")),
+                Err(Instead::NoAddress),
+            ),
+            (
+                "gone",
+                gone.clone(),
+                (boss, false, it),
+                fallback(Instead::OwnerGone),
+            ),
+            (
+                "gone, manager",
+                gone.clone(),
+                (boss, true, it),
+                Ok(("boss@example.org", Reader::Manager, Some(Instead::OwnerGone))),
+            ),
+            (
+                "gone, manager outside",
+                gone.clone(),
+                (Some("b@home.example"), true, it),
+                fallback(Instead::OwnerGone),
+            ),
+            (
+                "gone, no manager",
+                gone.clone(),
+                (None, true, it),
+                fallback(Instead::OwnerGone),
+            ),
+            (
+                "gone, nobody",
+                gone.clone(),
+                (None, true, None),
+                Err(Instead::OwnerGone),
+            ),
         ] {
             let routing = Routing {
                 fallback: to.map(str::to_owned),
                 managers,
             };
             let route = routing.route(&reached, manager, &usable);
-            let route = route.as_ref().map(|route| (route.address.as_str(), route.told, route.instead));
+            let route = route
+                .as_ref()
+                .map(|route| (route.address.as_str(), route.told, route.instead));
             assert_eq!(route, expected.as_ref().copied(), "{what}");
         }
     }

@@ -117,7 +117,11 @@ impl Mailed {
             too_many,
             ..
         } = &self.summary;
-        failed.is_empty() && unknown.is_empty() && too_many.is_none() && self.nobody.is_empty() && self.left == 0
+        failed.is_empty()
+            && unknown.is_empty()
+            && too_many.is_none()
+            && self.nobody.is_empty()
+            && self.left == 0
     }
 }
 
@@ -329,16 +333,27 @@ impl Looking<'_> {
             finding.waiver.is_none()
                 && finding.level >= self.mailing.min_level
                 && !judged.untold.contains(&finding.rule)
-                && findings.iter().any(|stands| stands.rule == finding.rule && !stands.held)
+                && findings
+                    .iter()
+                    .any(|stands| stands.rule == finding.rule && !stands.held)
         };
         let told: Vec<_> = judged.findings.iter().filter(is_told).collect();
         if told.is_empty() {
             return Ok(());
         }
         let key = (share.source.clone(), share.id.clone());
-        let before = if *announced { self.ledger.announced_for(share)? } else { None };
+        let before = if *announced {
+            self.ledger.announced_for(share)?
+        } else {
+            None
+        };
         let before = before.map(|announced| (announced.action, announced.due_at));
-        let offer = self.mailing.offers.get(&key).filter(|_| before.is_none()).cloned();
+        let offer = self
+            .mailing
+            .offers
+            .get(&key)
+            .filter(|_| before.is_none())
+            .cloned();
         let breadth = breadth(share, judged.audience);
         let made = share.created_at.or(past.first_seen);
         let owner = named(&share.owner);
@@ -362,7 +377,10 @@ impl Looking<'_> {
                 access: share.access,
                 since: made.map_or(self.today, |at| self.mailing.day(at)),
                 since_made: share.created_at.is_some(),
-                due: before.as_ref().or(offer.as_ref()).map(|due| self.mailing.due(due)),
+                due: before
+                    .as_ref()
+                    .or(offer.as_ref())
+                    .map(|due| self.mailing.due(due)),
                 role,
             },
             owner: owner.clone(),
@@ -387,7 +405,11 @@ impl Looking<'_> {
         };
         let is_site = share.owner.class == PrincipalClass::Site;
         for (person, account) in self.responsible(&share.owner)? {
-            let role = if is_site { Role::Responsible(owner.clone()) } else { Role::Owner };
+            let role = if is_site {
+                Role::Responsible(owner.clone())
+            } else {
+                Role::Owner
+            };
             put_aside(&person, account.as_deref(), true, role)?;
         }
         // The same share concerns the same person once: as its owner, where that shared it.
@@ -466,9 +488,10 @@ impl Post<'_> {
         while let Some(person) = ledger.next_person(&after)? {
             let reached = self.reached(ledger, &person)?;
             let route = match self.mailing.routing.route(&reached, None, self.mailing.usable) {
-                Ok(route) if route.told == Reader::Owner && self.was_refused(ledger, &route)? => {
-                    self.mailing.routing.instead(Instead::Refused, None, self.mailing.usable)
-                }
+                Ok(route) if route.told == Reader::Owner && self.was_refused(ledger, &route)? => self
+                    .mailing
+                    .routing
+                    .instead(Instead::Refused, None, self.mailing.usable),
                 route => route,
             };
             match route {
@@ -529,7 +552,9 @@ impl Post<'_> {
 
     /// The first day on which somebody hears again of what merely still stands.
     fn again(&self, last: Timestamp) -> Date {
-        let again = last.to_zoned(self.mailing.zone.clone()).checked_add(self.mailing.every);
+        let again = last
+            .to_zoned(self.mailing.zone.clone())
+            .checked_add(self.mailing.every);
         again.map_or(Date::MAX, |again| again.date())
     }
 
@@ -587,10 +612,7 @@ impl Post<'_> {
             Ok(())
         })?;
         let again = ledger.last_letter(&thread)?.map(|last| self.again(last));
-        Ok((gathering.occasion(again) != Occasion::None).then_some(Sheet {
-            gathering,
-            people,
-        }))
+        Ok((gathering.occasion(again) != Occasion::None).then_some(Sheet { gathering, people }))
     }
 
     /// Counts the letters before the first is sent.
@@ -635,7 +657,9 @@ impl Post<'_> {
     ) -> Result<(), StoreError> {
         let Sheet { gathering, people } = sheet;
         let letter = self.letter((reader, reading), Content::Digest(gathering.digest()));
-        let outcome = self.hand_over(ledger, carrier, (reader, reading), &letter).await?;
+        let outcome = self
+            .hand_over(ledger, carrier, (reader, reading), &letter)
+            .await?;
         match outcome {
             Some(Outcome::Accepted) => {
                 self.mailed.summary.sent += 1;
@@ -644,7 +668,11 @@ impl Post<'_> {
                 }
             }
             Some(Outcome::Refused) if reading.told == Reader::Owner && self.mailing.redirect_to.is_none() => {
-                match self.mailing.routing.instead(Instead::Refused, None, self.mailing.usable) {
+                match self
+                    .mailing
+                    .routing
+                    .instead(Instead::Refused, None, self.mailing.usable)
+                {
                     Ok(route) => {
                         let (key, last, reading) = self.stand_in(route);
                         ledger.redirect(reader, (&key, last), &reading)?;
@@ -721,7 +749,11 @@ impl Post<'_> {
             thread: &letter.thread,
             reader,
             address: &letter.to.address,
-            told: if letter.meant_for.is_some() { Reader::Redirected } else { reading.told },
+            told: if letter.meant_for.is_some() {
+                Reader::Redirected
+            } else {
+                reading.told
+            },
             instead: letter.instead.map(Instead::as_str),
             run: &self.mailed.summary.run,
             content: &long_digest(&said),
@@ -786,7 +818,9 @@ impl Post<'_> {
         let reader = "administrators";
         let summary = Box::new(self.mailed.summary.clone());
         let letter = self.letter((reader, &reading), Content::Summary(summary));
-        let outcome = self.hand_over(ledger, carrier, (reader, &reading), &letter).await?;
+        let outcome = self
+            .hand_over(ledger, carrier, (reader, &reading), &letter)
+            .await?;
         self.mailed.administrators = outcome.map(|outcome| outcome == Outcome::Accepted);
         Ok(())
     }
@@ -796,7 +830,10 @@ impl Post<'_> {
 fn fate(sent: Sent) -> (Outcome, String) {
     match sent {
         Sent::Accepted { reply } => (Outcome::Accepted, reply),
-        Sent::Refused { words, permanent: true } => (Outcome::Refused, words),
+        Sent::Refused {
+            words,
+            permanent: true,
+        } => (Outcome::Refused, words),
         Sent::Refused { words, .. } | Sent::Unreachable { words } => (Outcome::Failed, words),
         Sent::Unknown { words } => (Outcome::Unknown, words),
     }
@@ -808,3 +845,6 @@ fn next(
 ) -> Result<Option<(bool, String, Reading)>, StoreError> {
     ledger.next_reader(after.map(|(last, key)| (*last, key.as_str())))
 }
+
+#[cfg(test)]
+mod tests;

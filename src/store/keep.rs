@@ -24,10 +24,13 @@ impl Ledger {
     pub fn forget_before(&mut self, time: Timestamp) -> Result<usize> {
         let runs = within(&self.connection, |connection| forget_runs(connection, time))?;
         within(&self.connection, |connection| forget_changes(connection, time))?;
-        within(&self.connection, |connection| letters::forget_letters(connection, time))?;
         if runs > 0 {
             self.forget_untold()?;
         }
+        // After the findings, of which they told.
+        within(&self.connection, |connection| {
+            letters::forget_letters(connection, time)
+        })?;
         Ok(runs)
     }
 

@@ -199,7 +199,11 @@ impl Ledger {
         let mut accounts = Vec::new();
         for (source, kind, row) in rows {
             if let Some(principal) = principal_by_row(connection, row)? {
-                accounts.push((SourceName::new(source), named("a kind of source", &kind)?, principal));
+                accounts.push((
+                    SourceName::new(source),
+                    named("a kind of source", &kind)?,
+                    principal,
+                ));
             }
         }
         Ok(Some(Person {
@@ -228,7 +232,9 @@ impl Ledger {
             return Ok(None);
         };
         let principal = principal_by_row(&self.connection, row)?;
-        Ok(principal.map(|principal| named("a kind of source", &kind).map(|kind| (kind, principal))).transpose()?)
+        Ok(principal
+            .map(|principal| named("a kind of source", &kind).map(|kind| (kind, principal)))
+            .transpose()?)
     }
 
     /// The accounts of the directories with an address.
@@ -296,7 +302,10 @@ impl Ledger {
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn next_reader<T: DeserializeOwned>(&self, after: Option<(bool, &str)>) -> Result<Option<(bool, String, T)>> {
+    pub fn next_reader<T: DeserializeOwned>(
+        &self,
+        after: Option<(bool, &str)>,
+    ) -> Result<Option<(bool, String, T)>> {
         let (last, key) = after.map_or((-1, ""), |(last, key)| (i64::from(last), key));
         let found: Option<(bool, String, String)> = self
             .connection
@@ -318,9 +327,9 @@ impl Ledger {
         reader: &str,
         visit: &mut dyn FnMut(&str, Option<String>, T) -> Result<()>,
     ) -> Result<()> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT person, account, body FROM temp.concern WHERE reader = ?1 ORDER BY person, source, share")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT person, account, body FROM temp.concern WHERE reader = ?1 ORDER BY person, source, share",
+        )?;
         let mut rows = statement.query([reader])?;
         while let Some(row) = rows.next()? {
             let (person, body): (String, String) = (row.get(0)?, row.get(2)?);
@@ -450,13 +459,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn letter_ended(
-        &mut self,
-        key: &str,
-        outcome: Outcome,
-        at: Timestamp,
-        reply: &str,
-    ) -> Result<()> {
+    pub fn letter_ended(&mut self, key: &str, outcome: Outcome, at: Timestamp, reply: &str) -> Result<()> {
         durably(self, |connection| {
             connection.execute(
                 "UPDATE letter SET outcome = ?2, ended_at = ?3, reply = ?4 WHERE key = ?1 AND outcome IS NULL",
@@ -531,7 +534,9 @@ fn add_telling(connection: &Connection, letter: i64, telling: &Telling) -> Resul
             number_of(&telling.digest),
             telling.due.map(|day| day.to_string()),
             telling.in_full,
-            offer.map(|offer| storable("what is announced", offer)).transpose()?
+            offer
+                .map(|offer| storable("what is announced", offer))
+                .transpose()?
         ])?;
     Ok(())
 }

@@ -39,6 +39,8 @@ mod names;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod notify;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod requests;

@@ -1,7 +1,7 @@
 //! `notify`: mails owners what they should look at, by the latest picture in the state.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,16 +12,21 @@ use tokio_util::sync::CancellationToken;
 use super::sources::{self, Making, wrong};
 use super::terminal::{Output, say};
 use super::{Exit, Global, change, decision, mail, scan, unwritten};
-use crate::config::{MailMode, MailSettings, Mailbox, Settings, Transport};
+use crate::config::{MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport};
 use crate::model::SourceName;
 use crate::notify::address::Rules;
 use crate::notify::{
-    Addressee, Content, Identities, Instead, Language, Letter, Outgoing, Rendered, Role, Routing, Sender,
+    Addressee, Facts, Identities, Instead, Language, Letter, Outgoing, Place, Renderer, Routing, Sender,
     Sent, compose,
 };
 use crate::report::text::visible;
 use crate::run::{self, Carrier, Mailed, Mailing, Offers};
 use crate::store::{Ledger, MailLock, StoreError};
+
+/// Who writes letters that are only looked at, where no sender is configured.
+const NOBODY: &str = "sharewarden@localhost";
+/// How large a template may be, in bytes.
+const LARGEST: u64 = 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -46,18 +51,18 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         ));
     }
     let identities = identities(global, settings)?;
+    let renderer = renderer(settings)?;
     let rules = rules(settings);
     let usable = |address: &str| rules.usable(address).map(|address| address.to_string());
     let redirect_to = redirect_to(mail, arguments.redirect_to.as_deref(), &usable)?;
     let cancel = CancellationToken::new();
     let making = Making::of(global, settings, &cancel);
-    let outgoing = match preview {
-        Some(folder) => into(folder)?,
-        None => {
-            check_time(global, settings)?;
-            let outgoing = mail::outgoing(&making);
-            outgoing.map_err(|check| wrong(&check.found, "`sharewarden doctor` examines the way out"))?
-        }
+    let outgoing = if let Some(folder) = preview {
+        into(folder)?
+    } else {
+        check_time(global, settings)?;
+        let outgoing = mail::outgoing(&making);
+        outgoing.map_err(|check| wrong(&check.found, "`sharewarden doctor` examines the way out"))?
     };
     let _lock = match preview {
         Some(_) => None,
@@ -91,6 +96,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         rehearsal: preview.is_some(),
     };
     let mut carrier = Mailer {
+        renderer,
         sender: sender(mail)?,
         outgoing,
     };
@@ -190,7 +196,7 @@ fn check_time(global: &Global, settings: &Settings) -> Result<(), Exit> {
         }
         Some(Transport::Graph { source, .. }) => settings
             .source(source.as_str())
-            .is_some_and(|source| source.is_local()),
+            .is_some_and(SourceSettings::is_local),
         Some(Transport::Files { .. }) | None => true,
     };
     if global.now.is_some() && !is_here {
@@ -238,7 +244,7 @@ fn sender(mail: &MailSettings) -> Result<Sender, Exit> {
     let from = mail.from.as_ref().map_or_else(
         || Addressee {
             name: None,
-            address: "sharewarden@localhost".to_owned(),
+            address: NOBODY.to_owned(),
         },
         addressee,
     );
@@ -251,8 +257,68 @@ fn sender(mail: &MailSettings) -> Result<Sender, Exit> {
     })
 }
 
+/// What puts letters into words, with an organisation's own templates where it has some.
+fn renderer(settings: &Settings) -> Result<Renderer, Exit> {
+    let mail = &settings.mail;
+    let own = match &mail.templates {
+        Some(folder) => own_templates(folder).map_err(|error| {
+            wrong(
+                &format!("the templates in {} cannot be read: {error}", folder.display()),
+                "name a folder of text files with `[mail] templates`, or leave it out",
+            )
+        })?,
+        None => BTreeMap::new(),
+    };
+    let shown = |mailbox: &Mailbox| mailbox.name.clone().unwrap_or_else(|| mailbox.address.clone());
+    let contact = mail
+        .reply_to
+        .as_ref()
+        .or(mail.from.as_ref())
+        .map(|mailbox| mailbox.address.clone());
+    let place = |source: &SourceSettings| Place {
+        product: source.source_kind(),
+        start: match &source.kind {
+            SourceDetails::Nextcloud(it) => Some(it.url.to_string()),
+            SourceDetails::Microsoft365(_) => None,
+        },
+    };
+    let facts = Facts {
+        sender: mail.from.as_ref().map_or_else(|| "sharewarden".to_owned(), shown),
+        contact: contact
+            .or_else(|| mail.fallback.clone())
+            .unwrap_or_else(|| NOBODY.to_owned()),
+        zone: settings.schedule.time_zone.clone(),
+        sources: settings
+            .sources
+            .iter()
+            .map(|source| (source.name.clone(), place(source)))
+            .collect(),
+    };
+    Renderer::new(&own, facts)
+        .map_err(|error| wrong(&error.to_string(), "put it right, or take the file away"))
+}
+
+/// The files of a folder, by name.
+fn own_templates(folder: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut own = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || !entry.path().is_file() {
+            continue;
+        }
+        let mut text = String::new();
+        std::fs::File::open(entry.path())?
+            .take(LARGEST)
+            .read_to_string(&mut text)?;
+        own.insert(name, text);
+    }
+    Ok(own)
+}
+
 /// Puts letters into words and sends them.
 struct Mailer {
+    renderer: Renderer,
     sender: Sender,
     outgoing: Outgoing,
 }
@@ -260,12 +326,15 @@ struct Mailer {
 impl Carrier for Mailer {
     fn carry<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Sent> {
         async move {
-            match compose(&self.sender, letter, &rendered(letter), None) {
+            let refused = |words: String, permanent| Sent::Refused { words, permanent };
+            let rendered = match self.renderer.render(letter) {
+                Ok(rendered) => rendered,
+                // It is a template's fault, and not the address's.
+                Err(error) => return refused(error.to_string(), false),
+            };
+            match compose(&self.sender, letter, &rendered, None) {
                 Ok(message) => self.outgoing.send(&message).await,
-                Err(error) => Sent::Refused {
-                    words: error.to_string(),
-                    permanent: true,
-                },
+                Err(error) => refused(error.to_string(), true),
             }
         }
         .boxed()
@@ -359,56 +428,5 @@ fn counted<'c, T: std::fmt::Display + 'c>(counts: impl IntoIterator<Item = (&'c 
         "none".to_owned()
     } else {
         counts.join(", ")
-    }
-}
-
-/// A letter in plain words.
-fn rendered(letter: &Letter) -> Rendered {
-    let mut lines = Vec::new();
-    lines.extend(
-        letter
-            .meant_for
-            .iter()
-            .map(|address| format!("Meant for: {address}")),
-    );
-    lines.extend(letter.instead.map(|why| format!("Instead of the owner: {why}")));
-    match &letter.content {
-        Content::Digest(digest) => {
-            for entry in &digest.entries {
-                let rules: Vec<_> = entry.findings.iter().map(|told| told.rule.as_str()).collect();
-                let role = match &entry.role {
-                    Role::Owner => String::new(),
-                    Role::Sharer(whose) => format!(" (of {})", visible(whose)),
-                    Role::Responsible(whose) => format!(" (for {})", visible(whose)),
-                };
-                let due = entry
-                    .due
-                    .as_ref()
-                    .map(|due| format!(", {} on {}", due.action, due.on));
-                lines.push(format!(
-                    "- {} {}{role}: {}{}",
-                    visible(entry.source.as_str()),
-                    visible(&entry.item),
-                    rules.join(", "),
-                    due.unwrap_or_default()
-                ));
-            }
-            lines.extend(
-                digest
-                    .more
-                    .iter()
-                    .map(|(level, count)| format!("- and {count} {level}")),
-            );
-        }
-        Content::Summary(summary) => {
-            lines.push(format!("Run {}: {} letters accepted", summary.run, summary.sent));
-        }
-    }
-    let text = lines.join("\n");
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;");
-    Rendered {
-        subject: "Shares to look at".to_owned(),
-        html: format!("<!DOCTYPE html><html lang=\"en\"><title>Shares</title><pre>{escaped}</pre></html>"),
-        text,
     }
 }

@@ -8,7 +8,10 @@ mod letter;
 mod mime;
 mod outgoing;
 mod people;
-mod rendered;
+mod render;
+mod sample;
+mod view;
+mod words;
 
 pub use digest::{Concern, Gathering, IN_FULL, Occasion};
 pub use fate::{Outcome, Reader};
@@ -16,4 +19,4 @@ pub use letter::{Addressee, Content, Digest, Due, Entry, Instead, Language, Lett
 pub use mime::{Attached, Message, Sender, compose};
 pub use outgoing::{Login, Outgoing, Post, Protection, Sent, Server, Times};
 pub use people::{Identities, Reached, Route, Routing};
-pub use rendered::Rendered;
+pub use render::{Facts, Place, RenderError, Rendered, Renderer};

@@ -126,6 +126,9 @@ pub struct Promised {
     pub due: Timestamp,
 }
 
+/// Takes whom a share concerns, through which account, and the body.
+type Visit<'v, T> = dyn FnMut(&str, Option<String>, T) -> Result<()> + 'v;
+
 impl Ledger {
     /// Begins to put aside what concerns whom; what was put aside before is gone.
     ///
@@ -232,9 +235,8 @@ impl Ledger {
             return Ok(None);
         };
         let principal = principal_by_row(&self.connection, row)?;
-        Ok(principal
-            .map(|principal| named("a kind of source", &kind).map(|kind| (kind, principal)))
-            .transpose()?)
+        let kind = named("a kind of source", &kind)?;
+        Ok(principal.map(|principal| (kind, principal)))
     }
 
     /// The accounts of the directories with an address.
@@ -322,11 +324,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file, or the visitor's.
-    pub fn read_by<T: DeserializeOwned>(
-        &self,
-        reader: &str,
-        visit: &mut dyn FnMut(&str, Option<String>, T) -> Result<()>,
-    ) -> Result<()> {
+    pub fn read_by<T: DeserializeOwned>(&self, reader: &str, visit: &mut Visit<'_, T>) -> Result<()> {
         let mut statement = self.connection.prepare_cached(
             "SELECT person, account, body FROM temp.concern WHERE reader = ?1 ORDER BY person, source, share",
         )?;

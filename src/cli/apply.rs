@@ -12,9 +12,10 @@ use super::change::{self, Form, Printed};
 use super::sources::{self, wrong};
 use super::terminal::say;
 use super::{Exit, Global, scan};
-use crate::enforce::{Conditions, run_id};
+use crate::enforce::{Conditions, EnforceError, Journal as _, run_id};
 use crate::model::SourceName;
 use crate::plan::{Action, Decisions, Plan, PlanFileError};
+use crate::policy;
 use crate::run;
 use crate::store::Ledger;
 
@@ -43,14 +44,25 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let text = read(&arguments.plan)?;
     let mut ledger = scan::open(global, settings)?;
     let plan = Chosen::of(&arguments.plan, &text, &ledger)?;
-    plan.plan
-        .check(global.now())
-        .map_err(|error| refused(&arguments.plan, &error))?;
-    let actions = plan.actions();
+    let mut actions = plan.actions();
+    let expired = plan.plan.check(global.now()).err();
+    if let Some(error) = &expired {
+        // What became of changes that were begun is found out all the same.
+        actions = begun(&ledger, actions)?;
+        if !matches!(error, PlanFileError::Expired(_)) || actions.is_empty() || arguments.dry_run {
+            return Err(refused(&arguments.plan, error));
+        }
+        say(&format!(
+            "note: {error}; what became of {} of its changes that were begun is found out",
+            actions.len()
+        ));
+    }
     let names: BTreeSet<SourceName> = actions.iter().map(|action| action.source.clone()).collect();
     let writers = change::writers(global, settings, &names)?;
-    check_caps(settings, &ledger, &actions)?;
-    if !arguments.dry_run && !actions.is_empty() {
+    if expired.is_none() {
+        check_caps(settings, &ledger, &actions)?;
+    }
+    if !arguments.dry_run && !actions.is_empty() && expired.is_none() {
         change::confirm(&question(&actions), arguments.yes)?;
     }
     let _lock = change::lock(global, &settings.state.path)?;
@@ -61,8 +73,32 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     );
     let policy = scan::with_made_waivers(global, settings, &ledger)?;
     let (id, who) = (run_id(global.now()), change::who());
+    if !arguments.dry_run && !global.quiet {
+        say(&format!("run {id}"));
+    }
+    let today = policy::day(global.now());
+    let is_waived = |action: &Action| {
+        policy.waivers.iter().any(|waiver| {
+            let named = waiver.finding.as_ref() == Some(&action.finding)
+                || waiver.share.as_deref() == Some(action.share.as_str());
+            named
+                && waiver.until >= today
+                && waiver
+                    .filter
+                    .source
+                    .as_ref()
+                    .is_none_or(|own| *own == action.source)
+        })
+    };
     let conditions = Conditions {
-        audience: &|share| crate::policy::audience(&policy, share),
+        audience: &|share| policy::audience(&policy, share),
+        bar: &|action| {
+            if expired.is_some() {
+                Some("the plan has expired: make a new one")
+            } else {
+                is_waived(action).then_some("it was waived since")
+            }
+        },
         clock: &|| global.finished(),
         who: &who,
         run: &id,
@@ -103,7 +139,11 @@ impl Chosen {
                 .map_err(|error| scan::unusable(ledger.path(), &error))?;
             plan.ok_or_else(|| {
                 wrong(
-                    &format!("the plan `{}` was not made with this state", id.escape_debug()),
+                    &format!(
+                        "the plan `{}` was not made with this state, or was forgotten together with somebody whose shares it \
+                         was about",
+                        id.escape_debug()
+                    ),
                     "make it again with `sharewarden plan`, or name the state that it was made with ([state] path)",
                 )
             })
@@ -117,7 +157,7 @@ impl Chosen {
                 decisions: Some(decisions),
             });
         }
-        let plan = Plan::read(text).map_err(|error| refuse(&error))?;
+        let plan = Plan::read(text.trim_start_matches('\u{feff}')).map_err(|error| refuse(&error))?;
         if recorded(&plan.id)? != plan {
             return Err(wrong(
                 &format!(
@@ -139,6 +179,21 @@ impl Chosen {
         let decided = decided.and_then(|decisions| decisions.apply_to(&self.plan).ok());
         decided.unwrap_or_else(|| self.plan.actions.iter().collect())
     }
+}
+
+/// The actions of which only the intent is on record.
+fn begun<'p>(ledger: &Ledger, actions: Vec<&'p Action>) -> Result<Vec<&'p Action>, Exit> {
+    let mut open = BTreeSet::new();
+    let sources: BTreeSet<&SourceName> = actions.iter().map(|action| &action.source).collect();
+    for source in sources {
+        let unsettled = ledger.unsettled(source);
+        let unsettled = unsettled.map_err(|error| change::ended_early(&EnforceError::Journal(error)))?;
+        open.extend(unsettled.into_iter().filter_map(|line| line.action));
+    }
+    Ok(actions
+        .into_iter()
+        .filter(|action| open.contains(&action.id))
+        .collect())
 }
 
 fn refused(path: &Path, error: &PlanFileError) -> Exit {
@@ -196,7 +251,9 @@ fn question(actions: &[&Action]) -> String {
             more => parts.push(several.replace("{}", &more.to_string())),
         }
     }
-    let also: BTreeSet<&String> = actions.iter().flat_map(|action| &action.also_ends).collect();
+    let own: BTreeSet<&String> = actions.iter().map(|action| &action.share).collect();
+    let also = actions.iter().flat_map(|action| &action.also_ends);
+    let also: BTreeSet<&String> = also.filter(|share| !own.contains(share)).collect();
     let also = match also.len() {
         0 => String::new(),
         1 => ", with which 1 other share ends".to_owned(),

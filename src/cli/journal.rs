@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::terminal::{Output, say};
 use super::{Exit, Global, decision, unwritten};
+use crate::enforce::Journal as _;
 use crate::report::ndjson;
 
 #[derive(Debug, Subcommand)]
@@ -73,6 +74,15 @@ fn verify(global: &Global, arguments: &Verify) -> Result<Exit, Exit> {
 
 fn export(global: &Global, arguments: &Export) -> Result<Exit, Exit> {
     let ledger = decision::read(global, "journal export")?;
+    if let Some(run) = &arguments.run
+        && ledger.of_run(run).is_ok_and(|lines| lines.is_empty())
+    {
+        say(&format!(
+            "error: no run of changes has the id `{}`",
+            run.escape_debug()
+        ));
+        return Err(Exit::Usage);
+    }
     let mut failed = None;
     let written = Output::Standard.write(|out| {
         let walked = ledger.journal(arguments.after, arguments.run.as_deref(), &mut |change| {

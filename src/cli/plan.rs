@@ -8,7 +8,7 @@ use super::sources::{self, wrong};
 use super::terminal::{Output, say};
 use super::{Exit, Global, decision, scan, unwritten};
 use crate::config::{NextcloudAuth, Settings, SourceDetails, SourceSettings};
-use crate::model::{FindingId, RuleId};
+use crate::model::{FindingId, Principal, RuleId};
 use crate::plan::{Plan, Proposer, decisions, table};
 use crate::run::{self, Planned, Proposed};
 use crate::store::Narrowing;
@@ -153,6 +153,14 @@ fn note(settings: &Settings, chosen: &[&SourceSettings], arguments: &Arguments, 
             ));
         }
     }
+    if !arguments.user.is_empty() && proposed.is_empty() {
+        let named: Vec<_> = arguments.user.iter().map(|user| format!("{user:?}")).collect();
+        say(&format!(
+            "note: of what {} owns or shared, as far as the state knows somebody of that name, nothing stands open that an \
+             [[enforce.rule]] is about",
+            named.join(", ")
+        ));
+    }
     for finding in arguments
         .finding
         .iter()
@@ -167,7 +175,7 @@ fn note(settings: &Settings, chosen: &[&SourceSettings], arguments: &Arguments, 
     }
 }
 
-type Usable = Box<dyn Fn(&str) -> bool>;
+type Usable = Box<dyn Fn(&Principal) -> bool>;
 
 /// For which accounts there is a credential to change something with.
 fn usable(global: &Global, settings: &Settings, source: &SourceSettings) -> Result<Usable, Exit> {
@@ -175,11 +183,18 @@ fn usable(global: &Global, settings: &Settings, source: &SourceSettings) -> Resu
         return Ok(Box::new(|_| true));
     };
     let only = |names: Vec<String>| -> Usable {
-        Box::new(move |account| names.iter().any(|name| name.eq_ignore_ascii_case(account)))
+        Box::new(move |account: &Principal| {
+            // People may sign in with their address.
+            let ids = [Some(account.id.as_str()), account.email.as_deref()];
+            let is_own = |name: &String| ids.iter().flatten().any(|id| id.eq_ignore_ascii_case(name));
+            names.iter().any(is_own)
+        })
     };
     Ok(match it.change_auth().unwrap_or(&it.auth) {
         NextcloudAuth::AppApi { .. } => Box::new(|_| true),
         NextcloudAuth::AppPassword { user, .. } => only(vec![user.clone()]),
+        // Who may plan need not be able to read what is for changes: `apply` finds out.
+        NextcloudAuth::AppPasswords(_) if it.enforce_auth.is_some() => Box::new(|_| true),
         NextcloudAuth::AppPasswords(file) => {
             let users = file.read().map_err(|report| global.wrong(&report))?;
             only(users.into_keys().collect())

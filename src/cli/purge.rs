@@ -26,6 +26,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Exit, Exit> {
     let (loaded, ledger) = decision::open(global, "purge")?;
+    // A run of changes looks up what it changes.
+    let _lock = super::change::lock(global, &loaded.settings.state.path)?;
     match (&arguments.owner, &arguments.before) {
         (Some(owner), _) => person(
             global,

@@ -11,7 +11,8 @@ use super::change::{self, Form, Printed};
 use super::sources::{self, wrong};
 use super::{Exit, Global, scan};
 use crate::enforce::{
-    Conditions, EnforceError, Entry, Event, Journal as _, JournalError, Outcome, Reveal, Revealed, run_id,
+    Conditions, Deed, EnforceError, Entry, Event, Journal as _, JournalError, Outcome, Reveal, Revealed,
+    run_id,
 };
 use crate::model::SourceName;
 use crate::report::text::visible;
@@ -60,8 +61,12 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     );
     let policy = scan::with_made_waivers(global, settings, &ledger)?;
     let (id, who) = (run_id(global.now()), change::who());
+    if !arguments.dry_run && !global.quiet {
+        super::terminal::say(&format!("run {id}"));
+    }
     let conditions = Conditions {
         audience: &|share| crate::policy::audience(&policy, share),
+        bar: &|_| None,
         clock: &|| global.finished(),
         who: &who,
         run: &id,
@@ -69,8 +74,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         cancel: &cancel,
     };
     let mut show = |new: &Revealed<'_>| {
-        // Once, on the terminal; where that has gone there is nobody to show it to.
-        let _ = writeln!(
+        // Once, on the terminal.
+        let shown = writeln!(
             io::stdout().lock(),
             "The link to {} in {} (share {}) has the new password  {}\nIt is shown only now. Give it to those who need it, \
              and not by mail.\n",
@@ -79,6 +84,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
             visible(new.share),
             new.password.expose_secret()
         );
+        shown.is_ok()
     };
     let reveal: Option<&mut Reveal<'_>> = if io::stdout().is_terminal() {
         Some(&mut show)
@@ -122,11 +128,17 @@ fn question(lines: &[Entry]) -> String {
 
 /// Says which shares ended with others: they are others' to make again.
 fn also_ended(lines: &[Entry]) {
-    let also: BTreeSet<&String> = lines
-        .iter()
-        .filter(|line| line.event == Event::Receipt && line.outcome == Some(Outcome::Applied))
-        .flat_map(|line| &line.also_ends)
-        .collect();
+    let ended = || {
+        lines.iter().filter(|line| {
+            line.event == Event::Receipt
+                && line.outcome == Some(Outcome::Applied)
+                && line.deed == Some(Deed::Revoke)
+        })
+    };
+    // What was ended itself is made again, or said not to be.
+    let own: BTreeSet<&String> = ended().filter_map(|line| line.share.as_ref()).collect();
+    let also = ended().flat_map(|line| &line.also_ends);
+    let also: BTreeSet<&String> = also.filter(|share| !own.contains(share)).collect();
     if !also.is_empty() {
         let ids: Vec<_> = also.iter().map(|id| visible(id).into_owned()).collect();
         super::terminal::say(&format!(

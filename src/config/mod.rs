@@ -42,8 +42,8 @@ pub use people::People;
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use settings::{
-    Attachment, Cloud, Details, DisabledAccounts, EnforceSettings, ExportSettings, Freeze, IdentitySettings,
-    Include, MailMode, MailOwner, MailSettings, Mailbox, MicrosoftAuth, MicrosoftExclude, MicrosoftLimits,
+    Attachment, Cloud, Details, DisabledAccounts, EnforceSettings, ExportSettings, IdentitySettings, Include,
+    MailMode, MailOwner, MailSettings, Mailbox, MicrosoftAuth, MicrosoftExclude, MicrosoftLimits,
     MicrosoftSettings, NameDisplay, Network, NextcloudAuth, NextcloudExclude, NextcloudLimits,
     NextcloudSettings, OwnerDisplay, Patterns, ScheduleSettings, SecureRoute, Settings, SmtpLogin,
     SourceDetails, SourceSettings, StateSettings, StatedSettings, Tls, Transport, UsersFile,

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::{Span, Unit, civil::Date};
 
-use super::settings::{Freeze, Network};
+use super::settings::Network;
+use crate::plan::Freeze;
 
 /// What is wrong with a word, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]

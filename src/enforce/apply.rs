@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::settle::Settled;
 use super::{
     Deed, Done, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, Receipt, State,
-    There, changed,
+    There, changed, stopped,
 };
 use crate::model::{ProblemCode, ShareKind, SourceName};
 use crate::plan::{Action, ActionKind, Expects, ends_by};
@@ -52,10 +52,33 @@ impl Verdict {
 
     /// It could not be tried.
     pub(super) fn untried(error: &WriteError) -> Self {
-        use ProblemCode::{Forbidden, SharingDisabled, Unauthorized};
-        match error.code {
-            Forbidden | SharingDisabled | Unauthorized => Self::of_error(Outcome::Refused, error),
-            _ => Self::of_error(Outcome::Failed, error),
+        use ProblemCode::{AccountDisabled, Forbidden, SharingDisabled, Unauthorized};
+        let is_forbidden = matches!(
+            error.code,
+            AccountDisabled | Forbidden | SharingDisabled | Unauthorized
+        );
+        let outcome = if is_forbidden || error.effect == ChangeEffect::Refused {
+            Outcome::Refused
+        } else {
+            Outcome::Failed
+        };
+        Self::of_error(outcome, error)
+    }
+
+    /// A change that was asked for, and not confirmed.
+    pub(super) fn unmade(error: &WriteError) -> Self {
+        match error.effect {
+            ChangeEffect::Refused => Self::of_error(Outcome::Refused, error),
+            ChangeEffect::None => Self::of_error(Outcome::Failed, error),
+            ChangeEffect::Unknown => Self::open(error),
+        }
+    }
+
+    /// The same, of which no further line is written.
+    pub(super) fn on_record(self) -> Self {
+        Self {
+            is_open: true,
+            ..self
         }
     }
 
@@ -126,6 +149,10 @@ impl Enforcer<'_> {
             let receipt = self
                 .carry_out(plan, (action, actions), settled.get(&action.id))
                 .await?;
+            let Some(receipt) = receipt else {
+                done.left = actions.len() - place;
+                break;
+            };
             done.receipts.push(receipt);
         }
         let ended = Entry {
@@ -136,33 +163,41 @@ impl Enforcer<'_> {
         Ok(done)
     }
 
+    /// What became of an action; `None` where the run was asked to stop before it was begun.
     async fn carry_out(
         &mut self,
         plan: &str,
         (action, all): (&Action, &[&Action]),
         settled: Option<&Settled>,
-    ) -> Result<Receipt, EnforceError> {
-        let verdict = match settled.and_then(Settled::verdict) {
-            Some(verdict) => verdict,
-            None => {
-                let verdict = self.attempt(plan, action, all).await?;
-                if !verdict.is_open && verdict.outcome.is_some() {
-                    let line = self.line_of(plan, action, Event::Receipt);
-                    self.record(&Entry {
-                        after: verdict.after.clone(),
-                        outcome: verdict.outcome,
-                        detail: verdict.detail.clone(),
-                        ..line
-                    })?;
-                }
-                verdict
+    ) -> Result<Option<Receipt>, EnforceError> {
+        let verdict = if let Some(verdict) = settled.and_then(Settled::verdict) {
+            verdict
+        } else {
+            let verdict = self.attempt(plan, action, all).await?;
+            if verdict.detail.as_deref() == Some(ProblemCode::Interrupted.as_str()) {
+                return Ok(None);
             }
+            if !verdict.is_open && verdict.outcome.is_some() {
+                let line = self.line_of(plan, action, Event::Receipt);
+                self.record(&Entry {
+                    after: verdict.after.clone(),
+                    outcome: verdict.outcome,
+                    detail: verdict.detail.clone(),
+                    ..line
+                })?;
+            }
+            verdict
         };
         tracing::info!(
             action = action.id, source = %action.source, share = action.share, deed = %action.action,
             outcome = verdict.outcome.map(Outcome::as_str), "action"
         );
-        Ok(verdict.receipt(&action.id, &action.source, &action.share, deed_of(action.action)))
+        Ok(Some(verdict.receipt(
+            &action.id,
+            &action.source,
+            &action.share,
+            deed_of(action.action),
+        )))
     }
 
     /// Does what an action says, if everything is as it expects.
@@ -172,6 +207,9 @@ impl Enforcer<'_> {
         action: &Action,
         all: &[&Action],
     ) -> Result<Verdict, JournalError> {
+        if let Some(why) = (self.with.bar)(action) {
+            return Ok(Verdict::because(Outcome::Drifted, why));
+        }
         let writer = match self.writer(&action.source, action.act_as.as_deref()) {
             Ok(writer) => writer,
             Err(error) => return Ok(Verdict::untried(&error)),
@@ -185,6 +223,12 @@ impl Enforcer<'_> {
             act_as: action.act_as.clone(),
             item: known.item,
         };
+        if !self.with.rehearsal
+            && let Err(error) = self.unless_stopped(writer.turn()).await
+        {
+            self.weigh(&action.source, &error);
+            return Ok(Verdict::untried(&error));
+        }
         let there = match self.look(writer, &target).await {
             Ok(Look::There(there)) => there,
             Ok(Look::Gone) => return self.absent(action, all, None),
@@ -211,6 +255,9 @@ impl Enforcer<'_> {
         }
         if self.with.rehearsal {
             return Ok(Verdict::rehearsed().with(there.state));
+        }
+        if self.with.cancel.is_cancelled() {
+            return Ok(Verdict::untried(&stopped()));
         }
         let line = self.line_of(plan, action, Event::Intent);
         self.journal.append(&Entry {
@@ -239,7 +286,9 @@ impl Enforcer<'_> {
             return Ok(Verdict::because(Outcome::AlreadyDone, words));
         }
         for other in all {
-            let ends_it = other.source == action.source && other.also_ends.contains(&action.share);
+            let ends_it = other.source == action.source
+                && other.action == ActionKind::Revoke
+                && other.also_ends.contains(&action.share);
             if ends_it && last_applied(&self.journal.of_action(&other.id)?).is_some() {
                 let words = "it ended together with another share of this plan";
                 return Ok(Verdict::because(Outcome::AlreadyDone, words));
@@ -247,7 +296,7 @@ impl Enforcer<'_> {
         }
         Ok(match (action.action, lost) {
             (ActionKind::Revoke, None) => Verdict::of(Outcome::AlreadyDone),
-            (ActionKind::SetExpiry, None) => Verdict::because(Outcome::Drifted, "it was ended since"),
+            (ActionKind::SetExpiry, None) => Verdict::because(Outcome::AlreadyDone, "it was ended since"),
             (_, Some(why)) => Verdict::because(Outcome::Drifted, why),
         })
     }
@@ -330,19 +379,21 @@ impl Enforcer<'_> {
         if action.action != ActionKind::Revoke || !rests_on_it || action.act_as.is_none() {
             return Ok(None);
         }
-        let all = match writer.read_all(&target.item, target.act_as.as_deref()).await {
-            Ok(all) => all,
+        let links = match writer.read_links_beneath(target).await {
+            Ok(links) => links,
             Err(error) => return Ok(Some(Verdict::untried(&error))),
         };
-        for mut share in all {
-            if share.kind != ShareKind::Link || action.also_ends.contains(&share.id) {
+        for mut link in links {
+            if action.also_ends.contains(&link.id) {
                 continue;
             }
-            self.journal.fill(&mut share)?;
-            let maker = share.shared_by.filter(|maker| maker.id != action.owner);
+            self.journal.fill(&mut link)?;
+            let maker = link.shared_by.filter(|maker| maker.id != action.owner);
             let may_rest_on_it = maker.is_some_and(|maker| {
-                let mut ids = recipients.iter();
-                !named || ids.any(|id| maker.id == *id || maker.groups.contains(id))
+                let in_it = |id: &String| maker.id == *id || maker.groups.contains(id);
+                // In which groups somebody is of whom no scan has told is not known.
+                let unknown = *kind == ShareKind::Group && maker.groups.is_empty();
+                !named || unknown || recipients.iter().any(in_it)
             });
             if may_rest_on_it {
                 let words = "a recipient shared it on since: another share would end with it";

@@ -84,6 +84,9 @@ pub struct State {
     /// The drive it lies in, where the service has drives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drive: Option<String>,
+    /// The id of whoever shared it, where told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_by: Option<String>,
 }
 
 impl State {
@@ -96,6 +99,7 @@ impl State {
             item: share.item.id.clone(),
             item_kind: share.item.kind,
             drive: share.item.drive.clone(),
+            shared_by: share.shared_by.as_ref().map(|who| who.id.clone()),
         }
     }
 

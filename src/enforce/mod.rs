@@ -6,11 +6,13 @@
 
 mod apply;
 mod journal;
+mod remake;
 mod settle;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +21,8 @@ pub use journal::{Deed, Entry, Event, Journal, JournalError, KnownShare, Outcome
 pub use undo::{Reveal, Revealed};
 
 use crate::model::{Audience, ProblemCode, Share, SourceFacts, SourceName, short_digest};
-use crate::plan::Expects;
-use crate::provider::{Clock, Found, WriteError, Writer};
+use crate::plan::{Action, Expects};
+use crate::provider::{ChangeEffect, Clock, Found, WriteError, Writer};
 
 /// How far the clock here and the service's may be apart.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
@@ -45,6 +47,8 @@ pub struct Conditions<'a> {
     pub audience: &'a (dyn Fn(&Share) -> Audience + Sync),
     /// The time here.
     pub clock: Clock<'a>,
+    /// Why an action of the plan is not to be done after all, in our own words; `None` where it is.
+    pub bar: &'a (dyn Fn(&Action) -> Option<&'static str> + Sync),
     /// Who does it.
     pub who: &'a Who,
     /// The run's id.
@@ -206,7 +210,16 @@ impl<'a> Enforcer<'a> {
     /// What changes a source in the name of an account, or why nothing can.
     fn writer(&self, source: &SourceName, act_as: Option<&str>) -> Result<&'a dyn Writer, WriteError> {
         let barred = act_as.and_then(|account| self.barred.get(&(source.clone(), account.to_owned())));
-        if let Some(error) = self.closed.get(source).or(barred) {
+        if let Some(error) = self.closed.get(source) {
+            return Err(WriteError {
+                message: format!(
+                    "not tried, since nothing more can be done there now: {}",
+                    error.message
+                ),
+                ..error.clone()
+            });
+        }
+        if let Some(error) = barred {
             return Err(error.clone());
         }
         let writer = self.writers.get(source).map(AsRef::as_ref);
@@ -219,6 +232,8 @@ impl<'a> Enforcer<'a> {
     }
 
     /// Reads a share again, as the policy sees it.
+    ///
+    /// Also after a change: what became of it is found out even where the run is asked to stop.
     async fn look(&self, writer: &dyn Writer, target: &Target) -> Result<Look, LookError> {
         Ok(match writer.read(target).await? {
             Found::Gone => Look::Gone,
@@ -235,6 +250,17 @@ impl<'a> Enforcer<'a> {
             state: State::of(&share, audience),
             share,
         })))
+    }
+
+    /// Waits for something that changes nothing, unless the run is asked to stop.
+    async fn unless_stopped<T>(
+        &self,
+        waited: impl Future<Output = Result<T, WriteError>>,
+    ) -> Result<T, WriteError> {
+        tokio::select! {
+            done = waited => done,
+            () = self.with.cancel.cancelled() => Err(stopped()),
+        }
     }
 
     /// Closes a source after an error that concerns all of it.
@@ -284,10 +310,25 @@ impl There {
     /// What keeps it from being what was expected, by the names of the fields.
     fn drift(&self, expected: &Expects) -> Vec<&'static str> {
         let mut drift = expected.drift(&self.state.seen);
+        if self.is_same_day_elsewhere(expected) {
+            drift.retain(|field| *field != "expires");
+        }
         if self.share.inherited {
             drift.push("inherited");
         }
         drift
+    }
+
+    /// Whether the two dates are one, told by accounts of different zones: of what somebody shared who is not the owner
+    /// either may have been the one that was read.
+    fn is_same_day_elsewhere(&self, expected: &Expects) -> bool {
+        let sharer = self.share.shared_by.as_ref();
+        let is_reshare = sharer.is_some_and(|who| who.id != self.share.owner.id);
+        let day = |text: &Option<String>| text.as_ref()?.parse::<Date>().ok();
+        match (is_reshare, day(&expected.expires), day(&self.state.seen.expires)) {
+            (true, Some(one), Some(other)) => (one - other).get_days().abs() <= 1,
+            _ => false,
+        }
     }
 
     /// The same, apart from when it ends.
@@ -319,4 +360,13 @@ impl From<JournalError> for LookError {
 /// Words about fields that changed.
 fn changed(fields: &[&str]) -> String {
     format!("changed since: {}", fields.join(", "))
+}
+
+/// The run was asked to stop before something was done.
+fn stopped() -> WriteError {
+    WriteError {
+        effect: ChangeEffect::None,
+        code: ProblemCode::Interrupted,
+        message: "the run was asked to stop".to_owned(),
+    }
 }

@@ -1,9 +1,11 @@
 //! Finds out what became of changes of which only the intent is on record: a run was killed, or an answer was lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::Verdict;
-use super::{Deed, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, There, changed};
+use super::{
+    Deed, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, There, changed,
+};
 use crate::model::{Expiry, Share, SourceName};
 use crate::plan::ends_by;
 use crate::provider::Writer;
@@ -43,6 +45,18 @@ impl Settled {
 }
 
 impl Enforcer<'_> {
+    /// Finds out what became of changes of earlier runs in these sources, as far as that can be found out; sends nothing
+    /// that changes anything.
+    ///
+    /// # Errors
+    /// [`EnforceError`].
+    pub async fn catch_up(&mut self, sources: &[SourceName]) -> Result<(), EnforceError> {
+        let needed = sources.iter().map(|source| (source, BTreeSet::new()));
+        self.prepare(needed.collect()).await?;
+        self.settle(sources).await?;
+        Ok(())
+    }
+
     /// Settles all intents without a receipt in these sources; what was found out, by action. A rehearsal settles none.
     pub(super) async fn settle(
         &mut self,
@@ -130,6 +144,20 @@ impl Enforcer<'_> {
         Ok(Some((verdict, None)))
     }
 
+    /// Whether a share ends as an intent asked for; where the service has a maximum, earlier too.
+    fn ends_as_asked(&self, share: &Share, intent: &Entry) -> bool {
+        let bounded = self
+            .open
+            .get(&share.source)
+            .is_some_and(|facts| facts.most_days(share.kind).is_some());
+        match intent.value.as_deref() {
+            None => share.expires == Expiry::Never || (bounded && share.expires.stated().is_some()),
+            Some(value) => {
+                share.expires.stated() == Some(value) || (bounded && ends_by(&share.expires, value))
+            }
+        }
+    }
+
     /// Looks for a share that was to be made again: one that is like it and was not there before.
     async fn find_again(
         &mut self,
@@ -139,19 +167,31 @@ impl Enforcer<'_> {
         let Some(lost) = &intent.before else {
             return Ok(None);
         };
-        let all = match writer.read_all(&lost.place(), intent.act_as.as_deref()).await {
-            Ok(all) => all,
-            Err(_) => return Ok(None),
+        let act_as = intent.act_as.as_deref();
+        let Ok(all) = writer.read_all(&lost.place(), act_as).await else {
+            return Ok(None);
         };
+        let mut alike = None;
         for share in all {
             if intent.beside.contains(&share.id) || !is_like(&share, intent) {
                 continue;
             }
             let id = share.id.clone();
+            if share.password != lost.seen.password || !self.ends_as_asked(&share, intent) {
+                alike = Some(id);
+                continue;
+            }
             if let Look::There(there) = self.seen(share)? {
                 let verdict = Verdict::because(Outcome::Applied, FOUND);
                 return Ok(Some((verdict.with(there.state), Some(id))));
             }
+        }
+        if let Some(id) = alike {
+            let words = format!(
+                "a share much like it, without its protection or with another end, is there now: {id}; it may have been \
+                 made by the run that ended early: look at it, and end it if nobody made it"
+            );
+            return Ok(Some((Verdict::because(Outcome::Failed, words), None)));
         }
         Ok(Some((Verdict::because(Outcome::Failed, "it was not done"), None)))
     }

@@ -2,22 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, offset};
+use jiff::{Span, Timestamp};
 use secrecy::SecretString;
 
 use super::apply::Verdict;
-use super::settle::{FOUND, Settled, date_verdict, is_like};
+use super::settle::{Settled, date_verdict};
 use super::{
-    Deed, Done, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, Receipt, State,
+    Deed, Done, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, Receipt,
     changed,
 };
-use crate::model::{Expiry, ShareKind, SourceFacts, SourceName};
-use crate::provider::{ChangeEffect, Lost, Target, Writer};
+use crate::model::{Expiry, ShareKind, SourceName};
+use crate::provider::{ChangeEffect, Target, Writer};
 
-/// Shows somebody the new password of a link that was made again, once.
-pub type Reveal<'a> = dyn FnMut(&Revealed<'_>) + 'a;
+/// Shows somebody the new password of a link that was made again, once; whether it could.
+pub type Reveal<'a> = dyn FnMut(&Revealed<'_>) -> bool + 'a;
 
 /// A new password, and what it opens.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub struct Revealed<'a> {
 
 /// How a link that had a password gets a new one.
 pub(super) struct Passwords<'p, 'r> {
-    make: &'p dyn Fn() -> Option<SecretString>,
-    reveal: Option<&'p mut Reveal<'r>>,
+    pub(super) make: &'p dyn Fn() -> Option<SecretString>,
+    pub(super) reveal: Option<&'p mut Reveal<'r>>,
 }
 
 impl Enforcer<'_> {
@@ -197,6 +197,9 @@ impl Enforcer<'_> {
             Ok(writer) => writer,
             Err(error) => return Ok(Verdict::untried(&error)),
         };
+        if let Some(stopped) = self.take_turn(writer, source).await {
+            return Ok(stopped);
+        }
         let there = match self.look_or_tell(writer, source, &target).await? {
             Ok(Look::There(there)) => there,
             Ok(Look::Gone) => return Ok(Verdict::because(Outcome::Refused, "it was ended since")),
@@ -217,6 +220,12 @@ impl Enforcer<'_> {
             let words = "the date that it had is past";
             return Ok(Verdict::because(Outcome::Refused, words).with(there.state));
         }
+        let why = writer
+            .unrestorable(line.value.as_deref())
+            .or_else(|| self.beyond_maximum(source, there.share.kind, line.value.as_deref()));
+        if let Some(why) = why {
+            return Ok(Verdict::because(Outcome::Refused, why).with(there.state));
+        }
         if self.with.rehearsal {
             return Ok(Verdict::rehearsed().with(there.state));
         }
@@ -229,10 +238,8 @@ impl Enforcer<'_> {
         let asked = writer.set_expiry(&target, line.value.as_deref()).await;
         if let Err(error) = &asked {
             self.weigh(source, error);
-            match error.effect {
-                ChangeEffect::Refused => return Ok(Verdict::of_error(Outcome::Refused, error)),
-                ChangeEffect::None => return Ok(Verdict::of_error(Outcome::Failed, error)),
-                ChangeEffect::Unknown => {}
+            if error.effect != ChangeEffect::Unknown {
+                return Ok(Verdict::unmade(error));
             }
         }
         let there = match self.look_or_tell(writer, source, &target).await? {
@@ -266,225 +273,18 @@ impl Enforcer<'_> {
         })
     }
 
-    /// Makes a share again that was ended; and the id of the new one.
-    async fn recreate(
-        &mut self,
-        line: &Entry,
-        intent: &Entry,
-        passwords: &mut Passwords<'_, '_>,
-    ) -> Result<(Verdict, Option<String>), JournalError> {
-        let refuse = |why: &str| Ok((Verdict::because(Outcome::Refused, why), None));
-        let (Some(source), Some(ended), Some(id)) = (&line.source, &intent.before, &intent.share) else {
-            return refuse(INCOMPLETE);
-        };
-        let writer = match self.writer(source, line.act_as.as_deref()) {
-            Ok(writer) => writer,
-            Err(error) => return Ok((Verdict::untried(&error), None)),
-        };
-        if self.is_past(ended.seen.expires.as_deref()) {
-            let words = "it would have ended by itself by now";
-            return Ok((Verdict::because(Outcome::AlreadyDone, words), None));
-        }
-        let known = self.journal.known(source, id)?;
-        let path = known.as_ref().map(|known| known.path.clone());
-        let lost = lost(ended, line.act_as.clone(), known.and_then(|known| known.label));
-        let facts = self
-            .open
-            .get(source)
-            .cloned()
-            .unwrap_or_else(SourceFacts::default);
-        if let Some(why) = writer.irrecoverable(&facts, &lost) {
-            return refuse(why);
-        }
-        if lost.password && passwords.reveal.is_none() {
-            return refuse(
-                "it had a password, and a new one can only be shown on a terminal: run this on one",
-            );
-        }
-        let all = match writer.read_all(&lost.item, lost.act_as.as_deref()).await {
-            Ok(all) => all,
-            Err(error) => {
-                self.weigh(source, &error);
-                return Ok((Verdict::untried(&error), None));
-            }
-        };
-        // Of several links each is its own; with one person an item is shared once.
-        let same = all
-            .iter()
-            .find(|share| share.id == *id || (share.kind != ShareKind::Link && is_like(share, intent)));
-        if let Some(same) = same {
-            let words = "it is shared like that again";
-            return Ok((
-                Verdict::because(Outcome::AlreadyDone, words),
-                Some(same.id.clone()),
-            ));
-        }
+    /// Waits until a change can be sent at once; what an action comes to where that failed.
+    pub(super) async fn take_turn(&mut self, writer: &dyn Writer, source: &SourceName) -> Option<Verdict> {
         if self.with.rehearsal {
-            return Ok((Verdict::rehearsed(), None));
+            return None;
         }
-        let password = if lost.password { (passwords.make)() } else { None };
-        if lost.password && password.is_none() {
-            return refuse("no new password could be made");
-        }
-        let meant = Entry {
-            event: Event::Intent,
-            before: Some(ended.clone()),
-            beside: all.iter().map(|share| share.id.clone()).collect(),
-            ..self.now(line)
-        };
-        self.journal.append(&meant)?;
-        let made = match writer.recreate(&lost, password.as_ref()).await {
-            Ok(made) => made,
-            Err(error) => {
-                self.weigh(source, &error);
-                let verdict = match error.effect {
-                    ChangeEffect::Refused => Verdict::of_error(Outcome::Refused, &error),
-                    ChangeEffect::None => Verdict::of_error(Outcome::Failed, &error),
-                    ChangeEffect::Unknown => Verdict::open(&error),
-                };
-                return Ok((verdict, None));
-            }
-        };
-        let target = Target {
-            share: made.clone(),
-            act_as: lost.act_as.clone(),
-            item: lost.item,
-        };
-        let there = match self.look_or_tell(writer, source, &target).await? {
-            Ok(Look::There(there)) => there,
-            Ok(_) => {
-                return Ok((
-                    Verdict::because(Outcome::Failed, "it vanished at once"),
-                    Some(made),
-                ));
-            }
-            Err(verdict) => {
-                return Ok((
-                    Verdict {
-                        is_open: true,
-                        ..verdict
-                    },
-                    Some(made),
-                ));
-            }
-        };
-        if let (Some(password), Some(reveal)) = (&password, passwords.reveal.as_deref_mut()) {
-            reveal(&Revealed {
-                source,
-                share: &made,
-                path: path.as_deref(),
-                password,
-            });
-        }
-        let mut fields = there.drift(&ended.seen);
-        let date_only = fields == ["expires"];
-        if date_only {
-            fields.clear();
-        }
-        let verdict = match (fields.is_empty(), date_only, &there.state.seen.expires) {
-            (true, true, Some(day)) => {
-                Verdict::because(Outcome::Applied, format!("the service lets it end on {day}"))
-            }
-            (true, _, _) => Verdict::of(Outcome::Applied),
-            (false, _, _) => Verdict::because(
-                Outcome::Applied,
-                format!("made again, and not as it was: {}", fields.join(", ")),
-            ),
-        };
-        Ok((verdict.with(there.state), Some(made)))
-    }
-
-    /// Gives a link another password that was found to have been made by a run which could not show the first one.
-    async fn finish_password(
-        &mut self,
-        line: &Entry,
-        made: &Entry,
-        passwords: &mut Passwords<'_, '_>,
-    ) -> Result<Option<Verdict>, JournalError> {
-        let protected = made
-            .after
-            .as_ref()
-            .is_some_and(|after| after.seen.password == Some(true));
-        if made.detail.as_deref() != Some(FOUND) || !protected {
-            return Ok(None);
-        }
-        let past = self
-            .journal
-            .of_action(line.action.as_deref().unwrap_or_default())?;
-        let is_set = past.iter().any(|past| {
-            past.event == Event::Receipt
-                && past.deed == Some(Deed::SetPassword)
-                && past.outcome == Some(Outcome::Applied)
-                && past.share == made.share
-        });
-        let (Some(source), Some(share), false) = (&line.source, &made.share, is_set) else {
-            return Ok(None);
-        };
-        let Some(reveal) = passwords.reveal.as_deref_mut() else {
-            let words =
-                "made again by a run that could not show its password: run this on a terminal for a new one";
-            return Ok(Some(Verdict::because(Outcome::Refused, words)));
-        };
-        let (writer, Some(password)) = (self.writer(source, line.act_as.as_deref()), (passwords.make)())
-        else {
-            return Ok(Some(Verdict::because(
-                Outcome::Failed,
-                "no new password could be made",
-            )));
-        };
-        let writer = match writer {
-            Ok(writer) => writer,
-            Err(error) => return Ok(Some(Verdict::untried(&error))),
-        };
-        if self.with.rehearsal {
-            return Ok(Some(Verdict::rehearsed()));
-        }
-        let meant = Entry {
-            event: Event::Intent,
-            deed: Some(Deed::SetPassword),
-            share: Some(share.clone()),
-            before: made.after.clone(),
-            value: None,
-            ..self.now(line)
-        };
-        let Some(target) = meant.target() else {
-            return Ok(None);
-        };
-        let lost = line.share.as_deref().unwrap_or_default();
-        let path = self.journal.known(source, lost)?.map(|known| known.path);
-        self.journal.append(&meant)?;
-        let verdict = match writer.set_password(&target, &password).await {
-            Ok(()) => {
-                reveal(&Revealed {
-                    source,
-                    share,
-                    path: path.as_deref(),
-                    password: &password,
-                });
-                let words = "made again by a run that could not show its password: it has another one";
-                Verdict::because(Outcome::Applied, words)
-            }
-            Err(error) => {
-                self.weigh(source, &error);
-                // Nobody was shown it: the next run sets another one.
-                Verdict::of_error(Outcome::Failed, &error)
-            }
-        };
-        self.journal.append(&Entry {
-            event: Event::Receipt,
-            outcome: verdict.outcome,
-            detail: verdict.detail.clone(),
-            ..meant
-        })?;
-        // It is on record.
-        Ok(Some(Verdict {
-            is_open: true,
-            ..verdict
-        }))
+        let error = self.unless_stopped(writer.turn()).await.err()?;
+        self.weigh(source, &error);
+        Some(Verdict::untried(&error))
     }
 
     /// A line as one of this run, now.
-    fn now(&self, line: &Entry) -> Entry {
+    pub(super) fn now(&self, line: &Entry) -> Entry {
         Entry {
             at: self.time(),
             who: self.with.who.clone(),
@@ -494,18 +294,50 @@ impl Enforcer<'_> {
     }
 
     /// Whether a date, as a service states it, is past.
-    fn is_past(&self, value: Option<&str>) -> bool {
+    pub(super) fn is_past(&self, value: Option<&str>) -> bool {
         let now = self.time();
         let Some(value) = value else { return false };
         match (value.parse::<Timestamp>(), value.parse::<Date>()) {
             (Ok(at), _) => at <= now,
-            (_, Ok(day)) => day <= now.to_zoned(TimeZone::UTC).date(),
+            // Where on Earth its owner is is not known: it is past once it is past everywhere.
+            (_, Ok(day)) => {
+                let start = day.to_zoned(TimeZone::fixed(offset(LAST)));
+                start.is_ok_and(|start| start.timestamp() <= now)
+            }
             _ => false,
         }
     }
 
+    /// The last day on which the service lets a share of a kind end; `None` where it sets no bound.
+    pub(super) fn latest(&self, source: &SourceName, kind: ShareKind) -> Option<Date> {
+        let days = self.open.get(source)?.most_days(kind)?;
+        // Today is counted where it is earliest, so that it is no day too late anywhere.
+        let today = self.time().to_zoned(TimeZone::fixed(offset(LAST))).date();
+        today
+            .checked_add(Span::new().try_days(i64::from(days)).ok()?)
+            .ok()
+    }
+
+    /// Why the service does not take a date any more, or none.
+    pub(super) fn beyond_maximum(
+        &self,
+        source: &SourceName,
+        kind: ShareKind,
+        value: Option<&str>,
+    ) -> Option<&'static str> {
+        let latest = self.latest(source, kind)?;
+        match value.map(str::parse::<Date>) {
+            None => Some("the service insists on an end date now, and it had none"),
+            Some(Ok(day)) if day > latest => {
+                Some("the service takes no date any more as late as the one that it had")
+            }
+            // Where ends are instants the service cuts them itself, and what it made of them is read back.
+            Some(_) => None,
+        }
+    }
+
     /// Reads a share again, or says what an unreadable one comes to.
-    async fn look_or_tell(
+    pub(super) async fn look_or_tell(
         &mut self,
         writer: &dyn Writer,
         source: &SourceName,
@@ -522,22 +354,10 @@ impl Enforcer<'_> {
     }
 }
 
-const INCOMPLETE: &str = "the journal does not hold what was there";
+/// How far behind UTC the last place is, in hours.
+const LAST: i8 = -12;
 
-/// A share that was ended, to be made again.
-fn lost(ended: &State, act_as: Option<String>, label: Option<String>) -> Lost {
-    Lost {
-        kind: ended.seen.kind,
-        anonymous: ended.anonymous,
-        item: ended.place(),
-        act_as,
-        recipients: ended.seen.recipients.clone(),
-        access: ended.seen.access,
-        expires: ended.seen.expires.clone(),
-        label,
-        password: ended.seen.password == Some(true),
-    }
-}
+pub(super) const INCOMPLETE: &str = "the journal does not hold what was there";
 
 /// Whether a share ends just when that says, or never where it says nothing.
 fn is_date(expires: &Expiry, stated: Option<&str>) -> bool {

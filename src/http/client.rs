@@ -107,6 +107,17 @@ impl Client {
         self.exchange(request, Extent::Head).await
     }
 
+    /// Waits until a request could be sent at once, and pays the units that it costs: it is sent later, without any.
+    pub async fn prepay(&self, request: &Request) -> Result<(), HttpError> {
+        let inner = &*self.0;
+        let permit = inner
+            .admit(&request.place(), request.units, &mut Spent::default())
+            .await?;
+        drop(permit);
+        inner.units.fetch_add(request.units.into(), Ordering::Relaxed);
+        Ok(())
+    }
+
     /// What the requests came to so far.
     #[must_use]
     pub fn totals(&self) -> RequestTotals {

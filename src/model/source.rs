@@ -95,11 +95,10 @@ impl SourceFacts {
     pub fn most_days(&self, kind: ShareKind) -> Option<u32> {
         match kind {
             ShareKind::Link | ShareKind::Mail => self.max_expiry_days,
-            ShareKind::User | ShareKind::Group | ShareKind::Team | ShareKind::Room => {
-                self.max_internal_expiry_days
-            }
+            ShareKind::User | ShareKind::Group | ShareKind::Room => self.max_internal_expiry_days,
             ShareKind::Federated | ShareKind::FederatedGroup => self.max_remote_expiry_days,
-            ShareKind::Other => None,
+            // A Nextcloud 32.0.1 with a maximum took any date for a team, and none.
+            ShareKind::Team | ShareKind::Other => None,
         }
     }
 

@@ -94,7 +94,7 @@ impl Decisions {
             .delimiter(if count(';') > count(',') { b';' } else { b',' })
             .flexible(true)
             .from_reader(text.as_bytes());
-        let header = table.headers().map_err(|error| of_row(&error))?;
+        let header = table.headers().map_err(|error| of_row(text, &error))?;
         if header.iter().all(str::is_empty) {
             return Err(PlanFileError::NoDecisions);
         }
@@ -112,11 +112,11 @@ impl Decisions {
         let (decision, id, plan) = (column(DECISION)?, column(ID)?, column(PLAN)?);
         let mut read: Option<Self> = None;
         for row in table.records() {
-            let row = row.map_err(|error| of_row(&error))?;
+            let row = row.map_err(|error| of_row(text, &error))?;
             if row.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
-            let line = row.position().map_or(0, csv::Position::line);
+            let line = line_at(text, row.position());
             let cell = |(column, place): (&'static str, usize)| match row.get(place).map(str::trim) {
                 Some(cell) if !cell.is_empty() => Ok(cell),
                 _ => Err(PlanFileError::Empty { line, column }),
@@ -168,9 +168,21 @@ impl Decisions {
     }
 }
 
-fn of_row(error: &csv::Error) -> PlanFileError {
+/// The line on which a row begins, from 1: with the line ends of spreadsheets the reader's own count is one behind.
+fn line_at(text: &str, position: Option<&csv::Position>) -> u64 {
+    let byte = position.map_or(0, |position| {
+        usize::try_from(position.byte()).unwrap_or(usize::MAX)
+    });
+    let before = text.as_bytes().get(..byte).unwrap_or(text.as_bytes());
+    let begun = text.as_bytes().get(byte..).unwrap_or_default();
+    let blank = begun.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let ends = before.iter().chain(blank).filter(|byte| **byte == b'\n').count();
+    ends as u64 + 1
+}
+
+fn of_row(text: &str, error: &csv::Error) -> PlanFileError {
     PlanFileError::Row {
-        line: error.position().map_or(0, csv::Position::line),
+        line: line_at(text, error.position()),
         what: piece(&error.to_string()),
     }
 }

@@ -260,7 +260,7 @@ impl Action {
     }
 
     /// When the share is to end: an instant, or the start of a day in UTC.
-    fn ends(&self) -> Option<Timestamp> {
+    pub(super) fn ends(&self) -> Option<Timestamp> {
         let value = self.value.as_deref()?;
         value.parse().ok().or_else(|| {
             let day: Date = value.parse().ok()?;

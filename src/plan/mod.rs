@@ -6,6 +6,7 @@
 mod announcement;
 pub mod decisions;
 mod file;
+pub mod grace;
 mod propose;
 pub mod table;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::policy::Filter;
 pub use announcement::{Announcement, Ended};
 pub use decisions::Decisions;
 pub use file::PlanFileError;
+pub use grace::{Calendar, Draft, Freeze, Offer, Reminder, Room, Step};
 pub use propose::{Candidate, End, Proposer, Unproposed, Why, end};
 
 /// The schema's name and version.

@@ -39,7 +39,7 @@ pub struct Candidate<'a> {
     /// The shares known to end with this one.
     pub also_ends: &'a [String],
     /// Whether there is a credential for an account. Asked of Nextcloud's only.
-    pub usable: &'a dyn Fn(&str) -> bool,
+    pub usable: &'a dyn Fn(&Principal) -> bool,
 }
 
 impl std::fmt::Debug for Candidate<'_> {
@@ -144,8 +144,9 @@ pub fn end(kind: SourceKind, zone: Option<&str>, from: Timestamp, after: Span, m
             let zone = zone
                 .and_then(|name| TimeZone::get(name).ok())
                 .unwrap_or(TimeZone::UTC);
-            let today = from.to_zoned(zone).date();
-            let wanted = today.checked_add(after).unwrap_or(Date::MAX);
+            let from = from.to_zoned(zone);
+            let today = from.date();
+            let wanted = from.checked_add(after).map_or(Date::MAX, |end| end.date());
             let most = most.map(|days| (days, ahead(days, |span| today.checked_add(span).ok())));
             let (day, cut) = bounded(wanted, today.tomorrow().unwrap_or(Date::MAX), most);
             End {
@@ -278,10 +279,7 @@ impl<'r> Proposer<'r> {
             value,
             reason: reason(&counting, ask, spared, less),
             act_as: actor.ok().flatten().map(|who| who.id.clone()),
-            also_ends: match ask.wish {
-                Wish::Revoke { .. } => candidate.also_ends.to_vec(),
-                Wish::Expire(_) => Vec::new(),
-            },
+            also_ends: candidate.also_ends.to_vec(),
             expects: Expects::of(share, judged.audience),
         }))
     }
@@ -359,7 +357,7 @@ impl<'a> Candidate<'a> {
             .chain(&self.share.shared_by)
             .filter(|who| who.class == PrincipalClass::Account && who.active != Some(false) && !who.gone)
             .collect();
-        match enabled.iter().find(|who| (self.usable)(&who.id)) {
+        match enabled.iter().find(|who| (self.usable)(who)) {
             Some(who) => Ok(Some(who)),
             None if enabled.is_empty() => Err(Why::NobodyEnabled),
             None => Err(Why::NoCredential),

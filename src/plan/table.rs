@@ -1,7 +1,7 @@
 //! The plan for people: what is proposed, what is not and why, and sums.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
 };
 
@@ -75,7 +75,12 @@ fn proposed(action: &Action) -> [Row; 2] {
     ];
     if !action.also_ends.is_empty() {
         item.push(format!(
-            "ends with it: {}",
+            "{}: {}",
+            if action.action == ActionKind::Revoke {
+                "ends with it"
+            } else {
+                "will end with it"
+            },
             count(action.also_ends.len(), "re-share")
         ));
     }
@@ -121,11 +126,17 @@ fn sentence(why: Why) -> String {
 
 /// How much is changed, by source.
 fn sums(screen: &mut Screen<'_>, actions: &[Action]) -> io::Result<()> {
-    let mut sources: BTreeMap<_, (BTreeMap<ActionKind, usize>, usize)> = BTreeMap::new();
+    let mut sources: BTreeMap<_, (BTreeMap<ActionKind, usize>, BTreeSet<&String>)> = BTreeMap::new();
     for action in actions {
         let (kinds, others) = sources.entry(&action.source).or_default();
         *kinds.entry(action.action).or_default() += 1;
-        *others += action.also_ends.len();
+        // What is to be changed itself is counted there.
+        let counted = |id: &&String| {
+            !actions
+                .iter()
+                .any(|own| own.source == action.source && own.share == **id)
+        };
+        others.extend(action.also_ends.iter().filter(counted));
     }
     if sources.is_empty() {
         return screen.paragraph(Tint::new(), "Nothing is proposed.");
@@ -135,8 +146,8 @@ fn sums(screen: &mut Screen<'_>, actions: &[Action]) -> io::Result<()> {
             .iter()
             .map(|(kind, number)| format!("{number} {kind}"))
             .collect();
-        if others > 0 {
-            parts.push(format!("{} end too", count(others, "re-share")));
+        if !others.is_empty() {
+            parts.push(format!("{} end too", count(others.len(), "re-share")));
         }
         let line = format!("{}: {}.", words::name(source.as_str()), parts.join(", "));
         screen.paragraph(Tint::new(), &line)?;

@@ -1,5 +1,6 @@
 //! What an adapter offers for changing its source. Only `enforce` ever holds one.
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -136,6 +137,12 @@ pub trait Writer: Send + Sync {
     /// Checks that changes can be made in the name of an account. Sends nothing that changes anything.
     fn may_act_as<'a>(&'a self, account: &'a str) -> BoxFuture<'a, Result<(), WriteError>>;
 
+    /// Waits until a change can be sent at once: for its turn, and for the units that it costs. Called before a share is
+    /// read again, so that what was read is not old when it is changed.
+    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
     /// Reads a share again.
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Found, WriteError>>;
 
@@ -146,6 +153,9 @@ pub trait Writer: Send + Sync {
         act_as: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Vec<Share>, WriteError>>;
 
+    /// Reads what may end with a share: links on its item and beneath it, as the account sees them.
+    fn read_links_beneath<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Vec<Share>, WriteError>>;
+
     /// Lets a share end at a time, as a plan writes it, or never again (`None`). Nothing else of it changes.
     fn set_expiry<'a>(
         &'a self,
@@ -155,6 +165,16 @@ pub trait Writer: Send + Sync {
 
     /// Ends a share.
     fn revoke<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), WriteError>>;
+
+    /// Why a share cannot be given this end back, or none, in our own words; `None` where it can be tried. Sends nothing.
+    fn unrestorable(&self, _value: Option<&str>) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether a link can be given another password.
+    fn sets_passwords(&self) -> bool {
+        true
+    }
 
     /// Why a share that was ended cannot be made again, in our own words; `None` where it can be tried. Sends nothing.
     fn irrecoverable(&self, facts: &SourceFacts, lost: &Lost) -> Option<&'static str>;

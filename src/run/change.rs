@@ -21,9 +21,25 @@ pub async fn apply(
     plan: &str,
     actions: &[&Action],
 ) -> Result<Done, EnforceError> {
+    // Dates first: whoever sets one may have the right to from a share that is ended by the same plan.
+    let mut actions = actions.to_vec();
+    actions.sort_by_key(|action| action.action);
     Enforcer::new(ledger, writers, conditions)
-        .apply(plan, actions)
+        .apply(plan, &actions)
         .await
+}
+
+/// Finds out what became of changes of earlier runs, of which that is not on record; changes nothing.
+///
+/// # Errors
+/// [`EnforceError`].
+pub(super) async fn catch_up(
+    ledger: &mut Ledger,
+    writers: &BTreeMap<SourceName, Box<dyn Writer>>,
+    conditions: Conditions<'_>,
+    sources: &[SourceName],
+) -> Result<(), EnforceError> {
+    Enforcer::new(ledger, writers, conditions).catch_up(sources).await
 }
 
 /// Takes a run of changes back; `reveal` shows the new passwords of links that had one, where somebody can be shown them.
@@ -61,7 +77,8 @@ pub fn over_caps(ledger: &Ledger, caps: Caps, actions: &[&Action]) -> Result<Opt
         )));
     }
     for (source, shares) in by_source {
-        let known = ledger.known_shares(source)?;
+        // What this plan has ended already counts as known: it was when the plan was made.
+        let known = ledger.known_shares(source)? + ledger.gone_among(source, &shares)?;
         let most = caps.most(known);
         if shares.len() as u64 > most {
             return Ok(Some(format!(

@@ -1,8 +1,8 @@
 //! Planning: what the rules of `[enforce]` propose for the findings that stand open, source by source.
 
-use crate::model::{FindingId, RuleId, SourceFacts, SourceKind, SourceName};
+use crate::model::{FindingId, Principal, RuleId, SourceFacts, SourceKind, SourceName};
 use crate::plan::{Action, Candidate, Proposer, Unproposed};
-use crate::policy::{Judge, Policy};
+use crate::policy::{Judge, Judged, Policy};
 use crate::store::{Ledger, Narrowing, Plannable, StoreError};
 
 /// A source to plan for.
@@ -12,7 +12,7 @@ pub struct Planned<'a> {
     /// Its kind.
     pub kind: SourceKind,
     /// Whether changes can be made in the name of an account.
-    pub usable: &'a dyn Fn(&str) -> bool,
+    pub usable: &'a dyn Fn(&Principal) -> bool,
 }
 
 impl std::fmt::Debug for Planned<'_> {
@@ -35,6 +35,12 @@ pub struct Proposed {
 }
 
 impl Proposed {
+    /// Whether nothing was asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.unproposed.is_empty()
+    }
+
     /// Whether it speaks of a finding.
     #[must_use]
     pub fn is_about(&self, finding: &FindingId) -> bool {
@@ -64,7 +70,10 @@ pub fn propose(
         let judge = Judge::new(policy, &facts, now);
         let mut failed = None;
         proposed.bare += ledger.plannable(source.name, narrowing, policy.classes.digest(), &mut |share| {
-            let looked = look(ledger, &judge, (&facts, source), proposer, share);
+            let judged = judge.share(&share.share, &share.past);
+            let standing: Vec<RuleId> = share.findings.iter().map(|finding| finding.rule).collect();
+            let about = (&share, &judged, standing.as_slice());
+            let looked = look(ledger, &judge, (&facts, source), proposer, about);
             match looked {
                 Ok(Some(Ok(action))) => proposed.actions.push(action),
                 Ok(Some(Err(other))) => proposed.unproposed.push(other),
@@ -79,30 +88,23 @@ pub fn propose(
     Ok(proposed)
 }
 
-/// What is proposed for one share.
+/// What is proposed for a share, by the findings of these rules.
 pub(super) fn look(
     ledger: &Ledger,
     judge: &Judge<'_>,
     (facts, source): (&SourceFacts, &Planned<'_>),
     proposer: &Proposer<'_>,
-    planned: Plannable,
+    (planned, judged, standing): (&Plannable, &Judged, &[RuleId]),
 ) -> Result<Option<Result<Action, Unproposed>>, StoreError> {
-    let Plannable {
-        share,
-        past,
-        findings,
-        ..
-    } = planned;
-    let judged = judge.share(&share, &past);
-    let standing: Vec<RuleId> = findings.iter().map(|finding| finding.rule).collect();
-    let also_ends = ledger.dying_with(&share)?;
+    let Plannable { share, past, .. } = planned;
+    let also_ends = ledger.dying_with(share)?;
     Ok(proposer.propose(&Candidate {
-        share: &share,
+        share,
         kind: source.kind,
-        judged: &judged,
-        standing: &standing,
+        judged,
+        standing,
         facts,
-        about: &|rule| judge.about(&share, &past, rule),
+        about: &|rule| judge.about(share, past, rule),
         also_ends: &also_ends,
         usable: source.usable,
     }))

@@ -8,8 +8,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::pages::instant;
 use super::sharing::share_row;
-use super::{Ledger, Result, Run, StoreError, storable, stored, within};
-use crate::model::{Share, SourceName};
+use super::{Ledger, Result, Run, StoreError, named, storable, stored, within};
+use crate::enforce::{Deed, Entry, Event, Outcome};
+use crate::model::{FindingId, Share, SourceName, Status};
 use crate::plan::{Action, Announcement, Ended};
 
 /// When what was announced of `finding f` was due at the run `:run`: of the finding itself, or of any of a share that is to be
@@ -91,10 +92,7 @@ impl Ledger {
     /// # Errors
     /// Any [`StoreError`] of the file.
     pub fn announced_for(&self, share: &Share) -> Result<Option<Announcement>> {
-        let Some(source) = self.known_source(&share.source)? else {
-            return Ok(None);
-        };
-        let Some(row) = share_row(&self.connection, source, &share.id)? else {
+        let Some(row) = row_of(&self.connection, &share.source, &share.id)? else {
             return Ok(None);
         };
         let mut statement = self
@@ -162,19 +160,71 @@ impl Ledger {
         })
     }
 
-    /// How many shares of a source end or change by what is announced for a time: from its begin to before its end.
+    /// Whether a share's action was announced by a letter, or another one stands announced of the share.
     ///
     /// # Errors
     /// Any [`StoreError`] of the file.
-    pub fn due_on(&self, source: &SourceName, (from, to): (Timestamp, Timestamp)) -> Result<u64> {
-        let count: i64 = self.connection.query_row(
-            "SELECT COALESCE(sum(1 + COALESCE(json_array_length(a.action, '$.also_ends'), 0)), 0)
-             FROM announcement a JOIN source o ON o.id = a.source
-             WHERE o.name = ?1 AND a.ended_at IS NULL AND a.due_at >= ?2 AND a.due_at < ?3",
-            params![source.as_str(), from.as_second(), to.as_second()],
-            |row| row.get(0),
+    pub fn is_announced(&self, action: &Action, letter: &str) -> Result<bool> {
+        let Some(share) = row_of(&self.connection, &action.source, &action.share)? else {
+            return Ok(false);
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT 1 FROM announcement WHERE share = ?1 AND (letter = ?2 OR ended_at IS NULL)",
         )?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        Ok(statement.exists(params![share, letter])?)
+    }
+
+    /// Where a finding stands; `None` where nothing is known of it.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn stands(&self, finding: &FindingId) -> Result<Option<Status>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT v.status FROM finding f JOIN finding_version v ON v.finding = f.id AND v.to_run IS NULL
+             WHERE f.key = ?1",
+        )?;
+        let mut rows = statement.query([finding.as_str()])?;
+        let row = rows.next()?;
+        row.map(|row| named("a status", &row.get::<_, String>(0)?))
+            .transpose()
+    }
+}
+
+/// Ends what stands announced of a share that was changed so, or more than so.
+pub(super) fn carried_out(connection: &Connection, entry: &Entry) -> Result<()> {
+    let (Some(source), Some(share), Some(deed)) = (&entry.source, &entry.share, entry.deed) else {
+        return Ok(());
+    };
+    let is_done = entry.event == Event::Receipt
+        && matches!(deed, Deed::SetExpiry | Deed::Revoke)
+        && matches!(entry.outcome, Some(Outcome::Applied | Outcome::AlreadyDone));
+    if !is_done {
+        return Ok(());
+    }
+    let Some(share) = row_of(connection, source, share)? else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "UPDATE announcement SET ended_at = ?3, ended_run = ?4, ended = ?5, why = ?6
+             WHERE share = ?1 AND ended_at IS NULL AND (action ->> '$.action' = ?2 OR ?2 = 'revoke')",
+        )?
+        .execute(params![
+            share,
+            deed.as_str(),
+            entry.at.as_second(),
+            told_from(connection, None)?,
+            Ended::Done.as_str(),
+            format!("by the run {}", entry.run),
+        ])?;
+    Ok(())
+}
+
+/// The row of a share of a source.
+fn row_of(connection: &Connection, source: &SourceName, share: &str) -> Result<Option<i64>> {
+    match super::known_source(connection, source)? {
+        Some(source) => share_row(connection, source, share),
+        None => Ok(None),
     }
 }
 

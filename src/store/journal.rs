@@ -6,6 +6,7 @@ use std::io;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::announcements::carried_out;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, principal_by_row, share_row};
 use super::{Ledger, Result, durably, storable, stored};
 use crate::enforce::Place;
@@ -87,14 +88,14 @@ impl Ledger {
     }
 
     fn append_entry(&self, entry: &Entry) -> Result<()> {
-        let entry = storable("a line of the journal", entry)?;
+        let (line, entry) = (entry, storable("a line of the journal", entry)?);
         durably(self, |connection| {
             let (last, before) = head(connection)?.unwrap_or_else(|| (0, NOTHING.to_owned()));
             let seq = last.saturating_add(1);
             connection
                 .prepare_cached("INSERT INTO journal (seq, entry, hash) VALUES (?1, ?2, ?3)")?
                 .execute(params![seq, entry, link(&before, seq, &entry)])?;
-            Ok(())
+            carried_out(connection, line)
         })
     }
 
@@ -269,6 +270,17 @@ pub(super) fn verify(
         found = found || contains.is_some_and(|head| head.eq_ignore_ascii_case(hash));
         hash.clone_into(&mut before);
         entries = seq;
+    }
+    let told: Option<String> = connection
+        .prepare_cached(
+            "SELECT key FROM run WHERE journal_head IS NOT NULL
+             AND journal_head NOT IN (SELECT hash FROM journal) ORDER BY id LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    if let Some(run) = told {
+        let why = format!("the scan {run} told of a head that is in no line: lines at its end are missing");
+        return broken(entries.saturating_add(1), &why);
     }
     if !found {
         return broken(

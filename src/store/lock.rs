@@ -50,10 +50,8 @@ impl ChangeLock {
     /// # Errors
     /// [`StoreError::Changing`], with who holds it and since when; [`StoreError::Open`]; [`StoreError::Unlockable`].
     pub fn take(state: &Path, now: Timestamp) -> Result<Self> {
-        // No source is called so: its name is escaped.
-        let mut path = state.as_os_str().to_owned();
-        path.push(".changes.lock");
-        match take(Path::new(&path), now)? {
+        // No source and no run is called so.
+        match take(&beside(state, "(changes)"), now)? {
             Ok(file) => Ok(Self { _file: file }),
             Err(holder) => Err(StoreError::Changing { holder }),
         }
@@ -152,7 +150,9 @@ impl Drop for Sign {
 
 /// The file of a lock.
 fn beside(state: &Path, of: &str) -> PathBuf {
-    let mut path = state.as_os_str().to_owned();
+    // Whoever names the same file by another way has the same lock.
+    let state = state.canonicalize().unwrap_or_else(|_new| state.to_owned());
+    let mut path = state.into_os_string();
     path.push(format!(".{of}.lock"));
     PathBuf::from(path)
 }

@@ -1,9 +1,11 @@
 //! What can be planned: the shares with findings that stand open, as judging would see them, and what would end with them.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
+use super::sharing::{Loader, RawShare, SHARE_COLUMNS, share_row};
 use super::{Ledger, Result, findings, judging, storable, waivers};
 use crate::model::{
     FindingId, ItemKind, Level, PrincipalClass, RuleId, Share, ShareKind, SourceKind, SourceName,
@@ -128,6 +130,30 @@ impl Ledger {
             |row| row.get(0),
         )?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// How many of these shares of a source were known once and are not any more.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn gone_among(&self, source: &SourceName, shares: &BTreeSet<&str>) -> Result<u64> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(0);
+        };
+        let mut gone = 0;
+        for share in shares {
+            if let Some(row) = share_row(&self.connection, source, share)? {
+                let stands = self
+                    .connection
+                    .prepare_cached(
+                        "SELECT 1 FROM share s JOIN share_version v ON v.share = s.id
+                         WHERE s.id = ?1 AND s.missing_run IS NULL AND v.to_run IS NULL",
+                    )?
+                    .exists([row])?;
+                gone += u64::from(!stands);
+            }
+        }
+        Ok(gone)
     }
 
     /// The shares that end with one of a Nextcloud, by their ids: those whose makers have the item, or what it lies in, from

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::absorb::Writer;
-use super::sharing::VersionRow;
+use super::sharing::{VersionRow, share_row};
 use super::{Ledger, Result, Run, ScopeRow, named, tags_of};
 use crate::model::{Checkpoint, ScopeOutcome, SourceName};
 use crate::report::view;
@@ -41,28 +41,66 @@ impl Ledger {
         Ok(quotas)
     }
 
-    /// The items, by their scopes, whose sharing was changed by `enforce` since the scope was read to its end.
+    /// The items, by their scopes, whose sharing `enforce` changed, or found to be otherwise than it was read, since the
+    /// scope was read to its end.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
     pub fn changed_items(&self, source: &SourceName) -> Result<HashMap<ScopeRow, Vec<String>>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT DISTINCT s.id, j.entry ->> '$.before.item' FROM journal j
-             JOIN source o ON o.name = j.source
-             JOIN scope s ON s.source = o.id AND s.key = j.entry ->> '$.before.drive'
-             LEFT JOIN coverage c ON c.scope = s.id
-             WHERE j.source = ?1 AND j.event = 'intent'
-               AND unixepoch(j.entry ->> '$.at') >= COALESCE(c.read_at, 0)",
-        )?;
-        let mut rows = statement.query([source.as_str()])?;
+        type Line = (String, Option<String>, Option<String>, i64);
         let mut changed: HashMap<ScopeRow, Vec<String>> = HashMap::new();
-        while let Some(row) = rows.next()? {
-            changed
-                .entry(ScopeRow(row.get(0)?))
-                .or_default()
-                .push(row.get(1)?);
+        let Some(row) = self.known_source(source)? else {
+            return Ok(changed);
+        };
+        let lines = self
+            .connection
+            .prepare_cached(
+                "SELECT entry ->> '$.share', COALESCE(entry ->> '$.after.item', entry ->> '$.before.item'),
+                     COALESCE(entry ->> '$.after.drive', entry ->> '$.before.drive'), max(unixepoch(entry ->> '$.at'))
+                 FROM journal WHERE source = ?1 AND event IN ('intent', 'receipt') AND entry ->> '$.share' IS NOT NULL
+                   AND unixepoch(entry ->> '$.at') >= (
+                       SELECT COALESCE(min(COALESCE(c.read_at, 0)), 0)
+                       FROM scope s LEFT JOIN coverage c ON c.scope = s.id WHERE s.source = ?2)
+                 GROUP BY 1, 2, 3",
+            )?
+            .query_map(params![source.as_str(), row], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?
+            .collect::<rusqlite::Result<Vec<Line>>>()?;
+        for (share, item, drive, at) in lines {
+            let place = match item.zip(drive) {
+                Some(place) => Some(place),
+                None => self.place_of(row, &share)?,
+            };
+            let Some((item, drive)) = place else { continue };
+            let scope = self
+                .connection
+                .prepare_cached(
+                    "SELECT s.id FROM scope s LEFT JOIN coverage c ON c.scope = s.id
+                     WHERE s.source = ?1 AND s.key = ?2 AND ?3 >= COALESCE(c.read_at, 0)",
+                )?
+                .query_row(params![row, drive, at], |row| row.get(0))
+                .optional()?;
+            if let Some(scope) = scope {
+                changed.entry(ScopeRow(scope)).or_default().push(item);
+            }
         }
         Ok(changed)
+    }
+
+    /// The item of a share, and the drive that it lies in.
+    fn place_of(&self, source: i64, share: &str) -> Result<Option<(String, String)>> {
+        let Some(share) = share_row(&self.connection, source, share)? else {
+            return Ok(None);
+        };
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT i.key, p.key FROM share s JOIN item i ON i.id = s.item JOIN place p ON p.id = i.place
+                 WHERE s.id = ?1",
+            )?
+            .query_row([share], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?)
     }
 
     /// The scopes of owners who were found to be gone or back, disabled or enabled since they were read: of their shares

@@ -265,7 +265,7 @@ fn every_rule_about_shares_fires_in_the_demonstration() {
 }
 
 /// Every secret of a world: of its accounts and shares, and what the server lists beside.
-fn secrets(stage: &Stage, world: &Value) -> BTreeSet<String> {
+pub(crate) fn secrets(stage: &Stage, world: &Value) -> BTreeSet<String> {
     fn written(value: &Value, secrets: &mut BTreeSet<String>) {
         match value {
             Value::Array(list) => list.iter().for_each(|value| written(value, secrets)),

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod beneath;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod clauses;
 #[cfg(test)]
 mod commands;
@@ -22,6 +24,8 @@ mod examination;
 mod exits;
 #[cfg(test)]
 mod fence;
+#[cfg(test)]
+mod grace;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]

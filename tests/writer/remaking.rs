@@ -229,3 +229,41 @@ async fn only_a_link_gets_another_password() {
     );
     assert!(matches!(stage.writer.read(&link).await, Ok(Found::Gone)));
 }
+
+#[tokio::test]
+async fn what_was_made_of_another_item_is_ended_at_once() {
+    let mut world = small();
+    let it = &mut world["nextcloud"];
+    // Where alice's folder should lie for bob he has one of his own.
+    it["accounts"][2]["files"] = json!([{"path": "/Drop/"}]);
+    let shares = it["shares"].as_array_mut().unwrap();
+    shares.push(
+        json!({"id": 20, "type": "user", "owner": "alice", "path": "/Drop", "recipient": "bob",
+        "permissions": 31}),
+    );
+    let stage = Stage::of(&world, app("small-app-secret")).await;
+    stage.writer.open().await.unwrap();
+    let target = stage.target(3, "alice").await;
+    let kept = Lost {
+        act_as: Some("bob".to_owned()),
+        ..lost(&stage, &target).await
+    };
+    let before = stage.stored().await;
+    failed(
+        stage.writer.recreate(&kept, None).await,
+        ChangeEffect::Refused,
+        ProblemCode::Malformed,
+        "was ended at once",
+    );
+    assert_eq!(stage.stored().await, before);
+    assert_eq!((stage.count("POST ").await, stage.count("DELETE ").await), (1, 1));
+    stage
+        .fault(json!({"match": {"method": "DELETE"}, "action": {"do": "status", "status": 500}}))
+        .await;
+    failed(
+        stage.writer.recreate(&kept, None).await,
+        ChangeEffect::Unknown,
+        ProblemCode::Malformed,
+        "end it by hand",
+    );
+}

@@ -1,8 +1,8 @@
 //! What may be changed, and when.
 
-use jiff::{Span, civil::Date};
+use jiff::Span;
 
-use crate::plan::{Caps, EnforceRule};
+use crate::plan::{Caps, EnforceRule, Freeze};
 
 /// What may be changed, and when.
 #[derive(Clone, Debug)]
@@ -17,21 +17,4 @@ pub struct EnforceSettings {
     pub caps: Caps,
     /// Which findings are put right, and how; the first that fits counts.
     pub rules: Vec<EnforceRule>,
-}
-
-/// Days on which nothing falls due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Freeze {
-    /// The first day.
-    pub first: Date,
-    /// The last day; not before the first.
-    pub last: Date,
-}
-
-impl Freeze {
-    /// Whether a day is one of them.
-    #[must_use]
-    pub fn contains(&self, day: Date) -> bool {
-        (self.first..=self.last).contains(&day)
-    }
 }

@@ -12,7 +12,7 @@ mod system;
 
 use std::collections::BTreeMap;
 
-pub use enforce::{EnforceSettings, Freeze};
+pub use enforce::EnforceSettings;
 pub use mail::{
     Attachment, MailMode, MailOwner, MailSettings, Mailbox, SecureRoute, SmtpLogin, Tls, Transport,
 };

@@ -3,12 +3,13 @@
 use jiff::{Span, Timestamp};
 
 use super::{Action, ActionKind, Candidate, Change, EnforceRule, Proposer, Unproposed};
-use crate::model::{RuleId, Share, SourceFacts, SourceKind};
+use crate::model::{Principal, RuleId, Share, SourceFacts, SourceKind};
 use crate::policy::fixtures::{NOW, facts};
 use crate::policy::{Filter, Judge, Past, Policy};
 
 mod decisions;
 mod file;
+mod grace;
 mod properties;
 mod propose;
 mod table;
@@ -24,7 +25,7 @@ pub(super) struct Bench {
     /// `None`: whatever fires stands.
     pub(super) standing: Option<Vec<RuleId>>,
     pub(super) also_ends: Vec<String>,
-    pub(super) usable: fn(&str) -> bool,
+    pub(super) usable: fn(&Principal) -> bool,
     pub(super) now: Timestamp,
 }
 

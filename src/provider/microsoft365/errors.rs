@@ -163,7 +163,14 @@ pub(super) fn ends_source(error: &ReadError) -> bool {
 fn clean(text: &str) -> String {
     let words = text.split_inclusive(char::is_whitespace);
     let words: String = words
-        .map(|word| if word.contains("://") { "… " } else { word })
+        // An address of sharing is as good as the link: `u!` and the link in Base64.
+        .map(|word| {
+            if word.contains("://") || word.contains("u!") {
+                "… "
+            } else {
+                word
+            }
+        })
         .collect();
     let text = words.trim_end();
     let mut clean: String = text

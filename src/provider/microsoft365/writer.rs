@@ -8,6 +8,7 @@
 mod remaking;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,10 +52,15 @@ const PERSON: &[&str] = &[
     "Sites.FullControl.All",
 ];
 
+const NO_END_TAKEN_AWAY: &str =
+    "Microsoft Graph does not say how a link's date is taken away; its owner can, where the link was made";
+
 /// What is remembered while a tenant is changed.
 #[derive(Default)]
 pub(super) struct Writing {
     turns: Turns,
+    /// Whether the next change was paid for when it waited for its turn.
+    is_paid: AtomicBool,
     /// The drives that were asked for, by their ids.
     drives: Mutex<HashMap<String, Drive>>,
     /// The shares that were read as their items' own, and not changed since.
@@ -69,6 +75,14 @@ struct Turns {
 }
 
 impl Turns {
+    /// Waits until a change could be made at once.
+    async fn wait(&self, every: Duration) {
+        let last = *self.last.lock().await;
+        if let Some(next) = last.and_then(|last| last.checked_add(every)) {
+            sleep_until(next).await;
+        }
+    }
+
     /// Makes a change when so much time has passed since the last one; the first at once.
     async fn take<T>(&self, every: Duration, change: impl Future<Output = T>) -> T {
         let mut last = self.last.lock().await;
@@ -158,6 +172,14 @@ impl Writer for Microsoft365 {
         self.read_one(target).boxed()
     }
 
+    /// Nothing ends with a permission.
+    fn read_links_beneath<'a>(
+        &'a self,
+        _target: &'a Target,
+    ) -> BoxFuture<'a, Result<Vec<Share>, WriteError>> {
+        std::future::ready(Ok(Vec::new())).boxed()
+    }
+
     fn read_all<'a>(
         &'a self,
         item: &'a Place,
@@ -176,6 +198,29 @@ impl Writer for Microsoft365 {
 
     fn revoke<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), WriteError>> {
         self.end(target).boxed()
+    }
+
+    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        async move {
+            self.writing.turns.wait(self.setup.write_every).await;
+            if !self.writing.is_paid.load(Ordering::Relaxed) {
+                let change = Request::new(Method::PATCH, self.graph.url(&["drives"], &[])?);
+                let change = change.units(Kind::Permissions.units());
+                let paid = self.graph.http.prepay(&change).await;
+                paid.map_err(ReadError::from)?;
+                self.writing.is_paid.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn unrestorable(&self, value: Option<&str>) -> Option<&'static str> {
+        value.is_none().then_some(NO_END_TAKEN_AWAY)
+    }
+
+    fn sets_passwords(&self) -> bool {
+        false
     }
 
     fn irrecoverable(&self, facts: &SourceFacts, lost: &Lost) -> Option<&'static str> {
@@ -327,10 +372,7 @@ impl Microsoft365 {
 
     async fn end_at(&self, target: &Target, value: Option<&str>) -> Result<(), WriteError> {
         let Some(value) = value else {
-            return Err(WriteError::refused(
-                ProblemCode::Forbidden,
-                "Microsoft Graph does not say how a link's date is taken away; its owner can, where the link was made",
-            ));
+            return Err(WriteError::refused(ProblemCode::Forbidden, NO_END_TAKEN_AWAY));
         };
         let value: Timestamp = value.parse().map_err(|_cause| {
             WriteError::refused(
@@ -402,7 +444,10 @@ impl Microsoft365 {
         path: &[&str],
         body: Option<&Value>,
     ) -> Result<Answer, WriteError> {
-        let mut request = Request::new(method, self.graph.url(path, &[])?).units(Kind::Permissions.units());
+        let mut request = Request::new(method, self.graph.url(path, &[])?);
+        if !self.writing.is_paid.swap(false, Ordering::Relaxed) {
+            request = request.units(Kind::Permissions.units());
+        }
         if let Some(body) = body {
             request = request.body(HeaderValue::from_static("application/json"), body.to_string());
         }

@@ -543,8 +543,6 @@ fn a_run_tells_when_what_was_announced_is_due_and_tells_it_again() {
     let standing = ledger.announced(&cloud()).unwrap();
     assert_eq!(standing.len(), 1);
     assert_eq!(standing[0].reminded_at, Some(at(7)));
-    assert_eq!(ledger.due_on(&cloud(), (at(14), at(15))).unwrap(), 3);
-    assert_eq!(ledger.due_on(&cloud(), (at(13), at(14))).unwrap(), 0);
 
     let second = judged_night(&mut ledger, 1, one(), &mut judge);
     assert_eq!(due(&ledger, &second), [Some(at(14))]);
@@ -573,6 +571,64 @@ fn a_run_tells_when_what_was_announced_is_due_and_tells_it_again() {
         .announce(Some(&fifth), &revoke, "announce", (at(4), at(30)))
         .unwrap();
     assert_eq!(due(&ledger, &fifth), [Some(at(30))]);
+}
+
+#[test]
+fn a_receipt_ends_what_was_announced_if_as_much_was_done() {
+    for (announced, deed, outcome, ends) in [
+        (ActionKind::Revoke, Deed::Revoke, Outcome::Applied, true),
+        (ActionKind::Revoke, Deed::Revoke, Outcome::AlreadyDone, true),
+        (ActionKind::SetExpiry, Deed::SetExpiry, Outcome::Applied, true),
+        (ActionKind::SetExpiry, Deed::Revoke, Outcome::Applied, true),
+        (ActionKind::Revoke, Deed::SetExpiry, Outcome::Applied, false),
+        (ActionKind::Revoke, Deed::Revoke, Outcome::Drifted, false),
+        (ActionKind::Revoke, Deed::Revoke, Outcome::Refused, false),
+        (ActionKind::Revoke, Deed::Revoke, Outcome::Failed, false),
+        (
+            ActionKind::SetExpiry,
+            Deed::RestoreExpiry,
+            Outcome::Applied,
+            false,
+        ),
+        (ActionKind::Revoke, Deed::Recreate, Outcome::Applied, false),
+    ] {
+        let mut ledger = Ledger::temporary().unwrap();
+        judged_night(
+            &mut ledger,
+            0,
+            Some(vec![link("1", "alice", false), link("2", "alice", false)]),
+            &mut judge,
+        );
+        for share in ["1", "2"] {
+            assert!(!ledger.is_announced(&action(share, announced), "first").unwrap());
+            ledger
+                .announce(None, &action(share, announced), "first", (at(0), at(14)))
+                .unwrap();
+        }
+        let receipt = Entry {
+            share: Some("1".to_owned()),
+            deed: Some(deed),
+            outcome: Some(outcome),
+            ..entry("r1", Some("a1"), Event::Receipt)
+        };
+        let intent = Entry {
+            event: Event::Intent,
+            ..receipt.clone()
+        };
+        ledger.append(&intent).unwrap();
+        assert_eq!(ledger.announced(&cloud()).unwrap().len(), 2);
+        ledger.append(&receipt).unwrap();
+        let left = ledger.announced(&cloud()).unwrap();
+        assert_eq!(
+            left.len(),
+            if ends { 1 } else { 2 },
+            "{announced} {deed} {outcome}"
+        );
+        // By the same letter it was, and by another one it can be again.
+        let one = action("1", announced);
+        assert!(ledger.is_announced(&one, "first").unwrap());
+        assert_eq!(ledger.is_announced(&one, "second").unwrap(), !ends);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod nights;
 mod scopes;
 mod shares;
 mod sign_in;
-mod writer;
+pub(crate) mod writer;
 
 use std::collections::BTreeMap;
 

@@ -26,7 +26,7 @@ const FOR_ALL: &str = "11111111-0000-4000-8000-000000000003";
 const FOR_PEOPLE: &str = "11111111-0000-4000-8000-000000000004";
 
 /// The adapter, with no time between changes.
-fn adapter(stage: &Stage) -> Microsoft365 {
+pub(crate) fn adapter(stage: &Stage) -> Microsoft365 {
     spaced(stage, Duration::ZERO)
 }
 

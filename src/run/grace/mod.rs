@@ -1,0 +1,419 @@
+//! The grace period: what may be done is announced, its owner reminded, and done when it is due; or called off.
+//!
+//! A night is composed in this order, after its sources were read and judged: what letters of a night that was cut short
+//! were accepted for is stored; what no longer stands is called off; what is due is done; then owners are told, letter by
+//! letter, and each is stored as soon as it was accepted.
+
+mod review;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use self::review::{Candidate, Review, Standing};
+use super::change::catch_up;
+use super::{Planned, apply};
+use crate::enforce::{Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id};
+use crate::model::{Audience, Principal, PrincipalClass, Share, SourceName};
+use crate::plan::{
+    Action, Announcement, Calendar, Caps, Draft, Ended, EnforceRule, Offer, Plan, Reminder, Room, Step,
+};
+use crate::policy::{self, Policy};
+use crate::provider::{Clock, Writer};
+use crate::store::{Ledger, Run, StoreError};
+
+/// Who a letter about somebody's share reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The owner, or who answers for what no person owns.
+    Owner,
+    /// Only whoever is told instead.
+    Fallback,
+}
+
+/// What a letter was accepted as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Whom it was accepted for.
+    pub by: Reach,
+    /// Tells it from all others.
+    pub letter: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Tells owners.
+///
+/// A letter can be accepted and the program be killed before that is stored as an announcement. It is for the letters to
+/// remember what each of them says, before it is sent, and that it was accepted, after: the next night asks for it first,
+/// so that nothing is told twice, and nothing that was told is forgotten.
+pub trait Letters: Send + Sync {
+    /// Whom a letter about an action on a share would reach; `None` where nobody is told of it. Sends nothing.
+    fn reaches(&self, share: &Share, action: &Action) -> Option<Reach>;
+
+    /// Sends a letter; `None` where it was not accepted.
+    fn send<'a>(&'a mut self, draft: &'a Draft) -> BoxFuture<'a, Option<Accepted>>;
+
+    /// The letters that were accepted and may not be stored yet, with what they say; also ones that are stored.
+    fn accepted(&self) -> Vec<(Draft, Accepted)>;
+}
+
+/// What a night works with.
+pub struct Night<'a> {
+    /// The scan of this night.
+    pub run: &'a Run,
+    /// The time.
+    pub clock: Clock<'a>,
+    /// Whether anything is announced and done at all.
+    pub on: bool,
+    /// The policy.
+    pub policy: &'a Policy,
+    /// Which findings are put right, and how.
+    pub rules: &'a [EnforceRule],
+    /// How much may be changed on one day.
+    pub caps: Caps,
+    /// When something may fall due.
+    pub calendar: &'a Calendar,
+    /// All configured sources.
+    pub sources: &'a [Planned<'a>],
+    /// What changes those that may be changed.
+    pub writers: &'a BTreeMap<SourceName, Box<dyn Writer>>,
+    /// Asks to stop: a change that was begun is finished.
+    pub cancel: &'a CancellationToken,
+}
+
+impl std::fmt::Debug for Night<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Night")
+            .field("run", &self.run)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Night<'a> {
+    fn audience(&self) -> impl Fn(&Share) -> Audience + Sync + use<'a> {
+        let policy = self.policy;
+        move |share| policy::audience(policy, share)
+    }
+
+    fn conditions<'c>(
+        &'c self,
+        run: &'c str,
+        audience: &'c (dyn Fn(&Share) -> Audience + Sync),
+    ) -> Conditions<'c> {
+        Conditions {
+            audience,
+            // What was waived since is called off before.
+            bar: &|_| None,
+            clock: self.clock,
+            who: &Who::Schedule,
+            run,
+            rehearsal: false,
+            cancel: self.cancel,
+        }
+    }
+}
+
+/// What a night came to, for whoever answers for it.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// How many actions were announced.
+    pub announced: u64,
+    /// How many are asked for and wait for a day on which there is room.
+    pub waiting: u64,
+    /// How many only somebody else than the owner could be told of: they wait for a plan that somebody makes.
+    pub fallback_only: u64,
+    /// How many were in letters that were not accepted.
+    pub untold: u64,
+    /// Of how many owners were reminded.
+    pub reminded: u64,
+    /// How many fall due later than was told.
+    pub postponed: u64,
+    /// What was called off, and why, in our own words.
+    pub cancelled: Vec<(Announcement, String)>,
+    /// How many were done, or were so already.
+    pub done: u64,
+    /// How many are due and wait for a day on which there is room, or for the next night since this one was cut short.
+    pub left: u64,
+    /// What could not be done: it is tried again the next night.
+    pub failed: Vec<Receipt>,
+}
+
+/// Why a night ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum GraceError {
+    /// The ledger failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing could be changed, or nothing more.
+    #[error(transparent)]
+    Enforce(#[from] EnforceError),
+}
+
+impl From<JournalError> for GraceError {
+    fn from(error: JournalError) -> Self {
+        Self::Enforce(error.into())
+    }
+}
+
+/// Keeps what was promised: calls off, does what is due, reminds and announces. `run` was read and judged before.
+///
+/// # Errors
+/// [`GraceError`]. What was kept until then is on record.
+pub async fn keep(
+    ledger: &mut Ledger,
+    night: &Night<'_>,
+    letters: &mut dyn Letters,
+) -> Result<Kept, GraceError> {
+    let now = Timestamp::from_second((night.clock)().as_second()).unwrap_or_default();
+    let mut keeper = Keeper {
+        ledger,
+        night,
+        now,
+        kept: Kept::default(),
+    };
+    for (draft, accepted) in letters.accepted() {
+        keeper.store(&draft, &accepted)?;
+    }
+    if !night.on {
+        keeper.call_all_off()?;
+        return Ok(keeper.kept);
+    }
+    keeper.catch_up().await?;
+    let (standing, mut candidates) = keeper.review(letters)?;
+    let mut due = Vec::new();
+    let mut reminders = Vec::new();
+    for one in standing {
+        match night.calendar.step(&one.announced, now) {
+            Step::Wait => {}
+            Step::Act => due.push(one),
+            Step::Remind(due) => reminders.push((one, due)),
+            Step::Postpone(until) => {
+                keeper.ledger.postpone(one.announced.id, Some(night.run), until)?;
+                keeper.kept.postponed += 1;
+            }
+        }
+    }
+    let ended = keeper.act(due).await?;
+    candidates.retain(|one| !ended.contains(&(one.action.source.clone(), one.action.share.clone())));
+    let drafts = keeper.drafts(candidates, reminders)?;
+    for draft in drafts {
+        if night.cancel.is_cancelled() {
+            break;
+        }
+        match letters.send(&draft).await {
+            Some(accepted) => {
+                if accepted.by == Reach::Fallback {
+                    keeper.kept.fallback_only += draft.offers.len() as u64;
+                }
+                keeper.store(&draft, &accepted)?;
+            }
+            None => keeper.kept.untold += (draft.offers.len() + draft.reminders.len()) as u64,
+        }
+    }
+    Ok(keeper.kept)
+}
+
+struct Keeper<'a> {
+    ledger: &'a mut Ledger,
+    night: &'a Night<'a>,
+    now: Timestamp,
+    kept: Kept,
+}
+
+impl Keeper<'_> {
+    /// Finds out what became of changes that a run was killed in.
+    async fn catch_up(&mut self) -> Result<(), GraceError> {
+        let mut unsettled = Vec::new();
+        for source in self.night.writers.keys() {
+            if !self.ledger.unsettled(source)?.is_empty() {
+                unsettled.push(source.clone());
+            }
+        }
+        if unsettled.is_empty() {
+            return Ok(());
+        }
+        let (id, audience) = (run_id(self.now), self.night.audience());
+        let conditions = self.night.conditions(&id, &audience);
+        Ok(catch_up(self.ledger, self.night.writers, conditions, &unsettled).await?)
+    }
+
+    /// Calls everything off: nobody keeps the promised dates any more.
+    fn call_all_off(&mut self) -> Result<(), StoreError> {
+        for source in self.night.sources {
+            for announced in self.ledger.announced(source.name)? {
+                self.call_off(announced, "enforcement was switched off".to_owned())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn call_off(&mut self, announced: Announcement, why: String) -> Result<(), StoreError> {
+        let ended = (Ended::Cancelled, why.as_str());
+        self.ledger
+            .end_announcement(announced.id, Some(self.night.run), self.now, ended)?;
+        self.kept.cancelled.push((announced, why));
+        Ok(())
+    }
+
+    /// Looks at everything that stands open and was checked this night: calls off what was announced and no longer holds,
+    /// and gives what does, and what may be announced.
+    fn review(&mut self, letters: &dyn Letters) -> Result<(Vec<Standing>, Vec<Candidate>), GraceError> {
+        let (mut standing, mut candidates) = (Vec::new(), Vec::new());
+        for source in self.night.sources {
+            let Some(facts) = self.ledger.facts(source.name)? else {
+                // It was never read: nothing is known of it.
+                continue;
+            };
+            let mut review = Review::begin(self.ledger, (self.night, self.now), (&facts, source), letters)?;
+            review.go_through()?;
+            standing.append(&mut review.standing);
+            candidates.append(&mut review.candidates);
+            self.kept.waiting += review.waiting;
+            self.kept.fallback_only += review.fallback_only;
+            for (announced, why) in std::mem::take(&mut review.called_off) {
+                self.call_off(announced, why)?;
+            }
+        }
+        Ok((standing, candidates))
+    }
+
+    /// Does what is due, as far as there is room on this day, the most severe first; gives the shares that were to end.
+    async fn act(&mut self, mut due: Vec<Standing>) -> Result<BTreeSet<(SourceName, String)>, GraceError> {
+        due.sort_by_key(|one| (Reverse(one.level), one.announced.announced_at, one.announced.id));
+        let mut room = self.room()?;
+        let (chosen, waiting): (Vec<_>, Vec<_>) = due
+            .into_iter()
+            .map(|one| one.announced)
+            .partition(|announced| room.take(&announced.action));
+        self.kept.left += waiting.len() as u64;
+        let mut ended = BTreeSet::new();
+        if chosen.is_empty() {
+            return Ok(ended);
+        }
+        let actions = chosen.iter().map(|announced| announced.action.clone());
+        let plan = Plan::made(actions.collect(), self.now);
+        self.ledger.record_plan(&plan)?;
+        let (id, audience) = (run_id(self.now), self.night.audience());
+        let conditions = self.night.conditions(&id, &audience);
+        let actions: Vec<&Action> = plan.actions.iter().collect();
+        let done = apply(self.ledger, self.night.writers, conditions, &plan.id, &actions).await?;
+        self.kept.left += done.left as u64;
+        // Receipts come in the order of the actions.
+        for (receipt, announced) in done.receipts.into_iter().zip(chosen) {
+            match receipt.outcome {
+                Some(Outcome::Applied | Outcome::AlreadyDone) => {
+                    let all = std::iter::once(&announced.action.share).chain(&announced.action.also_ends);
+                    ended.extend(all.map(|share| (announced.action.source.clone(), share.clone())));
+                    self.kept.done += 1;
+                }
+                Some(Outcome::Drifted) => {
+                    let why = receipt.detail.unwrap_or_else(|| "it was changed".to_owned());
+                    self.call_off(announced, why)?;
+                }
+                Some(Outcome::Refused | Outcome::Failed) | None => self.kept.failed.push(receipt),
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Room for a day on which nothing is to be done yet.
+    fn room(&self) -> Result<Room, StoreError> {
+        let mut known = BTreeMap::new();
+        for source in self.night.sources {
+            known.insert(source.name.clone(), self.ledger.known_shares(source.name)?);
+        }
+        Ok(Room::new(self.night.caps, known))
+    }
+
+    /// What each owner is to be told: reminders, and what fits into the day on which it falls due, the most severe first.
+    fn drafts(
+        &mut self,
+        mut candidates: Vec<Candidate>,
+        reminders: Vec<(Standing, Timestamp)>,
+    ) -> Result<Vec<Draft>, StoreError> {
+        let calendar = self.night.calendar;
+        let due = calendar.due(self.now);
+        let mut room = self.room()?;
+        for source in self.night.sources {
+            for announced in self.ledger.announced(source.name)? {
+                if calendar.day(announced.due_at) == calendar.day(due) {
+                    room.count(&announced.action);
+                }
+            }
+        }
+        let mut drafts = Drafts::new();
+        for (standing, due) in reminders {
+            let Standing { announced, owner, .. } = standing;
+            let draft = draft(&mut drafts, &announced.action.source, owner);
+            draft.reminders.push(Reminder { announced, due });
+        }
+        candidates.sort_by_cached_key(Candidate::rank);
+        for Candidate { owner, action, .. } in candidates {
+            if room.take(&action) {
+                let draft = draft(&mut drafts, &action.source, owner);
+                draft.offers.push(Offer { action, due });
+            } else {
+                self.kept.waiting += 1;
+            }
+        }
+        Ok(drafts.into_values().collect())
+    }
+
+    /// Stores what a letter was accepted for by the owner, once.
+    fn store(&mut self, draft: &Draft, accepted: &Accepted) -> Result<(), StoreError> {
+        let Accepted { by, letter, at } = accepted;
+        if *by == Reach::Fallback {
+            return Ok(());
+        }
+        let run = Some(self.night.run);
+        for Offer { action, due } in &draft.offers {
+            if self.ledger.is_announced(action, letter)? {
+                continue;
+            }
+            // A letter may have taken its time.
+            let due = self.night.calendar.due(*at).max(*due);
+            match self.ledger.announce(run, action, letter, (*at, due)) {
+                Ok(_) => self.kept.announced += 1,
+                // It was forgotten meanwhile, as its owner asked.
+                Err(StoreError::Unknown { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let standing = self.ledger.announced(&draft.source)?;
+        for Reminder { announced, due } in &draft.reminders {
+            let Some(known) = standing.iter().find(|known| known.id == announced.id) else {
+                continue;
+            };
+            if known.reminded_at >= Some(*at) {
+                continue;
+            }
+            self.ledger.reminded(known.id, *at)?;
+            self.kept.reminded += 1;
+            if *due > known.due_at {
+                self.ledger.postpone(known.id, run, *due)?;
+                self.kept.postponed += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Drafts by source and owner.
+type Drafts = BTreeMap<(SourceName, PrincipalClass, String), Draft>;
+
+fn draft<'d>(drafts: &'d mut Drafts, source: &SourceName, owner: Principal) -> &'d mut Draft {
+    let key = (source.clone(), owner.class, owner.id.clone());
+    drafts.entry(key).or_insert_with(|| Draft {
+        source: source.clone(),
+        owner,
+        offers: Vec::new(),
+        reminders: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

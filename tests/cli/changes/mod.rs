@@ -7,6 +7,7 @@ mod crash;
 mod killed;
 mod refused;
 mod secrets;
+mod since;
 mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,8 +7,8 @@ use crate::model::SourceName;
 
 const COLUMNS: [&str; 3] = ["source", "account", "person"];
 
-/// The persons of accounts, by source and by id in lower case.
-pub type People = BTreeMap<(SourceName, String), String>;
+/// The persons of accounts: source, id and person.
+pub type People = Vec<(SourceName, String, String)>;
 
 impl IdentitySettings {
     /// Reads who is the same person, where the operator says so; `sources` are the configured ones.
@@ -47,7 +47,7 @@ fn parse(path: &Path, text: &str, sources: &[SourceName]) -> Result<People, Repo
         .trim(csv::Trim::All)
         .comment(Some(b'#'))
         .from_reader(text.as_bytes());
-    let mut people = People::new();
+    let mut people: BTreeMap<(SourceName, String), (String, String)> = BTreeMap::new();
     let mut wrong = Vec::new();
     for (number, record) in table.records().enumerate() {
         let (line, row) = match record {
@@ -63,18 +63,21 @@ fn parse(path: &Path, text: &str, sources: &[SourceName]) -> Result<People, Repo
         let row = match row {
             Ok(Row::Header) if number == 0 => continue,
             Ok(Row::Header) => Err("the names of the columns belong into the first line".to_owned()),
-            Ok(Row::Account(account, person)) => match people.get(&account) {
-                Some(before) if *before != person => Err(format!(
-                    "the account `{}` of `{}` is said to be `{before}` already",
-                    account.1, account.0
-                )),
-                _ => Ok((account, person)),
-            },
+            Ok(Row::Account(source, account, person)) => {
+                let key = (source, account.to_lowercase());
+                match people.get(&key) {
+                    Some((_, before)) if *before != person => Err(format!(
+                        "the account `{account}` of `{}` is said to be `{before}` already",
+                        key.0
+                    )),
+                    _ => Ok((key, (account, person))),
+                }
+            }
             Err(what) => Err(what),
         };
         match row {
-            Ok((account, person)) => {
-                people.insert(account, person);
+            Ok((key, person)) => {
+                people.insert(key, person);
             }
             Err(what) => wrong.push(
                 Diagnostic::error(format!("line {line}: {what}"))
@@ -84,7 +87,8 @@ fn parse(path: &Path, text: &str, sources: &[SourceName]) -> Result<People, Repo
         }
     }
     if wrong.is_empty() {
-        Ok(people)
+        let row = |((source, _), (account, person))| (source, account, person);
+        Ok(people.into_iter().map(row).collect())
     } else {
         Err(Report::new(wrong))
     }
@@ -92,7 +96,7 @@ fn parse(path: &Path, text: &str, sources: &[SourceName]) -> Result<People, Repo
 
 enum Row {
     Header,
-    Account((SourceName, String), String),
+    Account(SourceName, String, String),
 }
 
 impl Row {
@@ -118,7 +122,8 @@ impl Row {
             return Err(format!("no source is called `{source}`"));
         };
         Ok(Self::Account(
-            (source.clone(), account.to_lowercase()),
+            source.clone(),
+            account.to_owned(),
             person.to_owned(),
         ))
     }
@@ -135,15 +140,14 @@ mod tests {
 
     #[test]
     fn accounts_have_their_persons() {
-        let expected: People = [("cloud", "alice"), ("m365", "a.smith@example.org")]
-            .map(|(source, id)| ((SourceName::new(source), id.to_owned()), "Alice Smith".to_owned()))
-            .into();
+        let expected = [("cloud", "Alice"), ("m365", "A.Smith@example.org")]
+            .map(|(source, id)| (SourceName::new(source), id.to_owned(), "Alice Smith".to_owned()));
         for text in [
             "source,account,person\ncloud,Alice,Alice Smith\nm365,A.Smith@example.org,Alice Smith\n",
-            "\u{feff}Source;Account;Person\r\ncloud;alice;Alice Smith\r\nm365;a.smith@example.org;\"Alice Smith\"\r\n",
-            "# who is who\n\ncloud, alice, Alice Smith\nm365,a.smith@example.org,Alice Smith\ncloud,ALICE,Alice Smith",
+            "\u{feff}Source;Account;Person\r\ncloud;Alice;Alice Smith\r\nm365;A.Smith@example.org;\"Alice Smith\"\r\n",
+            "# who is who\n\ncloud, alice, Alice Smith\nm365,A.Smith@example.org,Alice Smith\ncloud,Alice,Alice Smith",
         ] {
-            assert_eq!(read(text), Ok(expected.clone()), "{text}");
+            assert_eq!(read(text), Ok(expected.to_vec()), "{text}");
         }
         assert_eq!(read(""), Ok(People::new()));
     }
@@ -159,7 +163,7 @@ mod tests {
             "line 2: three columns are wanted, and there are 2",
             "line 3: no source is called `lab`",
             "line 4: the column `account` is empty",
-            "line 6: the account `dan` of `cloud` is said to be `Dan` already",
+            "line 6: the account `DAN` of `cloud` is said to be `Dan` already",
             "line 7: there are line ends",
         ] {
             assert!(said.contains(words), "{words}: {said}");

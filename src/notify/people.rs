@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 use super::{Instead, Language, Reader};
 use crate::model::{Principal, PrincipalClass, SourceKind, SourceName};
 
-/// Who is the same person in several sources, as the operator says: the person of an account, by its source and id in lower
-/// case.
+/// Who is the same person in several sources, as the operator says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identities(BTreeMap<(SourceName, String), String>);
+pub struct Identities {
+    /// The person of an account, by its source and its id in lower case.
+    persons: BTreeMap<(SourceName, String), String>,
+    /// The accounts of a person.
+    accounts: BTreeMap<String, Vec<(SourceName, String)>>,
+}
 
 /// A key of a person with an address that a directory or the operator gives.
 const ADDRESS: &str = "address:";
@@ -21,17 +25,26 @@ const NAMED: &str = "person:";
 const ACCOUNT: &str = "account:";
 
 impl Identities {
-    /// The persons of accounts, by their source and id in lower case.
+    /// The persons of accounts: source, id and person.
     #[must_use]
-    pub fn new(map: BTreeMap<(SourceName, String), String>) -> Self {
-        Self(map)
+    pub fn new(map: impl IntoIterator<Item = (SourceName, String, String)>) -> Self {
+        let mut identities = Self::default();
+        for (source, account, person) in map {
+            let person = Self::named(&person);
+            let of_person = identities.accounts.entry(person.clone()).or_default();
+            of_person.push((source.clone(), account.clone()));
+            identities
+                .persons
+                .insert((source, account.to_lowercase()), person);
+        }
+        identities
     }
 
     /// Tells the person of an account from all others.
     #[must_use]
     pub fn person(&self, source: &SourceName, kind: SourceKind, account: &Principal) -> String {
-        if let Some(person) = self.0.get(&(source.clone(), account.id.to_lowercase())) {
-            return Self::named(person);
+        if let Some(person) = self.persons.get(&(source.clone(), account.id.to_lowercase())) {
+            return person.clone();
         }
         let managed = account.email.as_deref().filter(|email| {
             kind == SourceKind::Microsoft365
@@ -67,11 +80,9 @@ impl Identities {
     }
 
     /// The accounts that the operator says are a person's.
-    pub fn accounts<'m>(&'m self, person: &'m str) -> impl Iterator<Item = (&'m SourceName, &'m str)> {
-        self.0
-            .iter()
-            .filter(move |(_, named)| Self::named(named) == person)
-            .map(|((source, account), _)| (source, account.as_str()))
+    #[must_use]
+    pub fn accounts(&self, person: &str) -> &[(SourceName, String)] {
+        self.accounts.get(person).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -241,13 +252,13 @@ mod tests {
     #[test]
     fn only_a_directory_or_the_map_makes_two_accounts_one_person() {
         let map = [
-            (cloud(), "mapped", "Mapped@Example.org"),
+            (cloud(), "Mapped", "Mapped@Example.org"),
             (cloud(), "ann", "Ann Smith"),
             (m365(), "ann.smith@example.org", "Ann Smith"),
         ];
         let entry =
-            |(source, id, person): (SourceName, &str, &str)| ((source, id.to_owned()), person.to_owned());
-        let map = Identities::new(map.map(entry).into());
+            |(source, id, person): (SourceName, &str, &str)| (source, id.to_owned(), person.to_owned());
+        let map = Identities::new(map.map(entry));
         let of = |source: &SourceName, kind, id: &str, email| map.person(source, kind, &account(id, email));
         let alice = of(
             &m365(),
@@ -324,13 +335,13 @@ mod tests {
         }
         assert_eq!(
             map.accounts(&map.person(&cloud(), Nextcloud, &account("ann", None)))
-                .count(),
+                .len(),
             2
         );
     }
 
     #[test]
-    fn a_directorys_address_comes_first_and_disabled_accounts_say_nothing_beside_others() {
+    fn managed_addresses_come_first_and_disabled_accounts_say_nothing_beside_others() {
         let german = Principal {
             language: Some("de_AT".to_owned()),
             ..account("ann", Some("private@example.org"))

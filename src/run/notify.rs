@@ -526,7 +526,7 @@ impl Post<'_> {
             accounts.push((*kind, account.clone()));
         }
         for (source, id) in self.mailing.identities.accounts(&person.key) {
-            if !known.contains(&(source.clone(), id.to_owned())) {
+            if !known.contains(&(source.clone(), id.to_lowercase())) {
                 accounts.extend(ledger.account(source, id)?);
             }
         }

@@ -216,7 +216,7 @@ impl Ledger {
         }))
     }
 
-    /// An account, as far as it is known.
+    /// An account, as far as it is known, by its id, which Microsoft 365 has in lower case.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -225,7 +225,7 @@ impl Ledger {
             .connection
             .prepare_cached(
                 "SELECT o.kind, p.id FROM source o JOIN principal p ON p.source = o.id
-                 WHERE o.name = ?1 AND p.class = ?2 AND lower(p.key) = lower(?3) ORDER BY p.key = ?3 DESC LIMIT 1",
+                 WHERE o.name = ?1 AND p.class = ?2 AND p.key IN (?3, lower(?3)) ORDER BY p.key = ?3 DESC LIMIT 1",
             )?
             .query_row(params![source.as_str(), PrincipalClass::Account.as_str(), id], |row| {
                 Ok((row.get(0)?, row.get(1)?))

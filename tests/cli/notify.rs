@@ -208,3 +208,24 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
     ran.ended(2);
     assert!(ran.err.contains("no run is stored yet"), "{}", ran.err);
 }
+
+#[test]
+fn two_runs_do_not_send_at_once() {
+    let stage = scanned(MAIL);
+    let outbox = stage.path("outbox");
+    fs::create_dir(&outbox).unwrap();
+    let transport = format!(
+        "{MAIL}mode = \"on\"\ntransport = {{ kind = \"files\", directory = {} }}\n",
+        toml::Value::from(outbox.to_string_lossy().into_owned())
+    );
+    configured(&stage, &transport);
+    let lock = fs::File::create(stage.path("state.db-letters.lock")).unwrap();
+    lock.lock().unwrap();
+    let ran = stage.run(&["notify"]);
+    ran.ended(2);
+    assert!(ran.err.contains("letters are being sent"), "{}", ran.err);
+    let preview = stage.path("letters").to_string_lossy().into_owned();
+    stage.run(&["notify", "--preview", &preview]).ended(0);
+    drop(lock);
+    stage.run(&["notify"]).ended(0);
+}

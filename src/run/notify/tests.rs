@@ -424,11 +424,9 @@ fn one_person_gets_one_letter_where_the_map_says_so_and_two_where_not() {
 
     for person in ["Alice Smith", "alice@example.org"] {
         let mut stage = Stage::new();
-        let map = [
-            ((cloud(), "alice".to_owned()), person),
-            ((m365(), "alice.s@example.org".to_owned()), person),
-        ];
-        stage.identities = Identities::new(map.map(|(account, person)| (account, person.to_owned())).into());
+        let map = [(cloud(), "Alice"), (m365(), "Alice.S@example.org")];
+        let entry = |(source, id): (SourceName, &str)| (source, id.to_owned(), person.to_owned());
+        stage.identities = Identities::new(map.map(entry));
         stage.night(0, &shares);
         let (_, mut letters) = stage.mail(0, &mut Server::default());
         letters.sort_by_key(|letter| entries(letter).len());

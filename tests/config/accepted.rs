@@ -289,7 +289,9 @@ fn settings_mean_what_the_example_says() {
 
 #[test]
 fn nobody_outside_is_written_to_unless_it_is_said() {
-    let allowed = |text: &str| parse(text).settings.mail.allowed_domains;
+    let source = "[[source]]\nname = \"cloud\"\nkind = \"nextcloud\"\nurl = \"https://cloud.example.org\"\n\
+                  auth = { method = \"login\" }\n";
+    let allowed = |text: &str| parse(&format!("{text}\n{source}")).settings.mail.allowed_domains;
     let internal = "[policy]\ninternal_domains = [\"Example.org\"]\n";
     assert_eq!(allowed(internal), ["example.org"]);
     assert_eq!(

@@ -25,7 +25,8 @@ use crate::plan::Action;
 use crate::policy::{Breadth, Judge, Policy};
 use crate::report::Pages as _;
 use crate::store::{
-    Concerned, Ledger, LetterStart, Lost, Narrowing, Person, Plannable, RunFilter, StoreError, Telling,
+    ADMINISTRATORS, Concerned, Ledger, LetterStart, Lost, Narrowing, Person, Plannable, RunFilter,
+    StoreError, Telling,
 };
 
 /// How many scopes that could not be read the administrators are told by name.
@@ -815,7 +816,7 @@ impl Post<'_> {
             told: Reader::Fallback,
             instead: None,
         };
-        let reader = "administrators";
+        let reader = ADMINISTRATORS;
         let summary = Box::new(self.mailed.summary.clone());
         let letter = self.letter((reader, &reading), Content::Summary(summary));
         let outcome = self

@@ -15,6 +15,9 @@ use crate::model::{FindingId, Principal, PrincipalClass, SourceKind, SourceName}
 use crate::notify::{Outcome, Reader};
 use crate::plan::Action;
 
+/// Who reads what came of a night.
+pub const ADMINISTRATORS: &str = "administrators";
+
 /// A share that concerns somebody.
 #[derive(Clone, Copy, Debug)]
 pub struct Concerned<'a> {
@@ -562,8 +565,9 @@ pub(super) fn forget_told(connection: &Connection, source: i64, accounts: &str) 
          OR finding NOT IN (SELECT key FROM finding))";
     connection.execute(
         "DELETE FROM telling WHERE letter IN (
-             SELECT l.id FROM letter l JOIN principal p ON lower(l.address) IN (lower(p.email), lower(p.key))
-             WHERE l.told IN ('owner', 'manager') AND p.id IN (SELECT value FROM json_each(?1)))",
+             SELECT l.id FROM letter l JOIN principal p ON l.reader = 'address:' || lower(p.email)
+                 OR (l.told IN ('owner', 'manager') AND lower(l.address) IN (lower(p.email), lower(p.key)))
+             WHERE p.id IN (SELECT value FROM json_each(?1)))",
         [accounts],
     )?;
     let mut statement = connection.prepare(THEIRS)?;
@@ -577,8 +581,8 @@ pub(super) fn forget_told(connection: &Connection, source: i64, accounts: &str) 
     }
     // Summaries tell of no finding, and of nobody.
     connection.execute(
-        "DELETE FROM letter WHERE told IN ('owner', 'manager') AND id NOT IN (SELECT letter FROM telling)",
-        [],
+        "DELETE FROM letter WHERE reader <> ?1 AND id NOT IN (SELECT letter FROM telling)",
+        [ADMINISTRATORS],
     )?;
     Ok(())
 }

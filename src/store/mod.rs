@@ -44,7 +44,7 @@ pub use health::examine;
 pub use history::StoredLife;
 pub use journal::{Broken, Verified};
 pub use judging::{JudgedSource, Judging};
-pub use letters::{Concerned, Heard, LetterStart, Lost, Person, Promised, Telling};
+pub use letters::{ADMINISTRATORS, Concerned, Heard, LetterStart, Lost, Person, Promised, Telling};
 pub use lock::{ChangeLock, MailLock, SourceLock};
 pub use pages::{RunFilter, StoredRun};
 pub use people::Reviewed;

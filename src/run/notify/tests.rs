@@ -238,6 +238,15 @@ impl Stage {
         run
     }
 
+    /// Whether the state file holds a text.
+    fn holds(&self, text: &str) -> bool {
+        let log = self.ledger.path().with_extension("db-wal");
+        [self.ledger.path(), &log].iter().any(|path| {
+            let bytes = std::fs::read(path).unwrap_or_default();
+            bytes.windows(text.len()).any(|part| part == text.as_bytes())
+        })
+    }
+
     /// Mails on a day; `None` where the program was killed.
     fn try_mail(&mut self, day: i64, server: &mut Server) -> Option<Mailed> {
         let sources = [
@@ -833,7 +842,13 @@ fn what_somebody_was_told_goes_with_them_and_is_kept_as_long_as_it_stands() {
         Vec::<String>::new(),
         "who was told of what stands is known"
     );
+    stage.redirect_to = Some("pilot@example.org".to_owned());
+    stage.mail(3, &mut Server::default());
+    stage.redirect_to = None;
+    assert!(stage.holds("alice@example.org"));
     stage.ledger.forget_owner("alice", &cloud()).unwrap();
+    assert!(!stage.holds("alice@example.org") && !stage.holds("account:cloud\u{1f}alice"));
+    assert!(stage.holds("bob@example.org"));
     stage.begin(31, &shares);
     let release = Release {
         source: &cloud(),

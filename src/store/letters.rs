@@ -146,7 +146,8 @@ impl Ledger {
                  by_others INTEGER NOT NULL, body TEXT NOT NULL, reader TEXT,
                  PRIMARY KEY (person, source, share)) WITHOUT ROWID;
              CREATE INDEX temp.concern_reader ON concern (reader) WHERE reader IS NOT NULL;
-             CREATE TEMP TABLE reader (key TEXT PRIMARY KEY, last INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;",
+             CREATE TEMP TABLE reader (last INTEGER NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
+                 PRIMARY KEY (last, key)) WITHOUT ROWID;",
         )?)
     }
 
@@ -195,8 +196,8 @@ impl Ledger {
             return Ok(None);
         };
         let mut statement = connection.prepare_cached(
-            "SELECT DISTINCT o.name, o.kind, p.id FROM temp.concern c JOIN source o ON o.id = c.source
-             JOIN principal p ON p.source = c.source AND p.class IN ('account', 'site') AND p.key = c.account
+            "SELECT DISTINCT o.name, o.kind, p.id FROM temp.concern c CROSS JOIN source o ON o.id = c.source
+             CROSS JOIN principal p ON p.source = c.source AND p.class IN ('account', 'site') AND p.key = c.account
              WHERE c.person = ?1 ORDER BY o.id, p.id",
         )?;
         let rows = statement

@@ -24,12 +24,15 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("plan", &["model", "policy", "report"]),
     ("enforce", &["model", "plan", "provider"]),
     ("config", &["files", "model", "plan", "policy"]),
-    ("store", &["enforce", "model", "plan", "policy", "report"]),
+    (
+        "store",
+        &["enforce", "model", "notify", "plan", "policy", "report"],
+    ),
     ("emulator", &[]),
     (
         "run",
         &[
-            "enforce", "model", "plan", "policy", "provider", "report", "store",
+            "enforce", "model", "notify", "plan", "policy", "provider", "report", "store",
         ],
     ),
     (

@@ -15,6 +15,7 @@ mod history;
 mod journal;
 mod login;
 mod mail;
+mod notify;
 mod plan;
 mod prepared;
 mod purge;
@@ -108,6 +109,8 @@ enum Command {
     Apply(apply::Arguments),
     /// Take a run of changes back, as far as the services allow
     Undo(undo::Arguments),
+    /// Mail owners what they should look at
+    Notify(notify::Arguments),
     /// The journal of everything that was changed
     #[command(subcommand)]
     Journal(journal::Command),
@@ -220,6 +223,7 @@ fn run(cli: Cli) -> Exit {
         Command::Plan(arguments) => plan::run(&global, &arguments),
         Command::Apply(arguments) => block_on(apply::run(&global, arguments)),
         Command::Undo(arguments) => block_on(undo::run(&global, arguments)),
+        Command::Notify(arguments) => block_on(notify::run(&global, arguments)),
         Command::Journal(command) => journal::run(&global, &command),
         Command::History(arguments) => history::run(&global, arguments),
         Command::Waive(arguments) => waive::run(&global, &arguments),

@@ -18,6 +18,7 @@ mod file;
 mod load;
 mod locate;
 mod nearest;
+mod people;
 mod schema;
 mod secret;
 mod settings;
@@ -37,6 +38,7 @@ pub use environment::variable;
 pub use file::FileRef;
 pub use load::{Loaded, load, parse};
 pub use locate::Locations;
+pub use people::People;
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use settings::{

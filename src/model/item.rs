@@ -16,6 +16,17 @@ names! {
     }
 }
 
+/// How file names appear to others than those who see them in the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameDisplay {
+    /// As they are.
+    Full,
+    /// The folder only.
+    Folder,
+    /// Not at all.
+    Hidden,
+}
+
 /// A file or folder that is shared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
@@ -45,6 +56,15 @@ impl Item {
         match self.path.trim_end_matches('/').rsplit('/').next() {
             Some(name) if !name.is_empty() => name,
             _ => &self.path,
+        }
+    }
+
+    /// The folder that it lies in; the topmost one where none is told.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        match self.path.trim_end_matches('/').rsplit_once('/') {
+            Some(("", _)) | None => "/",
+            Some((folder, _)) => folder,
         }
     }
 }

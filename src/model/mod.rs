@@ -29,7 +29,7 @@ pub use coverage::{
 pub use digest::{long_digest, short_digest};
 pub use expiry::Expiry;
 pub use finding::{Finding, FindingId, Remedy, Status, WaiverNote};
-pub use item::{Item, ItemKind};
+pub use item::{Item, ItemKind, NameDisplay};
 pub use level::Level;
 pub use principal::{Principal, PrincipalClass, PrincipalKind};
 pub use reading::{Batch, Checkpoint, KnownScope, Reading, Relist, Scope, Want};

@@ -1,25 +1,38 @@
-//! Makes one letter of all that concerns one person, or none where there is nothing to say. Pure.
+//! Makes one letter of all that concerns one reader, or none where there is nothing to say. Pure.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 
 use jiff::civil::Date;
 
-use super::letter::{Digest, Due, Entry, Told};
-use crate::model::Level;
+use super::letter::{Digest, Entry};
+use crate::model::{FindingId, Level};
 
 /// How many shares are told in full.
 pub const IN_FULL: usize = 20;
 
-/// A share that concerns a person, and what they heard of it before.
+/// A share that concerns a reader, and what they heard of it before.
 #[derive(Clone, Debug)]
 pub struct Concern {
-    /// The share, with all findings that stand.
+    /// The share, with all findings that they are told of.
     pub entry: Entry,
     /// What is due, as it was last told.
     pub due_before: Option<Date>,
+    /// The day on which it was last told.
+    pub told_on: Option<Date>,
 }
 
-/// Whether a person is written to.
+impl Concern {
+    /// Whether there is something to say that they have not heard: something is new or changed, or falls due on another
+    /// day than was told, or was due and they have not heard of it since.
+    fn is_news(&self, today: Date) -> bool {
+        let due = self.entry.due.as_ref().map(|due| due.on);
+        let overdue = |due: Date| due < today && self.told_on.is_none_or(|told| told <= due);
+        self.entry.findings.iter().any(|told| told.is_news)
+            || due.is_some_and(|due| Some(due) != self.due_before || overdue(due))
+    }
+}
+
+/// Whether a reader is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
     /// Something is new, changed, newly due, or overdue.
@@ -30,42 +43,66 @@ pub enum Occasion {
     None,
 }
 
-/// Whether a person is written to today; `last` is the day of the last letter that was accepted, `again` the first day on
-/// which they are told again what merely still stands.
-#[must_use]
-pub fn occasion(concerns: &[Concern], today: Date, again: Option<Date>) -> Occasion {
-    let is_news = |concern: &Concern| {
-        let Entry { findings, due, .. } = &concern.entry;
-        let due = due.as_ref().map(|due| due.on);
-        findings.iter().any(|told| told.is_news)
-            || due != concern.due_before
-            || due.is_some_and(|due| due < today)
-    };
-    if concerns.iter().any(is_news) {
-        Occasion::News
-    } else if !concerns.is_empty() && again.is_none_or(|again| again <= today) {
-        Occasion::Again
-    } else {
-        Occasion::None
-    }
+/// What concerns one reader, share by share: of all of them it holds those that are told in full.
+#[derive(Clone, Debug)]
+pub struct Gathering {
+    today: Date,
+    digest: Digest,
+    news: bool,
 }
 
-/// The digest of what concerns a person: what falls due soonest first, then the gravest, news before what they know.
-#[must_use]
-pub fn digest(concerns: Vec<Concern>) -> Digest {
-    let mut entries: Vec<Entry> = concerns.into_iter().map(|concern| concern.entry).collect();
-    for entry in &mut entries {
+impl Gathering {
+    /// Nothing yet, as it stands on a day.
+    #[must_use]
+    pub fn new(today: Date) -> Self {
+        Self {
+            today,
+            digest: Digest::default(),
+            news: false,
+        }
+    }
+
+    /// Adds a share.
+    pub fn add(&mut self, concern: Concern) {
+        self.news |= concern.is_news(self.today);
+        let mut entry = concern.entry;
         entry
             .findings
             .sort_by(|one, other| (other.level, one.rule, &one.id).cmp(&(one.level, other.rule, &other.id)));
+        let entries = &mut self.digest.entries;
+        let place = entries.partition_point(|other| order(other) <= order(&entry));
+        entries.insert(place, entry);
+        if entries.len() > IN_FULL
+            && let Some(last) = entries.pop()
+        {
+            *self.digest.more.entry(worst(&last)).or_default() += 1;
+        }
     }
-    entries.sort_by(|one, other| order(one).cmp(&order(other)));
-    let rest = entries.split_off(entries.len().min(IN_FULL));
-    let mut more: BTreeMap<Level, u64> = BTreeMap::new();
-    for entry in rest {
-        *more.entry(worst(&entry)).or_default() += 1;
+
+    /// Whether the reader is written to; `again` is the first day on which they are told again what merely still stands.
+    #[must_use]
+    pub fn occasion(&self, again: Option<Date>) -> Occasion {
+        if self.news {
+            Occasion::News
+        } else if !self.digest.entries.is_empty() && again.is_none_or(|again| again <= self.today) {
+            Occasion::Again
+        } else {
+            Occasion::None
+        }
     }
-    Digest { entries, more }
+
+    /// Whether a finding is among those that are told in full.
+    #[must_use]
+    pub fn is_in_full(&self, finding: &FindingId) -> bool {
+        let mut findings = self.digest.entries.iter().flat_map(|entry| &entry.findings);
+        findings.any(|told| told.id == *finding)
+    }
+
+    /// What they are told: what falls due soonest first, then the gravest, news before what they know.
+    #[must_use]
+    pub fn digest(self) -> Digest {
+        self.digest
+    }
 }
 
 /// The gravest level of a share's findings.
@@ -74,24 +111,196 @@ fn worst(entry: &Entry) -> Level {
     levels.max().unwrap_or(Level::Info)
 }
 
-type Order<'e> = (
-    bool,
-    Option<Date>,
-    std::cmp::Reverse<Level>,
-    bool,
-    &'e str,
-    &'e str,
-);
-
-fn order(entry: &Entry) -> Order<'_> {
-    let due = entry.due.as_ref().map(|Due { on, .. }| *on);
-    let known = !entry.findings.iter().any(|Told { is_news, .. }| *is_news);
+fn order(entry: &Entry) -> impl Ord + use<'_> {
+    let due = entry.due.as_ref().map(|due| due.on);
+    let known = !entry.findings.iter().any(|told| told.is_news);
     (
         due.is_none(),
         due,
-        std::cmp::Reverse(worst(entry)),
+        Reverse(worst(entry)),
         known,
         entry.source.as_str(),
         &entry.item,
+        // Of two shares of one item: always in the same order.
+        entry.findings.first().map(|told| &told.id),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Access, Audience, ItemKind, RuleId, ShareKind, SourceKind, SourceName};
+    use crate::notify::{Due, Role, Told};
+    use crate::plan::ActionKind;
+
+    fn day(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    const TODAY: &str = "2026-11-22";
+
+    fn entry(item: &str, level: Level, is_news: bool, due: Option<&str>) -> Entry {
+        let (source, rule) = (SourceName::new("cloud"), RuleId::LinkWithoutPassword);
+        Entry {
+            findings: vec![Told {
+                id: FindingId::of(rule, &source, Some(item)),
+                rule,
+                level,
+                is_news,
+            }],
+            source,
+            product: SourceKind::Nextcloud,
+            item: item.to_owned(),
+            item_kind: ItemKind::File,
+            kind: ShareKind::Link,
+            audience: Audience::Anyone,
+            access: Access::default(),
+            since: day("2026-01-01"),
+            since_made: true,
+            due: due.map(|on| Due {
+                on: day(on),
+                action: ActionKind::Revoke,
+                value: None,
+            }),
+            role: Role::Owner,
+        }
+    }
+
+    #[test]
+    fn letters_are_written_where_there_is_news_or_time_enough_has_passed() {
+        let today = day(TODAY);
+        let concern = |is_news, due, due_before: Option<&str>, told_on: Option<&str>| Concern {
+            entry: entry("a", Level::High, is_news, due),
+            due_before: due_before.map(day),
+            told_on: told_on.map(day),
+        };
+        let (later, past) = (Some("2026-12-01"), Some("2026-11-20"));
+        for (what, concern, again, expected) in [
+            ("new", concern(true, None, None, None), None, Occasion::News),
+            (
+                "known",
+                concern(false, None, None, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+            (
+                "known long",
+                concern(false, None, None, Some("2026-11-15")),
+                Some(TODAY),
+                Occasion::Again,
+            ),
+            (
+                "due now",
+                concern(false, later, None, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::News,
+            ),
+            (
+                "due as told",
+                concern(false, later, later, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+            (
+                "due later than told",
+                concern(false, later, past, Some("2026-11-15")),
+                Some("2026-11-28"),
+                Occasion::News,
+            ),
+            (
+                "no longer due",
+                concern(false, None, later, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+            (
+                "due today",
+                concern(false, Some(TODAY), Some(TODAY), Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+            (
+                "overdue",
+                concern(false, past, past, Some("2026-11-15")),
+                Some("2026-11-28"),
+                Occasion::News,
+            ),
+            (
+                "overdue, told on the day",
+                concern(false, past, past, past),
+                Some("2026-11-28"),
+                Occasion::News,
+            ),
+            (
+                "overdue, and they heard",
+                concern(false, past, past, Some("2026-11-21")),
+                Some("2026-11-28"),
+                Occasion::None,
+            ),
+        ] {
+            let mut gathering = Gathering::new(today);
+            gathering.add(concern);
+            assert_eq!(gathering.occasion(again.map(day)), expected, "{what}");
+        }
+        assert_eq!(Gathering::new(today).occasion(None), Occasion::None);
+    }
+
+    #[test]
+    fn what_falls_due_comes_first_then_what_is_grave_then_news() {
+        let mut gathering = Gathering::new(day(TODAY));
+        for entry in [
+            entry("known", Level::High, false, None),
+            entry("news", Level::High, true, None),
+            entry("critical", Level::Critical, false, None),
+            entry("later", Level::Low, false, Some("2026-12-24")),
+            entry("soon", Level::Low, false, Some("2026-11-23")),
+        ] {
+            gathering.add(Concern {
+                entry,
+                due_before: None,
+                told_on: None,
+            });
+        }
+        let items: Vec<_> = gathering
+            .digest()
+            .entries
+            .into_iter()
+            .map(|entry| entry.item)
+            .collect();
+        assert_eq!(items, ["soon", "later", "critical", "news", "known"]);
+    }
+
+    proptest! {
+        /// However many there are and in whatever order they come: the first are told in full, the others are counted.
+        #[test]
+        fn the_first_are_told_and_the_others_counted(
+            shares in prop::collection::vec((0_usize..5, any::<bool>(), prop::option::of(1_i8..28)), 0..60),
+            seed in any::<u64>(),
+        ) {
+            let make = |(number, (level, is_news, due)): (usize, &(usize, bool, Option<i8>))| {
+                let due = due.map(|due| format!("2026-12-{due:02}"));
+                entry(&format!("{number:02}"), Level::ALL[*level], *is_news, due.as_deref())
+            };
+            let mut entries: Vec<Entry> = shares.iter().enumerate().map(make).collect();
+            let mut shuffled = entries.clone();
+            fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
+            let mut gathering = Gathering::new(day(TODAY));
+            for entry in shuffled {
+                gathering.add(Concern { entry, due_before: None, told_on: None });
+            }
+            entries.sort_by(|one, other| order(one).cmp(&order(other)));
+            let digest = gathering.digest();
+            let full = entries.len().min(IN_FULL);
+            prop_assert_eq!(&digest.entries[..], &entries[..full]);
+            let mut more: BTreeMap<Level, u64> = BTreeMap::new();
+            for entry in &entries[full..] {
+                *more.entry(worst(entry)).or_default() += 1;
+            }
+            prop_assert_eq!(digest.more, more);
+        }
+    }
 }

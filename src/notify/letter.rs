@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Access, Audience, FindingId, ItemKind, Level, RuleId, ShareKind, SourceKind, SourceName, names,
@@ -62,10 +63,12 @@ pub struct Letter {
     pub content: Content,
     /// Why it does not go to the owner; `None` where it does.
     pub instead: Option<Instead>,
+    /// The address that it was meant for, where all letters go to one on trial.
+    pub meant_for: Option<String>,
 }
 
 /// What a letter says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Content {
     /// What one owner, or sharer, is told.
     Digest(Digest),
@@ -74,7 +77,7 @@ pub enum Content {
 }
 
 /// What one owner, or sharer, is told over all sources.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Digest {
     /// The first of what they have to look at, what falls due soonest first.
     pub entries: Vec<Entry>,
@@ -83,7 +86,7 @@ pub struct Digest {
 }
 
 /// A share that somebody has to look at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The source.
     pub source: SourceName,
@@ -112,7 +115,7 @@ pub struct Entry {
 }
 
 /// A finding, as it is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Its identity.
     pub id: FindingId,
@@ -125,7 +128,7 @@ pub struct Told {
 }
 
 /// What will happen to a share, and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Due {
     /// On which day.
     pub on: Date,
@@ -136,7 +139,7 @@ pub struct Due {
 }
 
 /// What an addressee has to do with a share.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// It is theirs.
     Owner,
@@ -165,7 +168,7 @@ names! {
 }
 
 /// What the administrators are told of a night.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// The run that it is about.
     pub run: String,

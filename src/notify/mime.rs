@@ -86,7 +86,11 @@ pub fn compose(
     let domain = sender.address.domain();
     let id = format!("<{}@{domain}>", short_digest(["letter", &letter.key]));
     let thread = format!("<{}@{domain}>", short_digest(["thread", &letter.thread]));
-    let subject = format!("{} {}", prefix(letter.language), rendered.subject);
+    let prefix = prefix(letter.language);
+    let subject = match rendered.subject.strip_prefix(prefix) {
+        Some(_) => rendered.subject.clone(),
+        None => format!("{prefix} {}", rendered.subject),
+    };
     let mut builder = lettre::Message::builder()
         .from(sender.from.clone())
         .to(mailbox(&letter.to, &to)?)

@@ -3,17 +3,21 @@
 pub mod address;
 pub mod attachment;
 mod digest;
+mod fate;
 mod letter;
 mod mime;
 mod outgoing;
+mod people;
 mod remedy;
 mod render;
 mod sample;
 mod view;
 mod words;
 
-pub use digest::{Concern, IN_FULL, Occasion, digest, occasion};
+pub use digest::{Concern, Gathering, IN_FULL, Occasion};
+pub use fate::{Outcome, Reader};
 pub use letter::{Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, Role, Summary, Told};
 pub use mime::{Attached, Message, Sender, compose};
 pub use outgoing::{Login, Outgoing, Post, Protection, Sent, Server, Times};
+pub use people::{Identities, Reached, Route, Routing};
 pub use render::{Facts, Place, RenderError, Rendered, Renderer};

@@ -20,6 +20,7 @@ pub(super) fn letters() -> impl Iterator<Item = Letter> {
                 address: "it-security@example.org".into(),
             },
             instead: Some(Instead::OwnerGone),
+            meant_for: Some("bob@example.org".into()),
             ..letter(*language, Content::Digest(Digest::default()))
         };
         let quiet = Summary {
@@ -47,6 +48,7 @@ pub(super) fn letter(language: Language, content: Content) -> Letter {
         at: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(498_794),
         content,
         instead: None,
+        meant_for: None,
     }
 }
 

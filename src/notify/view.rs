@@ -42,8 +42,13 @@ pub(super) fn letter(voice: Voice<'_>, facts: &Facts, letter: &Letter) -> Said {
         Some(why) => voice.say(&format!("instead.{why}"), &[])?,
         None => voice.say("digest.why_you", &[])?,
     };
+    let trial = match &letter.meant_for {
+        Some(address) => Some(voice.say("letter.trial", &[("address", voice.remote(address, NAME)?)])?),
+        None => None,
+    };
     Ok(context! {
         language => letter.language.as_str(),
+        trial,
         date => voice.date(view.today)?,
         address => voice.remote(&letter.to.address, NAME)?,
         sender => view.sender(),

@@ -4,12 +4,14 @@ mod change;
 mod coverage;
 mod desk;
 pub mod grace;
+mod notify;
 mod plan;
 mod scan;
 mod source;
 
 pub use change::{apply, over_caps, undo};
 pub use desk::{Desk, DeskGone};
+pub use notify::{Carrier, Mailed, Mailing, Offers, notify};
 pub use plan::{Planned, Proposed, propose};
 pub use scan::{Scan, ScanError, Scanned, scan};
 pub use source::Part;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::sharing::{OPENED_BY, RECIPIENTS};
-use super::{Ledger, Remembered, Result, within};
+use super::{Ledger, Remembered, Result, letters, within};
 
 /// How many findings or shares are looked at in one transaction.
 const PAGE: i64 = 10_000;
@@ -27,6 +27,10 @@ impl Ledger {
         if runs > 0 {
             self.forget_untold()?;
         }
+        // After the findings, of which they told.
+        within(&self.connection, |connection| {
+            letters::forget_letters(connection, time)
+        })?;
         Ok(runs)
     }
 

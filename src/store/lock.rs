@@ -58,6 +58,28 @@ impl ChangeLock {
     }
 }
 
+/// The lock of those who send letters, held until it is dropped.
+#[derive(Debug)]
+pub struct MailLock {
+    _file: File,
+}
+
+impl MailLock {
+    /// Takes the lock beside a state file.
+    ///
+    /// # Errors
+    /// [`StoreError::Mailing`], with who holds it and since when; [`StoreError::Open`]; [`StoreError::Unlockable`].
+    pub fn take(state: &Path, now: Timestamp) -> Result<Self> {
+        // With no full stop before it, it is no source's.
+        let mut path = state.as_os_str().to_owned();
+        path.push("-letters.lock");
+        match take(Path::new(&path), now)? {
+            Ok(file) => Ok(Self { _file: file }),
+            Err(holder) => Err(StoreError::Mailing { holder }),
+        }
+    }
+}
+
 /// Takes a lock, or says who holds it.
 fn take(path: &Path, now: Timestamp) -> Result<std::result::Result<File, String>> {
     let opened = private_options().open(path);

@@ -14,6 +14,7 @@ mod history;
 mod journal;
 mod judging;
 mod keep;
+mod letters;
 mod lock;
 mod migrations;
 mod notes;
@@ -43,7 +44,8 @@ pub use health::examine;
 pub use history::StoredLife;
 pub use journal::{Broken, Verified};
 pub use judging::{JudgedSource, Judging};
-pub use lock::{ChangeLock, SourceLock};
+pub use letters::{ADMINISTRATORS, Concerned, Heard, LetterStart, Lost, Person, Promised, Telling};
+pub use lock::{ChangeLock, MailLock, SourceLock};
 pub use pages::{RunFilter, StoredRun};
 pub use people::Reviewed;
 pub use plannable::{Narrowing, Plannable, StandsOpen};
@@ -96,6 +98,12 @@ pub enum StoreError {
     /// Another process changes sources.
     #[error("sources are being changed by {holder}; wait for it")]
     Changing {
+        /// Who holds the lock and since when.
+        holder: String,
+    },
+    /// Another process sends letters.
+    #[error("letters are being sent by {holder}; wait for it")]
+    Mailing {
         /// Who holds the lock and since when.
         holder: String,
     },

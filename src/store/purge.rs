@@ -137,6 +137,7 @@ impl Person {
         let mut forgotten = self.shares(connection)?;
         self.scopes(connection)?;
         self.changes(connection)?;
+        super::letters::forget_told(connection, self.source, &storable("rows", &self.owners)?)?;
         self.mentions(connection)?;
         // Teams and rooms are told by names that name whose they are; the next scan reads them again.
         connection.execute(

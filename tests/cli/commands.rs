@@ -17,6 +17,7 @@ fn help_version_completions_and_manual_need_no_configuration() {
     for command in [
         "scan",
         "report",
+        "notify",
         "waive",
         "waivers",
         "confirm",

@@ -43,6 +43,8 @@ mod names;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod notify;
+#[cfg(test)]
 mod outgoing;
 #[cfg(test)]
 mod policy;

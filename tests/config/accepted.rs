@@ -288,6 +288,20 @@ fn settings_mean_what_the_example_says() {
 }
 
 #[test]
+fn nobody_outside_is_written_to_unless_it_is_said() {
+    let source = "[[source]]\nname = \"cloud\"\nkind = \"nextcloud\"\nurl = \"https://cloud.example.org\"\n\
+                  auth = { method = \"login\" }\n";
+    let allowed = |text: &str| parse(&format!("{text}\n{source}")).settings.mail.allowed_domains;
+    let internal = "[policy]\ninternal_domains = [\"Example.org\"]\n";
+    assert_eq!(allowed(internal), ["example.org"]);
+    assert_eq!(
+        allowed(&format!("{internal}[mail]\nallowed_domains = [\"example.net\"]")),
+        ["example.net"]
+    );
+    assert_eq!(allowed(""), Vec::<String>::new());
+}
+
+#[test]
 fn what_is_shown_says_all_and_no_secret() {
     for text in uncommented() {
         let loaded = parse(&text);

@@ -9,6 +9,7 @@ use std::{
 use jiff::{Span, tz::TimeZone};
 
 use crate::config::{Credentials, FileRef};
+pub use crate::model::NameDisplay;
 
 /// Who is the same person in several sources.
 #[derive(Clone, Debug)]
@@ -71,17 +72,6 @@ pub struct ExportSettings {
     pub names: NameDisplay,
     /// How owners appear.
     pub owners: OwnerDisplay,
-}
-
-/// How file names appear to others than their owners.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameDisplay {
-    /// As they are.
-    Full,
-    /// The folder only.
-    Folder,
-    /// Not at all.
-    Hidden,
 }
 
 /// How owners appear in exports.

@@ -19,12 +19,20 @@ use crate::{
 
 /// What the files say of letters.
 pub(super) fn mail(it: &mut Context<'_>, written: &Mail, sources: &[(&str, SourceKind)]) -> MailSettings {
-    let allowed_domains = it.all("allowed_domains", &written.allowed_domains, addresses::domain);
     // While nothing is sent, addresses are held against what is written only, not against a default.
     let stated = written
         .allowed_domains
         .first()
         .is_some_and(|word| it.texts.place(&word.span()).is_some());
+    let allowed_domains = if stated {
+        it.all("allowed_domains", &written.allowed_domains, addresses::domain)
+    } else {
+        // What is wrong with the default is told where that is written.
+        let domains = written.allowed_domains.iter();
+        domains
+            .filter_map(|word| addresses::domain(word.get()).ok())
+            .collect()
+    };
     let held = stated || *written.mode.get() != written::MailMode::Off;
     let allowed = if held { allowed_domains.as_slice() } else { &[] };
     let settings = MailSettings {

@@ -76,7 +76,7 @@ pub(in crate::config) struct Mail {
     /// How letters leave.
     pub(in crate::config) transport: Option<At<Transport>>,
     /// The domains that are written to, and no other; the default is `internal_domains`.
-    #[schemars(extend("default" = []))]
+    #[schemars(default)]
     pub(in crate::config) allowed_domains: Vec<At<String>>,
     /// Who is told where the owner has no usable address.
     pub(in crate::config) fallback: Option<At<String>>,

@@ -26,6 +26,7 @@ fn letter(name: &str) -> Letter {
         at: "2026-11-26T02:00:00Z".parse().unwrap(),
         content: Content::Digest(Digest::default()),
         instead: None,
+        meant_for: None,
     }
 }
 

@@ -46,6 +46,7 @@ fn with(to: &str, key: &str, attached: Option<&Attached>) -> Message {
         key: key.to_owned(),
         at: "2026-11-26T02:00:00Z".parse().unwrap(),
         content: Content::Digest(Digest::default()),
+        meant_for: None,
         instead: None,
     };
     let rendered = Rendered {

@@ -1,0 +1,851 @@
+//! Telling people: who is told what of the latest picture, and what became of each letter.
+//!
+//! A letter is recorded before it is sent, and what became of it after: a run that is killed between leaves letters of which
+//! is not known whether they left, and those are told to the operator and not sent again. Nothing here holds all findings,
+//! nor all letters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::BoxFuture;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{
+    Audience, FindingId, Level, NameDisplay, Principal, PrincipalClass, PrincipalKind, Share, SourceKind,
+    SourceName, Status, long_digest, short_digest,
+};
+use crate::notify::{
+    Addressee, Concern, Content, Due, Entry, Gathering, Identities, Instead, Language, Letter, Occasion,
+    Outcome, Reached, Reader, Role, Route, Routing, Sent, Summary, Told,
+};
+use crate::plan::Action;
+use crate::policy::{Breadth, Judge, Policy};
+use crate::report::Pages as _;
+use crate::store::{
+    ADMINISTRATORS, Concerned, Ledger, LetterStart, Lost, Narrowing, Person, Plannable, RunFilter,
+    StoreError, Telling,
+};
+
+/// How many scopes that could not be read the administrators are told by name.
+const UNREAD: usize = 20;
+/// How much is kept of what a mail server says, in characters.
+const REPLY: usize = 400;
+/// After how many letters in a row that could not be handed over no other is tried.
+const HOPELESS: u32 = 3;
+
+/// Puts a letter into words and sends it.
+pub trait Carrier: Send {
+    /// Sends a letter, once.
+    fn carry<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Sent>;
+}
+
+/// What is announced of shares, by source and share: what will be done, and when.
+pub type Offers = BTreeMap<(SourceName, String), (Action, Timestamp)>;
+
+/// What people are told of, and how.
+#[derive(Clone, Copy)]
+pub struct Mailing<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The sources.
+    pub sources: &'a [(SourceName, SourceKind)],
+    /// Who is the same person in several of them.
+    pub identities: &'a Identities,
+    /// Where letters go.
+    pub routing: &'a Routing,
+    /// Gives an address as it is written to, or says why it is not.
+    pub usable: &'a (dyn Fn(&str) -> Result<String, Instead> + Sync),
+    /// Who answers for a site, as the operator says.
+    pub answers: &'a (dyn Fn(&SourceName, &str) -> Option<String> + Sync),
+    /// Where all letters go, on trial.
+    pub redirect_to: Option<&'a str>,
+    /// The least level that people hear of.
+    pub min_level: Level,
+    /// The most letters in a run.
+    pub max_letters: u64,
+    /// How file names appear.
+    pub names: NameDisplay,
+    /// The language where somebody's own is not known.
+    pub language: Language,
+    /// How often somebody hears of what is merely still open.
+    pub every: Span,
+    /// In which days are counted.
+    pub zone: &'a TimeZone,
+    /// What is announced beside what was announced before.
+    pub offers: &'a Offers,
+    /// The time.
+    pub clock: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Whether it is only looked at: nothing is recorded.
+    pub rehearsal: bool,
+}
+
+impl std::fmt::Debug for Mailing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mailing")
+            .field("redirect_to", &self.redirect_to)
+            .field("rehearsal", &self.rehearsal)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Mailed {
+    /// What the administrators are told of it.
+    pub summary: Summary,
+    /// How many letters there were to send, but for the administrators'.
+    pub letters: u64,
+    /// How many people could not be told, and nobody in their stead, by the reason.
+    pub nobody: BTreeMap<Instead, u64>,
+    /// How many letters were not tried, since the way was closed or somebody interrupted.
+    pub left: u64,
+    /// How many shares with findings could not be looked at, since their particulars are not kept.
+    pub bare: u64,
+    /// Whether the administrators were told; `None` where there is no address of theirs, or they had been.
+    pub administrators: Option<bool>,
+}
+
+impl Mailed {
+    /// Whether everybody who was to be told was.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let Summary {
+            failed,
+            unknown,
+            too_many,
+            ..
+        } = &self.summary;
+        failed.is_empty()
+            && unknown.is_empty()
+            && too_many.is_none()
+            && self.nobody.is_empty()
+            && self.left == 0
+    }
+}
+
+/// A share as it is put aside for somebody whom it concerns.
+#[derive(Debug, Serialize, Deserialize)]
+struct Aside {
+    entry: Entry,
+    /// Whose it is, for those who are told in their stead.
+    owner: String,
+    /// The findings, with a digest of how each stands.
+    digests: Vec<(FindingId, String)>,
+    offer: Option<(Action, Timestamp)>,
+}
+
+impl Aside {
+    /// The same as it is told to a reader: whoever reads in the owner's stead is told whose it is, and nothing is announced
+    /// to them.
+    fn to(mut self, told: Reader) -> Self {
+        if told != Reader::Owner {
+            if self.entry.role == Role::Owner {
+                self.entry.role = Role::Responsible(self.owner.clone());
+            }
+            if self.offer.take().is_some() {
+                self.entry.due = None;
+            }
+        }
+        self
+    }
+}
+
+/// Who reads a letter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Reading {
+    name: Option<String>,
+    address: String,
+    language: Language,
+    told: Reader,
+    instead: Option<Instead>,
+}
+
+/// What a reader is to be told, where there is an occasion.
+struct Sheet {
+    gathering: Gathering,
+    /// How many people it concerns.
+    people: u64,
+}
+
+/// Tells people what stands open in the latest picture, each what concerns them; the administrators last what came of it.
+///
+/// # Errors
+/// Any [`StoreError`] of the file; what was sent until then is on record.
+pub async fn notify(
+    ledger: &mut Ledger,
+    mailing: Mailing<'_>,
+    carrier: &mut dyn Carrier,
+    cancel: &CancellationToken,
+) -> Result<Mailed, StoreError> {
+    let now = (mailing.clock)();
+    let mut post = Post {
+        mailing,
+        now,
+        today: mailing.day(now),
+        mailed: Mailed {
+            summary: picture(ledger, mailing)?,
+            ..Mailed::default()
+        },
+        closed: 0,
+    };
+    if !mailing.rehearsal {
+        let lost = ledger.give_up_letters(now)?;
+        post.mailed.summary.unknown = lost.iter().map(lost_words).collect();
+    }
+    ledger.gather()?;
+    post.mailed.bare = put_aside(ledger, mailing, now)?;
+    post.direct(ledger)?;
+    post.count(ledger)?;
+    if post.mailed.letters > mailing.max_letters {
+        post.mailed.summary.too_many = Some(post.mailed.letters);
+    }
+    if mailing.rehearsal || post.mailed.summary.too_many.is_none() {
+        post.send_all(ledger, carrier, cancel).await?;
+    }
+    post.tell_administrators(ledger, carrier, cancel).await?;
+    Ok(post.mailed)
+}
+
+/// What the administrators are told of the latest picture, whatever is sent.
+fn picture(ledger: &Ledger, mailing: Mailing<'_>) -> Result<Summary, StoreError> {
+    let stored = ledger.stored_run(None, RunFilter::default())?;
+    let header = stored.header();
+    let mut summary = Summary {
+        run: header.run.id.clone(),
+        standing: header.totals.by_level.clone(),
+        ..Summary::default()
+    };
+    // A walk over a ledger fails only where the ledger does, and then so does what comes next.
+    let _ = stored.findings(&mut |finding| {
+        if finding.status == Status::New {
+            *summary.new.entry(finding.level).or_default() += 1;
+        }
+        Ok(())
+    });
+    for source in &header.sources {
+        let name = SourceName::new(source.name.as_str());
+        for problem in &source.problems {
+            if summary.unread.len() < UNREAD {
+                let unread = (name.clone(), problem.scope.clone(), problem.message.clone());
+                summary.unread.push(unread);
+            } else {
+                summary.more_unread += 1;
+            }
+        }
+        summary.sources.push((name, source.verdict));
+    }
+    for (source, _) in mailing.sources {
+        for announced in ledger.announced(source)? {
+            let shares = 1 + announced.action.also_ends.len() as u64;
+            *summary.due.entry(mailing.day(announced.due_at)).or_default() += shares;
+        }
+    }
+    Ok(summary)
+}
+
+fn lost_words(lost: &Lost) -> String {
+    format!("{} ({})", lost.address, lost.at)
+}
+
+impl Mailing<'_> {
+    fn day(&self, at: Timestamp) -> Date {
+        at.to_zoned(self.zone.clone()).date()
+    }
+
+    fn person(&self, source: (&SourceName, SourceKind), account: &Principal) -> String {
+        self.identities.person(source.0, source.1, account)
+    }
+
+    /// An item as it is shown: the owner's path, or to others only its name.
+    fn shown(&self, share: &Share, role: &Role) -> String {
+        let is_sharer = matches!(role, Role::Sharer(_));
+        match self.names {
+            NameDisplay::Full if is_sharer => share.item.name().to_owned(),
+            NameDisplay::Full => share.item.path.clone(),
+            NameDisplay::Folder if !is_sharer => share.item.folder().to_owned(),
+            NameDisplay::Folder | NameDisplay::Hidden => String::new(),
+        }
+    }
+
+    fn due(&self, (action, at): &(Action, Timestamp)) -> Due {
+        let value = action.value.as_deref();
+        let day = |text: &str| text.parse::<Date>().ok();
+        let instant = |text: &str| text.parse::<Timestamp>().ok().map(|at| self.day(at));
+        Due {
+            on: self.day(*at),
+            action: action.action,
+            value: value.and_then(|text| instant(text).or_else(|| day(text))),
+        }
+    }
+}
+
+/// Puts aside whom every share concerns that has findings which stand open; gives how many could not be looked at.
+fn put_aside(ledger: &Ledger, mailing: Mailing<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    let mut bare = 0;
+    for (name, kind) in mailing.sources {
+        let Some(facts) = ledger.facts(name)? else {
+            // It was never read: nothing is known of it.
+            continue;
+        };
+        let looking = Looking {
+            ledger,
+            mailing,
+            judge: Judge::new(mailing.policy, &facts, now),
+            source: (name, *kind),
+            today: mailing.day(now),
+        };
+        let mut failed = None;
+        let classes = mailing.policy.classes.digest();
+        bare += ledger.plannable(name, Narrowing::default(), classes, &mut |planned| {
+            if failed.is_none() {
+                failed = looking.look(&planned).err();
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+    }
+    Ok(bare)
+}
+
+/// Looks at the shares of a source.
+struct Looking<'a> {
+    ledger: &'a Ledger,
+    mailing: Mailing<'a>,
+    judge: Judge<'a>,
+    source: (&'a SourceName, SourceKind),
+    today: Date,
+}
+
+impl Looking<'_> {
+    /// Puts a share aside for everybody whom it concerns.
+    fn look(&self, planned: &Plannable) -> Result<(), StoreError> {
+        let Plannable {
+            share,
+            past,
+            findings,
+            announced,
+        } = planned;
+        let judged = self.judge.share(share, past);
+        let is_told = |finding: &&crate::model::Finding| {
+            finding.waiver.is_none()
+                && finding.level >= self.mailing.min_level
+                && !judged.untold.contains(&finding.rule)
+                && findings
+                    .iter()
+                    .any(|stands| stands.rule == finding.rule && !stands.held)
+        };
+        let told: Vec<_> = judged.findings.iter().filter(is_told).collect();
+        if told.is_empty() {
+            return Ok(());
+        }
+        let key = (share.source.clone(), share.id.clone());
+        let before = if *announced {
+            self.ledger.announced_for(share)?
+        } else {
+            None
+        };
+        let before = before.map(|announced| (announced.action, announced.due_at));
+        let offer = self
+            .mailing
+            .offers
+            .get(&key)
+            .filter(|_| before.is_none())
+            .cloned();
+        let breadth = breadth(share, judged.audience);
+        let made = share.created_at.or(past.first_seen);
+        let owner = named(&share.owner);
+        let aside = |role: Role| Aside {
+            entry: Entry {
+                source: share.source.clone(),
+                product: self.source.1,
+                findings: told
+                    .iter()
+                    .map(|finding| Told {
+                        id: finding.id.clone(),
+                        rule: finding.rule,
+                        level: finding.level,
+                        is_news: false,
+                    })
+                    .collect(),
+                item: self.mailing.shown(share, &role),
+                item_kind: share.item.kind,
+                kind: share.kind,
+                audience: judged.audience,
+                access: share.access,
+                since: made.map_or(self.today, |at| self.mailing.day(at)),
+                since_made: share.created_at.is_some(),
+                due: before
+                    .as_ref()
+                    .or(offer.as_ref())
+                    .map(|due| self.mailing.due(due)),
+                role,
+            },
+            owner: owner.clone(),
+            digests: told
+                .iter()
+                .map(|finding| {
+                    let parts = [finding.level.as_str(), finding.rule.as_str(), &breadth];
+                    (finding.id.clone(), short_digest(parts))
+                })
+                .collect(),
+            offer: offer.clone(),
+        };
+        let put_aside = |person: &str, account: Option<&str>, by_others, role| {
+            let concerned = Concerned {
+                person,
+                source: self.source.0,
+                account,
+                share: &share.id,
+                by_others,
+            };
+            self.ledger.put_aside(concerned, &aside(role))
+        };
+        let is_site = share.owner.class == PrincipalClass::Site;
+        for (person, account) in self.responsible(&share.owner)? {
+            let role = if is_site {
+                Role::Responsible(owner.clone())
+            } else {
+                Role::Owner
+            };
+            put_aside(&person, account.as_deref(), true, role)?;
+        }
+        // The same share concerns the same person once: as its owner, where that shared it.
+        if let Some(sharer) = &share.shared_by
+            && sharer.class == PrincipalClass::Account
+            && judged.shared_by == Some(PrincipalKind::Member)
+        {
+            let person = self.mailing.person(self.source, sharer);
+            put_aside(&person, Some(&sharer.id), false, Role::Sharer(owner.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Who has to look after what somebody owns, with the account through which they have to: the owner; for a site those who
+    /// answer for it and can be told, or somebody in whose stead others are.
+    fn responsible(&self, owner: &Principal) -> Result<Vec<(String, Option<String>)>, StoreError> {
+        let (source, kind) = self.source;
+        let own = || (self.mailing.person(self.source, owner), Some(owner.id.clone()));
+        if owner.class != PrincipalClass::Site {
+            return Ok(vec![own()]);
+        }
+        let stated = (self.mailing.answers)(source, &owner.id);
+        let names = stated.map_or_else(|| owner.answered_by.clone(), |address| vec![address]);
+        let (mut here, mut others) = (Vec::new(), Vec::new());
+        for name in names {
+            let account = self.ledger.account(source, &name)?;
+            let (person, account, accounts) = match account {
+                Some((_, account)) => {
+                    let person = self.mailing.identities.person(source, kind, &account);
+                    (person, Some(account.id.clone()), vec![(kind, account)])
+                }
+                None if name.contains('@') => (Identities::at(&name), None, Vec::new()),
+                None => continue,
+            };
+            let reached = Reached::of(&person, &accounts);
+            let route = self.mailing.routing.route(&reached, None, self.mailing.usable);
+            let can_be_told = route.is_ok_and(|route| route.told == Reader::Owner);
+            let those = if can_be_told { &mut here } else { &mut others };
+            // Whose site it is remains known, where it is another's account or address.
+            those.push((person, account));
+        }
+        if here.is_empty() {
+            here.extend(others.into_iter().next());
+        }
+        if here.is_empty() {
+            here.push(own());
+        }
+        Ok(here)
+    }
+}
+
+fn named(whom: &Principal) -> String {
+    whom.name.clone().unwrap_or_else(|| whom.id.clone())
+}
+
+/// How wide a share is, as a text that is the same as long as that is.
+fn breadth(share: &Share, audience: Audience) -> String {
+    let breadth = Breadth::of(share, audience);
+    serde_json::to_string(&breadth).unwrap_or_default()
+}
+
+/// Sends the letters of a run.
+struct Post<'a> {
+    mailing: Mailing<'a>,
+    now: Timestamp,
+    today: Date,
+    mailed: Mailed,
+    /// How many letters in a row could not be handed over.
+    closed: u32,
+}
+
+impl Post<'_> {
+    /// Says who reads what concerns whom.
+    fn direct(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
+        let mut after = String::new();
+        while let Some(person) = ledger.next_person(&after)? {
+            let reached = self.reached(ledger, &person)?;
+            let route = match self.mailing.routing.route(&reached, None, self.mailing.usable) {
+                Ok(route) if route.told == Reader::Owner && self.was_refused(ledger, &route)? => self
+                    .mailing
+                    .routing
+                    .instead(Instead::Refused, None, self.mailing.usable),
+                route => route,
+            };
+            match route {
+                Ok(route) if route.told == Reader::Owner => {
+                    let reading = Reading {
+                        name: reached.name,
+                        address: route.address,
+                        language: reached.language.unwrap_or(self.mailing.language),
+                        told: Reader::Owner,
+                        instead: None,
+                    };
+                    ledger.direct(&person.key, (&person.key, false), &reading, true)?;
+                }
+                Ok(route) if person.by_others => {
+                    let (key, last, reading) = self.stand_in(route);
+                    ledger.direct(&person.key, (&key, last), &reading, false)?;
+                }
+                Err(why) if person.by_others => *self.mailed.nobody.entry(why).or_default() += 1,
+                // The owner is told of it.
+                Ok(_) | Err(_) => {}
+            }
+            after = person.key;
+        }
+        Ok(())
+    }
+
+    fn reached(&self, ledger: &Ledger, person: &Person) -> Result<Reached, StoreError> {
+        let mut accounts: Vec<(SourceKind, Principal)> = Vec::new();
+        let mut known = BTreeSet::new();
+        for (source, kind, account) in &person.accounts {
+            known.insert((source.clone(), account.id.to_lowercase()));
+            accounts.push((*kind, account.clone()));
+        }
+        for (source, id) in self.mailing.identities.accounts(&person.key) {
+            if !known.contains(&(source.clone(), id.to_lowercase())) {
+                accounts.extend(ledger.account(source, id)?);
+            }
+        }
+        let reached = Reached::of(&person.key, &accounts);
+        match Identities::address(&person.key) {
+            // They may have another account that is not concerned.
+            Some(address) if reached.gone => {
+                accounts.extend(ledger.accounts_at(address)?);
+                Ok(Reached::of(&person.key, &accounts))
+            }
+            _ => Ok(reached),
+        }
+    }
+
+    /// Whether an address was refused for good not long ago: it is tried again after a while.
+    fn was_refused(&self, ledger: &Ledger, route: &Route) -> Result<bool, StoreError> {
+        if self.mailing.redirect_to.is_some() {
+            return Ok(false);
+        }
+        let refused = ledger.refused_at(&route.address)?;
+        Ok(refused.is_some_and(|at| self.again(at) > self.today))
+    }
+
+    /// The first day on which somebody hears again of what merely still stands.
+    fn again(&self, last: Timestamp) -> Date {
+        let again = last
+            .to_zoned(self.mailing.zone.clone())
+            .checked_add(self.mailing.every);
+        again.map_or(Date::MAX, |again| again.date())
+    }
+
+    /// Whoever reads in others' stead, for one reason; those whose addresses are refused on the way are told of last.
+    fn stand_in(&self, route: Route) -> (String, bool, Reading) {
+        let why = route.instead.map_or("", Instead::as_str);
+        let key = format!("{} {why} {}", route.told, route.address);
+        let reading = Reading {
+            name: None,
+            address: route.address,
+            language: self.mailing.language,
+            told: route.told,
+            instead: route.instead,
+        };
+        (key, route.instead == Some(Instead::Refused), reading)
+    }
+
+    /// Tells the letters to a reader from those to others; on trial they count for nothing else.
+    fn thread(&self, reader: &str) -> String {
+        match self.mailing.redirect_to {
+            None => short_digest(["", reader]),
+            Some(address) => short_digest([address, reader]),
+        }
+    }
+
+    /// What a reader is to be told; `None` where there is no occasion.
+    fn sheet(&self, ledger: &Ledger, reader: &str, reading: &Reading) -> Result<Option<Sheet>, StoreError> {
+        let thread = self.thread(reader);
+        let mut gathering = Gathering::new(self.today);
+        let mut last = String::new();
+        let mut people = 0;
+        ledger.read_by(reader, &mut |person, _, aside: Aside| {
+            if last != person {
+                person.clone_into(&mut last);
+                people += 1;
+            }
+            let aside = aside.to(reading.told);
+            let mut concern = Concern {
+                due_before: None,
+                told_on: None,
+                entry: aside.entry,
+            };
+            for told in &mut concern.entry.findings {
+                let heard = ledger.heard(&thread, &told.id)?;
+                let digest = aside.digests.iter().find(|(id, _)| *id == told.id);
+                let as_told = heard.as_ref().zip(digest);
+                told.is_news = !as_told.is_some_and(|(heard, (_, digest))| heard.is_as(digest));
+                let on = heard.as_ref().map(|heard| self.mailing.day(heard.at));
+                if on > concern.told_on {
+                    concern.told_on = on;
+                }
+                concern.due_before = concern.due_before.or(heard.and_then(|heard| heard.due));
+            }
+            gathering.add(concern);
+            Ok(())
+        })?;
+        let again = ledger.last_letter(&thread)?.map(|last| self.again(last));
+        Ok((gathering.occasion(again) != Occasion::None).then_some(Sheet { gathering, people }))
+    }
+
+    /// Counts the letters before the first is sent.
+    fn count(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
+        let mut after: Option<(bool, String)> = None;
+        while let Some((last, key, reading)) = next(ledger, after.as_ref())? {
+            if self.sheet(ledger, &key, &reading)?.is_some() {
+                self.mailed.letters += 1;
+            }
+            after = Some((last, key));
+        }
+        Ok(())
+    }
+
+    async fn send_all(
+        &mut self,
+        ledger: &mut Ledger,
+        carrier: &mut dyn Carrier,
+        cancel: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let mut after: Option<(bool, String)> = None;
+        while let Some((last, key, reading)) = next(ledger, after.as_ref())? {
+            if let Some(sheet) = self.sheet(ledger, &key, &reading)? {
+                if cancel.is_cancelled() || self.closed >= HOPELESS {
+                    self.mailed.left += 1;
+                } else {
+                    self.send(ledger, carrier, (&key, &reading), sheet).await?;
+                }
+            }
+            after = Some((last, key));
+        }
+        Ok(())
+    }
+
+    /// Sends what a reader is to be told.
+    async fn send(
+        &mut self,
+        ledger: &mut Ledger,
+        carrier: &mut dyn Carrier,
+        (reader, reading): (&str, &Reading),
+        sheet: Sheet,
+    ) -> Result<(), StoreError> {
+        let Sheet { gathering, people } = sheet;
+        let letter = self.letter((reader, reading), Content::Digest(gathering.digest()));
+        let outcome = self
+            .hand_over(ledger, carrier, (reader, reading), &letter)
+            .await?;
+        match outcome {
+            Some(Outcome::Accepted) => {
+                self.mailed.summary.sent += 1;
+                if let Some(why) = reading.instead {
+                    *self.mailed.summary.instead.entry(why).or_default() += people;
+                }
+            }
+            Some(Outcome::Refused) if reading.told == Reader::Owner && self.mailing.redirect_to.is_none() => {
+                match self
+                    .mailing
+                    .routing
+                    .instead(Instead::Refused, None, self.mailing.usable)
+                {
+                    Ok(route) => {
+                        let (key, last, reading) = self.stand_in(route);
+                        ledger.redirect(reader, (&key, last), &reading)?;
+                    }
+                    Err(why) => *self.mailed.nobody.entry(why).or_default() += 1,
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn letter(&self, (reader, reading): (&str, &Reading), content: Content) -> Letter {
+        let thread = self.thread(reader);
+        let said = serde_json::to_string(&content).unwrap_or_default();
+        let to = |address: &str, name: Option<String>| Addressee {
+            name,
+            address: address.to_owned(),
+        };
+        Letter {
+            to: match self.mailing.redirect_to {
+                Some(address) => to(address, None),
+                None => to(&reading.address, reading.name.clone()),
+            },
+            language: reading.language,
+            key: short_digest([thread.as_str(), &self.mailed.summary.run, &said]),
+            thread,
+            at: self.now,
+            content,
+            instead: reading.instead,
+            meant_for: self.mailing.redirect_to.map(|_| reading.address.clone()),
+        }
+    }
+
+    /// Hands a letter over, between two records; `None` where it had left before.
+    async fn hand_over(
+        &mut self,
+        ledger: &mut Ledger,
+        carrier: &mut dyn Carrier,
+        (reader, reading): (&str, &Reading),
+        letter: &Letter,
+    ) -> Result<Option<Outcome>, StoreError> {
+        if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), letter)? {
+            return Ok(None);
+        }
+        let (outcome, reply) = fate(carrier.carry(letter).await);
+        let reply: String = reply.chars().take(REPLY).collect();
+        if !self.mailing.rehearsal {
+            ledger.letter_ended(&letter.key, outcome, (self.mailing.clock)(), &reply)?;
+        }
+        let address = letter.to.address.clone();
+        self.closed = match outcome {
+            Outcome::Accepted | Outcome::Refused => 0,
+            Outcome::Failed | Outcome::Unknown => self.closed + 1,
+        };
+        match outcome {
+            Outcome::Accepted => {}
+            Outcome::Refused | Outcome::Failed => self.mailed.summary.failed.push((address, reply)),
+            Outcome::Unknown => self.mailed.summary.unknown.push(format!("{address} ({reply})")),
+        }
+        Ok(Some(outcome))
+    }
+
+    /// Records that a letter is about to be sent; false where it had left before.
+    fn begin(
+        &self,
+        ledger: &mut Ledger,
+        (reader, reading): (&str, &Reading),
+        letter: &Letter,
+    ) -> Result<bool, StoreError> {
+        let said = serde_json::to_string(&letter.content).unwrap_or_default();
+        let start = LetterStart {
+            key: &letter.key,
+            thread: &letter.thread,
+            reader,
+            address: &letter.to.address,
+            told: if letter.meant_for.is_some() {
+                Reader::Redirected
+            } else {
+                reading.told
+            },
+            instead: letter.instead.map(Instead::as_str),
+            run: &self.mailed.summary.run,
+            content: &long_digest(&said),
+            at: self.now,
+        };
+        let in_full: BTreeSet<&FindingId> = match &letter.content {
+            Content::Digest(digest) => {
+                let findings = digest.entries.iter().flat_map(|entry| &entry.findings);
+                findings.map(|told| &told.id).collect()
+            }
+            Content::Summary(_) => return ledger.letter_begins(&start, |_, _| Ok(())),
+        };
+        ledger.letter_begins(&start, |ledger, tell| {
+            ledger.read_by(reader, &mut |_, account, aside: Aside| {
+                let Aside {
+                    entry,
+                    digests,
+                    mut offer,
+                    ..
+                } = aside.to(reading.told);
+                for (finding, digest) in digests {
+                    let is_in_full = in_full.contains(&finding);
+                    tell(&Telling {
+                        finding,
+                        source: entry.source.clone(),
+                        account: account.clone(),
+                        digest,
+                        due: entry.due.as_ref().map(|due| due.on),
+                        in_full: is_in_full,
+                        // Once, whatever findings the share has.
+                        offer: offer.take().filter(|_| !matches!(entry.role, Role::Sharer(_))),
+                    })?;
+                }
+                Ok(())
+            })
+        })
+    }
+
+    /// Tells the administrators what came of the night, where they have an address.
+    async fn tell_administrators(
+        &mut self,
+        ledger: &mut Ledger,
+        carrier: &mut dyn Carrier,
+        cancel: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let fallback = self.mailing.routing.fallback.as_deref();
+        let Some(Ok(address)) = fallback.map(self.mailing.usable) else {
+            return Ok(());
+        };
+        if cancel.is_cancelled() || self.closed >= HOPELESS {
+            self.mailed.left += 1;
+            self.mailed.administrators = Some(false);
+            return Ok(());
+        }
+        let reading = Reading {
+            name: None,
+            address,
+            language: self.mailing.language,
+            told: Reader::Fallback,
+            instead: None,
+        };
+        let reader = ADMINISTRATORS;
+        let summary = Box::new(self.mailed.summary.clone());
+        let letter = self.letter((reader, &reading), Content::Summary(summary));
+        let outcome = self
+            .hand_over(ledger, carrier, (reader, &reading), &letter)
+            .await?;
+        self.mailed.administrators = outcome.map(|outcome| outcome == Outcome::Accepted);
+        Ok(())
+    }
+}
+
+/// What became of a letter, and in which words.
+fn fate(sent: Sent) -> (Outcome, String) {
+    match sent {
+        Sent::Accepted { reply } => (Outcome::Accepted, reply),
+        Sent::Refused {
+            words,
+            permanent: true,
+        } => (Outcome::Refused, words),
+        Sent::Refused { words, .. } | Sent::Unreachable { words } => (Outcome::Failed, words),
+        Sent::Unknown { words } => (Outcome::Unknown, words),
+    }
+}
+
+fn next(
+    ledger: &Ledger,
+    after: Option<&(bool, String)>,
+) -> Result<Option<(bool, String, Reading)>, StoreError> {
+    ledger.next_reader(after.map(|(last, key)| (*last, key.as_str())))
+}
+
+#[cfg(test)]
+mod tests;

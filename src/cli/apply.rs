@@ -45,6 +45,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let mut ledger = scan::open(global, settings)?;
     let plan = Chosen::of(&arguments.plan, &text, &ledger)?;
     let mut actions = plan.actions();
+    // Dates first: whoever sets one may have the right to from a share that is ended by the same plan.
+    actions.sort_by_key(|action| action.action);
     let expired = plan.plan.check(global.now()).err();
     if let Some(error) = &expired {
         // What became of changes that were begun is found out all the same.

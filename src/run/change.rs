@@ -21,11 +21,8 @@ pub async fn apply(
     plan: &str,
     actions: &[&Action],
 ) -> Result<Done, EnforceError> {
-    // Dates first: whoever sets one may have the right to from a share that is ended by the same plan.
-    let mut actions = actions.to_vec();
-    actions.sort_by_key(|action| action.action);
     Enforcer::new(ledger, writers, conditions)
-        .apply(plan, &actions)
+        .apply(plan, actions)
         .await
 }
 

@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::sources::{self, Making, wrong};
 use super::terminal::{Output, say};
 use super::{Exit, Global, change, decision, mail, scan, unwritten};
-use crate::config::{MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport};
+use crate::config::{
+    Attachment, MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport,
+};
 use crate::model::SourceName;
 use crate::notify::address::Rules;
 use crate::notify::{
@@ -48,6 +50,13 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         return Err(wrong(
             "owners are not mailed: `[mail] mode` is \"off\"",
             "set it to \"pilot\" or \"on\", or look at the letters with --preview DIR",
+        ));
+    }
+    if mail.attach != Attachment::None {
+        return Err(wrong(
+            "letters carry no attachment in this version, and `[mail] attach` asks for one; nothing was sent",
+            "leave `attach` out, or set it to \"none\": each letter names what is open, and `sharewarden report --format csv` \
+             lists all",
         ));
     }
     let identities = identities(global, settings)?;
@@ -348,6 +357,7 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         nobody,
         left,
         bare,
+        held,
         administrators,
     } = mailed;
     let by_level = |counts: &BTreeMap<_, u64>| counted(counts.iter().rev());
@@ -406,6 +416,12 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
     }
     if *left > 0 {
         writeln!(out, "not tried: {left}; the next run does")?;
+    }
+    if *held > 0 {
+        writeln!(
+            out,
+            "{held} shares are of a baseline, and nobody is told of them before `sharewarden baseline release`"
+        )?;
     }
     if *bare > 0 {
         writeln!(

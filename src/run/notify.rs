@@ -104,6 +104,8 @@ pub struct Mailed {
     pub left: u64,
     /// How many shares with findings could not be looked at, since their particulars are not kept.
     pub bare: u64,
+    /// How many shares nobody is told of until the baseline of their source is released.
+    pub held: u64,
     /// Whether the administrators were told; `None` where there is no address of theirs, or they had been.
     pub administrators: Option<bool>,
 }
@@ -196,7 +198,7 @@ pub async fn notify(
         post.mailed.summary.unknown = lost.iter().map(lost_words).collect();
     }
     ledger.gather()?;
-    post.mailed.bare = put_aside(ledger, mailing, now)?;
+    (post.mailed.bare, post.mailed.held) = put_aside(ledger, mailing, now)?;
     post.direct(ledger)?;
     post.count(ledger)?;
     if post.mailed.letters > mailing.max_letters {
@@ -282,9 +284,10 @@ impl Mailing<'_> {
     }
 }
 
-/// Puts aside whom every share concerns that has findings which stand open; gives how many could not be looked at.
-fn put_aside(ledger: &Ledger, mailing: Mailing<'_>, now: Timestamp) -> Result<u64, StoreError> {
-    let mut bare = 0;
+/// Puts aside whom every share concerns that has findings which stand open; gives how many could not be looked at, and how
+/// many are held back.
+fn put_aside(ledger: &Ledger, mailing: Mailing<'_>, now: Timestamp) -> Result<(u64, u64), StoreError> {
+    let (mut bare, mut held) = (0, 0);
     for (name, kind) in mailing.sources {
         let Some(facts) = ledger.facts(name)? else {
             // It was never read: nothing is known of it.
@@ -301,14 +304,17 @@ fn put_aside(ledger: &Ledger, mailing: Mailing<'_>, now: Timestamp) -> Result<u6
         let classes = mailing.policy.classes.digest();
         bare += ledger.plannable(name, Narrowing::default(), classes, &mut |planned| {
             if failed.is_none() {
-                failed = looking.look(&planned).err();
+                match looking.look(&planned) {
+                    Ok(is_held) => held += u64::from(is_held),
+                    Err(error) => failed = Some(error),
+                }
             }
         })?;
         if let Some(error) = failed {
             return Err(error);
         }
     }
-    Ok(bare)
+    Ok((bare, held))
 }
 
 /// Looks at the shares of a source.
@@ -321,8 +327,8 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    /// Puts a share aside for everybody whom it concerns.
-    fn look(&self, planned: &Plannable) -> Result<(), StoreError> {
+    /// Puts a share aside for everybody whom it concerns; says whether all that they would be told is held back instead.
+    fn look(&self, planned: &Plannable) -> Result<bool, StoreError> {
         let Plannable {
             share,
             past,
@@ -330,17 +336,20 @@ impl Looking<'_> {
             announced,
         } = planned;
         let judged = self.judge.share(share, past);
-        let is_told = |finding: &&crate::model::Finding| {
-            finding.waiver.is_none()
-                && finding.level >= self.mailing.min_level
-                && !judged.untold.contains(&finding.rule)
-                && findings
-                    .iter()
-                    .any(|stands| stands.rule == finding.rule && !stands.held)
-        };
-        let told: Vec<_> = judged.findings.iter().filter(is_told).collect();
+        let stands = |rule| findings.iter().find(|finding| finding.rule == rule);
+        let (told, held): (Vec<_>, Vec<_>) = judged
+            .findings
+            .iter()
+            .filter(|finding| {
+                finding.waiver.is_none()
+                    && finding.level >= self.mailing.min_level
+                    && !judged.untold.contains(&finding.rule)
+            })
+            .filter_map(|finding| stands(finding.rule).map(|stands| (finding, stands.held)))
+            .partition(|(_, held)| !held);
+        let told: Vec<_> = told.into_iter().map(|(finding, _)| finding).collect();
         if told.is_empty() {
-            return Ok(());
+            return Ok(!held.is_empty());
         }
         let key = (share.source.clone(), share.id.clone());
         let before = if *announced {
@@ -421,7 +430,7 @@ impl Looking<'_> {
             let person = self.mailing.person(self.source, sharer);
             put_aside(&person, Some(&sharer.id), false, Role::Sharer(owner.clone()))?;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Who has to look after what somebody owns, with the account through which they have to: the owner; for a site those who

@@ -138,6 +138,22 @@ fn letters_are_looked_at_before_any_is_sent() {
 }
 
 #[test]
+fn what_a_baseline_holds_back_is_counted() {
+    let stage = Stage::of(&demo());
+    configured(&stage, MAIL);
+    stage.run(&["scan", "-q"]).ended(0);
+    let folder = stage.path("letters").to_string_lossy().into_owned();
+    let preview = ["notify", "--preview", &folder];
+    let ran = stage.run(&preview);
+    ran.ended(0);
+    assert!(ran.out.contains("shares are of a baseline"), "{}", ran.out);
+    let release = ["baseline", "release", "--source", "cloud"];
+    stage.run(&release).ended(0);
+    let ran = stage.run(&preview);
+    assert!(!ran.out.contains("baseline"), "{}", ran.out);
+}
+
+#[test]
 fn letters_that_left_do_not_leave_again_before_their_time() {
     let stage = scanned(MAIL);
     stage.run(&["notify"]).ended(2);
@@ -200,6 +216,9 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
     let elsewhere = "mode = \"on\"\ntransport = { kind = \"smtp\", host = \"mail.example.org\" }\n";
     configured(&stage, &format!("{MAIL}{elsewhere}"));
     refused(&["notify"], "--now is for rehearsals");
+    configured(&stage, &format!("{MAIL}attach = \"csv\"\n"));
+    refused(&["notify", "--preview", &folder], "no attachment");
+    configured(&stage, MAIL);
     assert!(!stage.path("letters").exists());
     stage.run(&["notify", "--preview", &folder]).ended(0);
     let empty = Stage::of(&demo());

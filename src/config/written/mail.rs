@@ -80,7 +80,7 @@ pub(in crate::config) struct Mail {
     pub(in crate::config) allowed_domains: Vec<At<String>>,
     /// Who is told where the owner has no usable address.
     pub(in crate::config) fallback: Option<At<String>>,
-    /// Who is told of a suspected breach.
+    /// Who is told of a suspected breach; none is looked for in this version.
     pub(in crate::config) incident_contact: Option<At<String>>,
     /// A folder with templates that stand in for the built-in ones, file by file.
     pub(in crate::config) templates: Option<At<PathBuf>>,
@@ -93,10 +93,11 @@ pub(in crate::config) struct Mail {
     /// How often an owner hears of what is merely still open.
     #[schemars(extend("default" = "7d"))]
     pub(in crate::config) every: At<String>,
-    /// Whether the manager that the directory names is told where the owner is gone, before the fallback.
+    /// Whether the manager that the directory names is told where the owner is gone, before the fallback; none is read in this
+    /// version, so that the fallback is told.
     #[schemars(extend("default" = false))]
     pub(in crate::config) managers: bool,
-    /// What is attached.
+    /// What is attached; `notify` refuses `"csv"` in this version.
     #[schemars(extend("default" = "none"))]
     pub(in crate::config) attach: Attach,
     /// Who answers for a library or shared folder that no person owns.

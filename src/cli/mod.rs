@@ -103,7 +103,7 @@ enum Command {
     Scan(scan::Arguments),
     /// Print a stored run again, without scanning
     Report(report::Arguments),
-    /// Propose changes for open findings, by the rules of [enforce]
+    /// Propose changes for open findings, by the rules of the configuration
     Plan(plan::Arguments),
     /// Do exactly what a plan says
     Apply(apply::Arguments),

@@ -64,6 +64,14 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let rules = rules(settings);
     let usable = |address: &str| rules.usable(address).map(|address| address.to_string());
     let redirect_to = redirect_to(mail, arguments.redirect_to.as_deref(), &usable)?;
+    if let Some(fallback) = &mail.fallback {
+        usable(fallback).map_err(|why| {
+            wrong(
+                &format!("nothing is sent to `fallback` of [mail], `{}`: {why}", fallback.escape_debug()),
+                "name one address that somebody reads, in a domain of `[mail] allowed_domains`, and no mailing list",
+            )
+        })?;
+    }
     let cancel = CancellationToken::new();
     let making = Making::of(global, settings, &cancel);
     let outgoing = if let Some(folder) = preview {

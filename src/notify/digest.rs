@@ -98,7 +98,7 @@ impl Gathering {
         findings.any(|told| told.id == *finding)
     }
 
-    /// What they are told: what falls due soonest first, then the gravest, news before what they know.
+    /// What they are told: what falls due soonest first, then news before what they know, each the gravest first.
     #[must_use]
     pub fn digest(self) -> Digest {
         self.digest
@@ -117,8 +117,8 @@ fn order(entry: &Entry) -> impl Ord + use<'_> {
     (
         due.is_none(),
         due,
-        Reverse(worst(entry)),
         known,
+        Reverse(worst(entry)),
         entry.source.as_str(),
         &entry.item,
         // Of two shares of one item: always in the same order.
@@ -159,6 +159,7 @@ mod tests {
             kind: ShareKind::Link,
             audience: Audience::Anyone,
             access: Access::default(),
+            password: Some(false),
             since: day("2026-01-01"),
             since_made: true,
             due: due.map(|on| Due {
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_falls_due_comes_first_then_what_is_grave_then_news() {
+    fn what_falls_due_comes_first_then_news_then_what_is_grave() {
         let mut gathering = Gathering::new(day(TODAY));
         for entry in [
             entry("known", Level::High, false, None),
@@ -271,7 +272,7 @@ mod tests {
             .into_iter()
             .map(|entry| entry.item)
             .collect();
-        assert_eq!(items, ["soon", "later", "critical", "news", "known"]);
+        assert_eq!(items, ["soon", "later", "news", "critical", "known"]);
     }
 
     proptest! {

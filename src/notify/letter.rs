@@ -104,6 +104,8 @@ pub struct Entry {
     pub audience: Audience,
     /// What it allows.
     pub access: Access,
+    /// Whether a password protects it; `None` where the service does not tell.
+    pub password: Option<bool>,
     /// Since when, as far as is known: when it was made, else when it was first seen.
     pub since: Date,
     /// Whether the service told that, rather than when it was first seen.

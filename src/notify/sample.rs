@@ -73,6 +73,7 @@ pub(super) fn digest() -> Digest {
         kind: ShareKind::Link,
         audience: Audience::Anyone,
         access: Access::of(&[Right::View, Right::Download]),
+        password: Some(false),
         since: date(2026, 2, 3),
         since_made: true,
         due: Some(Due {
@@ -89,6 +90,7 @@ pub(super) fn digest() -> Digest {
         item: "/sites/board/Minutes".into(),
         item_kind: ItemKind::Folder,
         access: Access::of(&[Right::View, Right::Edit, Right::Delete]),
+        password: Some(false),
         since: date(2025, 12, 1),
         since_made: false,
         due: Some(Due {

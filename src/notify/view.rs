@@ -237,6 +237,7 @@ impl View<'_> {
             rule.as_str()
         };
         let case = match rule {
+            RuleId::LinkWithoutPassword if entry.password.is_none() => "unknown",
             RuleId::LinkWithoutPassword if entry.access.changes() => "changes",
             RuleId::LinkAllowsUpload if entry.access.shows() => "shows",
             RuleId::ClassifiedItemExposed => entry.audience.as_str(),

@@ -33,7 +33,7 @@ use crate::store::{
 const UNREAD: usize = 20;
 /// How much is kept of what a mail server says, in characters.
 const REPLY: usize = 400;
-/// After how many letters in a row that could not be handed over no other is tried.
+/// After how many letters in a row for which the way was closed no other is tried.
 const HOPELESS: u32 = 3;
 
 /// Puts a letter into words and sends it.
@@ -42,7 +42,9 @@ pub trait Carrier: Send {
     fn carry<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Sent>;
 }
 
-/// What is announced of shares, by source and share: what will be done, and when.
+/// What will be done to a share, and when.
+type Offer = (Action, Timestamp);
+/// What is announced of shares, by source and share.
 pub type Offers = BTreeMap<(SourceName, String), (Action, Timestamp)>;
 
 /// What people are told of, and how.
@@ -193,10 +195,8 @@ pub async fn notify(
         },
         closed: 0,
     };
-    if !mailing.rehearsal {
-        let lost = ledger.give_up_letters(now)?;
-        post.mailed.summary.unknown = lost.iter().map(lost_words).collect();
-    }
+    let lost = ledger.lost_letters()?;
+    post.mailed.summary.unknown = lost.iter().map(lost_words).collect();
     ledger.gather()?;
     (post.mailed.bare, post.mailed.held) = put_aside(ledger, mailing, now)?;
     post.direct(ledger)?;
@@ -208,6 +208,10 @@ pub async fn notify(
         post.send_all(ledger, carrier, cancel).await?;
     }
     post.tell_administrators(ledger, carrier, cancel).await?;
+    // Whoever is to be told of lost letters was, or the next run tells it again.
+    if !mailing.rehearsal && post.mailed.administrators != Some(false) && !cancel.is_cancelled() {
+        ledger.give_up_letters(&lost, (mailing.clock)())?;
+    }
     Ok(post.mailed)
 }
 
@@ -336,34 +340,22 @@ impl Looking<'_> {
             announced,
         } = planned;
         let judged = self.judge.share(share, past);
-        let stands = |rule| findings.iter().find(|finding| finding.rule == rule);
         let (told, held): (Vec<_>, Vec<_>) = judged
             .findings
             .iter()
-            .filter(|finding| {
-                finding.waiver.is_none()
+            .filter_map(|finding| {
+                let stands = findings.iter().find(|stands| stands.rule == finding.rule)?;
+                let is_told = finding.waiver.is_none()
                     && finding.level >= self.mailing.min_level
-                    && !judged.untold.contains(&finding.rule)
+                    && !judged.untold.contains(&finding.rule);
+                is_told.then_some((finding, stands.held))
             })
-            .filter_map(|finding| stands(finding.rule).map(|stands| (finding, stands.held)))
             .partition(|(_, held)| !held);
         let told: Vec<_> = told.into_iter().map(|(finding, _)| finding).collect();
         if told.is_empty() {
             return Ok(!held.is_empty());
         }
-        let key = (share.source.clone(), share.id.clone());
-        let before = if *announced {
-            self.ledger.announced_for(share)?
-        } else {
-            None
-        };
-        let before = before.map(|announced| (announced.action, announced.due_at));
-        let offer = self
-            .mailing
-            .offers
-            .get(&key)
-            .filter(|_| before.is_none())
-            .cloned();
+        let (before, offer) = self.announcement(share, *announced)?;
         let breadth = breadth(share, judged.audience);
         let made = share.created_at.or(past.first_seen);
         let owner = named(&share.owner);
@@ -385,6 +377,7 @@ impl Looking<'_> {
                 kind: share.kind,
                 audience: judged.audience,
                 access: share.access,
+                password: share.password,
                 since: made.map_or(self.today, |at| self.mailing.day(at)),
                 since_made: share.created_at.is_some(),
                 due: before
@@ -431,6 +424,19 @@ impl Looking<'_> {
             put_aside(&person, Some(&sharer.id), false, Role::Sharer(owner.clone()))?;
         }
         Ok(false)
+    }
+
+    /// What was announced of a share, or else what is to be.
+    fn announcement(
+        &self,
+        share: &Share,
+        announced: bool,
+    ) -> Result<(Option<Offer>, Option<Offer>), StoreError> {
+        if announced && let Some(before) = self.ledger.announced_for(share)? {
+            return Ok((Some((before.action, before.due_at)), None));
+        }
+        let key = (share.source.clone(), share.id.clone());
+        Ok((None, self.mailing.offers.get(&key).cloned()))
     }
 
     /// Who has to look after what somebody owns, with the account through which they have to: the owner; for a site those who
@@ -728,16 +734,18 @@ impl Post<'_> {
         if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), letter)? {
             return Ok(None);
         }
-        let (outcome, reply) = fate(carrier.carry(letter).await);
+        let sent = carrier.carry(letter).await;
+        // One that is refused says nothing of the way: the next may be taken.
+        self.closed = match sent {
+            Sent::Accepted { .. } | Sent::Refused { .. } => 0,
+            Sent::Unreachable { .. } | Sent::Unknown { .. } => self.closed + 1,
+        };
+        let (outcome, reply) = fate(sent);
         let reply: String = reply.chars().take(REPLY).collect();
         if !self.mailing.rehearsal {
             ledger.letter_ended(&letter.key, outcome, (self.mailing.clock)(), &reply)?;
         }
         let address = letter.to.address.clone();
-        self.closed = match outcome {
-            Outcome::Accepted | Outcome::Refused => 0,
-            Outcome::Failed | Outcome::Unknown => self.closed + 1,
-        };
         match outcome {
             Outcome::Accepted => {}
             Outcome::Refused | Outcome::Failed => self.mailed.summary.failed.push((address, reply)),

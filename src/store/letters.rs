@@ -471,26 +471,40 @@ impl Ledger {
         })
     }
 
-    /// The letters that a run was killed over: of them is not known from now on whether they left, and they are not sent
-    /// again.
+    /// The letters that a run was killed over, until somebody was told: of them is not known whether they left, and they are
+    /// not sent again.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn give_up_letters(&mut self, at: Timestamp) -> Result<Vec<Lost>> {
+    pub fn lost_letters(&self) -> Result<Vec<Lost>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT key, address, began_at FROM letter WHERE outcome IS NULL ORDER BY id")?;
+        let lost = statement
+            .query_map([], |row| {
+                Ok(Lost {
+                    key: row.get(0)?,
+                    address: row.get(1)?,
+                    at: instant(row.get(2)?),
+                })
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(lost)
+    }
+
+    /// Records of lost letters that somebody was told of them.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn give_up_letters(&mut self, lost: &[Lost], at: Timestamp) -> Result<()> {
         durably(self, |connection| {
             let mut statement = connection.prepare_cached(
-                "UPDATE letter SET outcome = ?1, ended_at = ?2 WHERE outcome IS NULL RETURNING key, address, began_at",
+                "UPDATE letter SET outcome = ?1, ended_at = ?2 WHERE key = ?3 AND outcome IS NULL",
             )?;
-            let lost = statement
-                .query_map(params![Outcome::Unknown.as_str(), at.as_second()], |row| {
-                    Ok(Lost {
-                        key: row.get(0)?,
-                        address: row.get(1)?,
-                        at: instant(row.get(2)?),
-                    })
-                })?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(lost)
+            for letter in lost {
+                statement.execute(params![Outcome::Unknown.as_str(), at.as_second(), letter.key])?;
+            }
+            Ok(())
         })
     }
 

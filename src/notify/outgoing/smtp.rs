@@ -270,7 +270,14 @@ impl Smtp {
                     self.shown(&told(&response))
                 ),
             },
-            Err(Failed::Told(code, error)) => return Ok((self.refused(&error), code != CLOSING)),
+            // It is what the letter holds that is refused, and not its address, which may be written to again.
+            Err(Failed::Told(code, error)) => {
+                let sent = Sent::Refused {
+                    words: self.words(&error),
+                    permanent: false,
+                };
+                return Ok((sent, code != CLOSING));
+            }
             Err(Failed::Lost(words)) => Sent::Unknown {
                 words: format!(
                     "the conversation with the mail server {} ended before it said whether it took the letter: {words}",

@@ -242,6 +242,7 @@ fn various() -> Vec<Letter> {
                     entry.audience = Audience::ALL[(at + *rule as usize) % Audience::ALL.len()];
                     entry.item_kind = ItemKind::ALL[at % ItemKind::ALL.len()];
                     entry.access = Access::from_bits(u8::try_from(at * 13 % 64).unwrap());
+                    entry.password = (at % 2 == 0).then_some(false);
                     let level = Level::ALL[at % Level::ALL.len()];
                     entry.findings = vec![Told { level, ..told(*rule) }];
                 })));

@@ -761,6 +761,51 @@ fn what_an_owners_own_letter_announces_is_promised_once_it_was_accepted() {
 /// Whatever letter the program is killed over, before it was taken or after: nobody is told the same twice, and of
 /// everybody the operator learns what is not known.
 #[test]
+fn letters_that_are_refused_for_now_cost_nobody_else_theirs() {
+    let shares: Vec<_> = (0..9)
+        .map(|number| {
+            link(
+                cloud(),
+                &number.to_string(),
+                named(&format!("p{number}"), &format!("p{number}@example.org")),
+            )
+        })
+        .collect();
+    let mut stage = Stage::new();
+    stage.night(0, &shares);
+    let mut server = Server::default();
+    for number in 0..5 {
+        let words = "451 4.7.1 greylisted".to_owned();
+        let sent = Sent::Refused {
+            words,
+            permanent: false,
+        };
+        server.says.insert(format!("p{number}@example.org"), sent);
+    }
+    for again in [false, true] {
+        let (mailed, letters) = stage.mail(0, &mut server);
+        assert_eq!((mailed.summary.failed.len(), mailed.left), (5, 0));
+        assert_eq!(letters.len(), if again { 0 } else { 4 });
+    }
+}
+
+#[test]
+fn lost_letters_are_told_until_somebody_was() {
+    let mut stage = Stage::new();
+    stage.night(0, &[link(cloud(), "1", alice()), link(cloud(), "2", bob())]);
+    let dies = |number| Server {
+        dies: Some((number, true)),
+        ..Server::default()
+    };
+    assert!(stage.try_mail(0, &mut dies(1)).is_none());
+    // This one is killed over the administrators' letter: nobody was told of the first.
+    assert!(stage.try_mail(0, &mut dies(2)).is_none());
+    let mailed = stage.try_mail(0, &mut Server::default()).unwrap();
+    assert_eq!(mailed.summary.unknown.len(), 2, "{:?}", mailed.summary.unknown);
+    assert!(stage.try_mail(1, &mut Server::default()).unwrap().is_clean());
+}
+
+#[test]
 fn a_run_that_is_killed_tells_nobody_twice_and_forgets_nobody() {
     let shares: Vec<_> = (0..4)
         .map(|number| {

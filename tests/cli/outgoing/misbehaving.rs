@@ -175,7 +175,7 @@ fn each_misbehaviour_has_an_outcome_and_costs_nobody_else_their_letter() {
         ("RCPT", Says("550 5.1.1 unknown"), "ara", "ac"),
         ("RCPT", Says("450 4.2.1 greylisted"), "ala", "ac"),
         ("DATA", Says("554 no valid recipients"), "ara", "ac"),
-        (".", Says("552 5.3.4 too large"), "ara", "abc"),
+        (".", Says("552 5.3.4 too large"), "ala", "abc"),
         (".", Says("451 4.7.1 try again"), "ala", "abc"),
         (".", Says("421 4.3.0 shutting down"), "ala", "ab c"),
         // From there on nobody knows.

@@ -6,13 +6,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 
-use super::change::{self, Form, Printed};
-use super::sources::{self, wrong};
+use super::change::{self, Form, Printed, Underway};
+use super::sources::wrong;
 use super::terminal::say;
 use super::{Exit, Global, scan};
-use crate::enforce::{Conditions, EnforceError, Journal as _, run_id};
+use crate::enforce::{Conditions, EnforceError, Journal as _};
 use crate::model::SourceName;
 use crate::plan::{Action, Decisions, Plan, PlanFileError};
 use crate::policy;
@@ -67,20 +66,10 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     if !arguments.dry_run && !actions.is_empty() && expired.is_none() {
         change::confirm(&question(&actions), arguments.yes)?;
     }
-    let _lock = change::lock(global, &settings.state.path)?;
-    let cancel = CancellationToken::new();
-    let watch = sources::interrupts(
-        cancel.clone(),
-        "the change under way is being finished; once more ends at once",
-    );
-    let policy = scan::with_made_waivers(global, settings, &ledger)?;
-    let (id, who) = (run_id(global.now()), change::who());
-    if !arguments.dry_run && !global.quiet {
-        say(&format!("run {id}"));
-    }
+    let underway = Underway::begin(global, settings, &ledger, arguments.dry_run)?;
     let today = policy::day(global.now());
     let is_waived = |action: &Action| {
-        policy.waivers.iter().any(|waiver| {
+        underway.policy.waivers.iter().any(|waiver| {
             let named = waiver.finding.as_ref() == Some(&action.finding)
                 || waiver.share.as_deref() == Some(action.share.as_str());
             named
@@ -93,7 +82,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         })
     };
     let conditions = Conditions {
-        audience: &|share| policy::audience(&policy, share),
+        audience: &|share| policy::audience(&underway.policy, share),
         bar: &|action| {
             if expired.is_some() {
                 Some("the plan has expired: make a new one")
@@ -102,25 +91,24 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
             }
         },
         clock: &|| global.finished(),
-        who: &who,
-        run: &id,
+        who: &underway.who,
+        run: &underway.id,
         rehearsal: arguments.dry_run,
-        cancel: &cancel,
+        cancel: &underway.cancel,
     };
     let done = run::apply(&mut ledger, &writers, conditions, &plan.plan.id, &actions).await;
-    watch.abort();
-    let done = done.map_err(|error| change::ended_early(&error))?;
+    let done = underway.ended(done)?;
     let paths: BTreeMap<String, String> = actions
         .iter()
         .map(|action| (action.id.clone(), action.item_path.clone()))
         .collect();
     let printed = Printed {
-        run: (!arguments.dry_run).then_some(id.as_str()),
+        run: (!arguments.dry_run).then_some(underway.id.as_str()),
         paths: &paths,
         form: arguments.format,
         color: global.color,
     };
-    change::print(&done, &printed, &cancel)
+    change::print(&done, &printed, &underway.cancel)
 }
 
 /// A recorded plan, and which of its actions are to be done.

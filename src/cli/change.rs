@@ -7,21 +7,23 @@ use std::path::Path;
 use clap::ValueEnum;
 use comfy_table::Row;
 use serde::Serialize;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::sources::{Making, wrong};
+use super::sources::{self, Making, wrong};
 use super::terminal::{self, Color, Output, say};
-use super::{Exit, Global, unwritten};
+use super::{Exit, Global, scan, unwritten};
 use crate::config::{
     MicrosoftSettings, NextcloudSettings, Settings, SourceDetails, SourceSettings, variable,
 };
-use crate::enforce::{Deed, Done, EnforceError, Outcome, Receipt, Who};
+use crate::enforce::{Deed, Done, EnforceError, Outcome, Receipt, Who, run_id};
 use crate::model::SourceName;
+use crate::policy::Policy;
 use crate::provider::Writer;
 use crate::report::table::screen::Screen;
 use crate::report::text::visible;
 use crate::report::{Style, compact};
-use crate::store::{ChangeLock, StoreError};
+use crate::store::{ChangeLock, Ledger, StoreError};
 
 /// The form of the receipts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -99,7 +101,7 @@ fn check_time(global: &Global, source: &SourceSettings) -> Result<(), Exit> {
 }
 
 /// Who runs the program, as the operating system says.
-pub(super) fn who() -> Who {
+fn who() -> Who {
     let name = uzers::get_current_username().map_or_else(
         || format!("uid {}", uzers::get_current_uid()),
         |name| name.to_string_lossy().into_owned(),
@@ -108,6 +110,55 @@ pub(super) fn who() -> Who {
     Who::User {
         name,
         sudo: variable("SUDO_USER").filter(plain),
+    }
+}
+
+/// A run of changes that has begun.
+pub(super) struct Underway {
+    /// Its id.
+    pub(super) id: String,
+    /// Who runs it.
+    pub(super) who: Who,
+    /// The policy, with the waivers that were made by command.
+    pub(super) policy: Policy,
+    /// Whether somebody interrupted it.
+    pub(super) cancel: CancellationToken,
+    watch: JoinHandle<()>,
+    _lock: ChangeLock,
+}
+
+impl Underway {
+    /// Begins: no other run changes anything meanwhile, and interrupts wait for the change under way.
+    pub(super) fn begin(
+        global: &Global,
+        settings: &Settings,
+        ledger: &Ledger,
+        is_rehearsal: bool,
+    ) -> Result<Self, Exit> {
+        let lock = lock(global, &settings.state.path)?;
+        let cancel = CancellationToken::new();
+        let watch = sources::interrupts(
+            cancel.clone(),
+            "the change under way is being finished; once more ends at once",
+        );
+        let underway = Self {
+            id: run_id(global.now()),
+            who: who(),
+            policy: scan::with_made_waivers(global, settings, ledger)?,
+            cancel,
+            watch,
+            _lock: lock,
+        };
+        if !is_rehearsal && !global.quiet {
+            say(&format!("run {}", underway.id));
+        }
+        Ok(underway)
+    }
+
+    /// What came of it, once nothing more is changed.
+    pub(super) fn ended(&self, done: Result<Done, EnforceError>) -> Result<Done, Exit> {
+        self.watch.abort();
+        done.map_err(|error| ended_early(&error))
     }
 }
 

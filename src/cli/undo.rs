@@ -5,14 +5,12 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::Args;
 use secrecy::ExposeSecret as _;
-use tokio_util::sync::CancellationToken;
 
-use super::change::{self, Form, Printed};
-use super::sources::{self, wrong};
+use super::change::{self, Form, Printed, Underway};
+use super::sources::wrong;
 use super::{Exit, Global, scan};
 use crate::enforce::{
     Conditions, Deed, EnforceError, Entry, Event, Journal as _, JournalError, Outcome, Reveal, Revealed,
-    run_id,
 };
 use crate::model::SourceName;
 use crate::report::text::visible;
@@ -53,25 +51,15 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     if !arguments.dry_run {
         change::confirm(&question(&lines), arguments.yes)?;
     }
-    let _lock = change::lock(global, &settings.state.path)?;
-    let cancel = CancellationToken::new();
-    let watch = sources::interrupts(
-        cancel.clone(),
-        "the change under way is being finished; once more ends at once",
-    );
-    let policy = scan::with_made_waivers(global, settings, &ledger)?;
-    let (id, who) = (run_id(global.now()), change::who());
-    if !arguments.dry_run && !global.quiet {
-        super::terminal::say(&format!("run {id}"));
-    }
+    let underway = Underway::begin(global, settings, &ledger, arguments.dry_run)?;
     let conditions = Conditions {
-        audience: &|share| crate::policy::audience(&policy, share),
+        audience: &|share| crate::policy::audience(&underway.policy, share),
         bar: &|_| None,
         clock: &|| global.finished(),
-        who: &who,
-        run: &id,
+        who: &underway.who,
+        run: &underway.id,
         rehearsal: arguments.dry_run,
-        cancel: &cancel,
+        cancel: &underway.cancel,
     };
     let mut show = |new: &Revealed<'_>| {
         // Once, on the terminal.
@@ -92,17 +80,16 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         None
     };
     let done = run::undo(&mut ledger, &writers, conditions, &arguments.run, reveal).await;
-    watch.abort();
-    let done = done.map_err(|error| change::ended_early(&error))?;
+    let done = underway.ended(done)?;
     also_ended(&lines);
     let paths = paths(&ledger, &lines).map_err(|error| change::ended_early(&EnforceError::Journal(error)))?;
     let printed = Printed {
-        run: (!arguments.dry_run).then_some(id.as_str()),
+        run: (!arguments.dry_run).then_some(underway.id.as_str()),
         paths: &paths,
         form: arguments.format,
         color: global.color,
     };
-    change::print(&done, &printed, &cancel)
+    change::print(&done, &printed, &underway.cancel)
 }
 
 /// The paths of the items that were acted upon, as far as they are still known, by action.

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use jiff::civil::Date;
 
 use super::letter::{Digest, Entry};
-use crate::model::{FindingId, Level};
+use crate::model::Level;
 
 /// How many shares are told in full.
 pub const IN_FULL: usize = 20;
@@ -91,13 +91,6 @@ impl Gathering {
         }
     }
 
-    /// Whether a finding is among those that are told in full.
-    #[must_use]
-    pub fn is_in_full(&self, finding: &FindingId) -> bool {
-        let mut findings = self.digest.entries.iter().flat_map(|entry| &entry.findings);
-        findings.any(|told| told.id == *finding)
-    }
-
     /// What they are told: what falls due soonest first, then news before what they know, each the gravest first.
     #[must_use]
     pub fn digest(self) -> Digest {
@@ -133,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Access, Audience, ItemKind, RuleId, ShareKind, SourceKind, SourceName};
+    use crate::model::{Access, Audience, FindingId, ItemKind, RuleId, ShareKind, SourceKind, SourceName};
     use crate::notify::{Due, Role, Told};
     use crate::plan::ActionKind;
 

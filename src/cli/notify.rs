@@ -21,8 +21,9 @@ use crate::notify::{
     Addressee, Facts, Identities, Instead, Language, Letter, Outgoing, Place, Renderer, Routing, Sender,
     Sent, compose,
 };
+use crate::plan::Notices;
 use crate::report::text::visible;
-use crate::run::{self, Carrier, Mailed, Mailing, Offers};
+use crate::run::{self, Carrier, Mailed, Mailing};
 use crate::store::{Ledger, MailLock, StoreError};
 
 /// Who writes letters that are only looked at, where no sender is configured.
@@ -108,7 +109,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         language: Language::of(&mail.language).unwrap_or(Language::En),
         every: mail.every,
         zone: &settings.schedule.time_zone,
-        offers: &Offers::new(),
+        notices: &Notices::new(),
         clock: &|| global.finished(),
         rehearsal: preview.is_some(),
     };

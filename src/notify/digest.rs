@@ -1,6 +1,7 @@
 //! Makes one letter of all that concerns one reader, or none where there is nothing to say. Pure.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
@@ -19,15 +20,18 @@ pub struct Concern {
     pub due_before: Option<Date>,
     /// The day on which it was last told.
     pub told_on: Option<Date>,
+    /// Whether it is to be told now, and in full: something is announced with it, or it is a reminder.
+    pub is_asked_for: bool,
 }
 
 impl Concern {
     /// Whether there is something to say that they have not heard: something is new or changed, or falls due on another
-    /// day than was told, or was due and they have not heard of it since.
+    /// day than was told, or was due and they have not heard of it since, or they are to be reminded.
     fn is_news(&self, today: Date) -> bool {
         let due = self.entry.due.as_ref().map(|due| due.on);
         let overdue = |due: Date| due < today && self.told_on.is_none_or(|told| told <= due);
-        self.entry.findings.iter().any(|told| told.is_news)
+        self.is_asked_for
+            || self.entry.findings.iter().any(|told| told.is_news)
             || due.is_some_and(|due| Some(due) != self.due_before || overdue(due))
     }
 }
@@ -47,7 +51,9 @@ pub enum Occasion {
 #[derive(Clone, Debug)]
 pub struct Gathering {
     today: Date,
-    digest: Digest,
+    /// The first, those that are asked for before all others, each with whether it is.
+    first: Vec<(bool, Entry)>,
+    more: BTreeMap<Level, u64>,
     news: bool,
 }
 
@@ -57,7 +63,8 @@ impl Gathering {
     pub fn new(today: Date) -> Self {
         Self {
             today,
-            digest: Digest::default(),
+            first: Vec::new(),
+            more: BTreeMap::new(),
             news: false,
         }
     }
@@ -65,17 +72,18 @@ impl Gathering {
     /// Adds a share.
     pub fn add(&mut self, concern: Concern) {
         self.news |= concern.is_news(self.today);
-        let mut entry = concern.entry;
+        let (is_asked_for, mut entry) = (concern.is_asked_for, concern.entry);
         entry
             .findings
             .sort_by(|one, other| (other.level, one.rule, &one.id).cmp(&(one.level, other.rule, &other.id)));
-        let entries = &mut self.digest.entries;
-        let place = entries.partition_point(|other| order(other) <= order(&entry));
-        entries.insert(place, entry);
-        if entries.len() > IN_FULL
-            && let Some(last) = entries.pop()
+        let place = self
+            .first
+            .partition_point(|(asked, other)| (!asked, order(other)) <= (!is_asked_for, order(&entry)));
+        self.first.insert(place, (is_asked_for, entry));
+        if self.first.len() > IN_FULL
+            && let Some((_, last)) = self.first.pop()
         {
-            *self.digest.more.entry(worst(&last)).or_default() += 1;
+            *self.more.entry(worst(&last)).or_default() += 1;
         }
     }
 
@@ -84,7 +92,7 @@ impl Gathering {
     pub fn occasion(&self, again: Option<Date>) -> Occasion {
         if self.news {
             Occasion::News
-        } else if !self.digest.entries.is_empty() && again.is_none_or(|again| again <= self.today) {
+        } else if !self.first.is_empty() && again.is_none_or(|again| again <= self.today) {
             Occasion::Again
         } else {
             Occasion::None
@@ -94,7 +102,12 @@ impl Gathering {
     /// What they are told: what falls due soonest first, then news before what they know, each the gravest first.
     #[must_use]
     pub fn digest(self) -> Digest {
-        self.digest
+        let mut entries: Vec<Entry> = self.first.into_iter().map(|(_, entry)| entry).collect();
+        entries.sort_by(|one, other| order(one).cmp(&order(other)));
+        Digest {
+            entries,
+            more: self.more,
+        }
     }
 }
 
@@ -121,8 +134,6 @@ fn order(entry: &Entry) -> impl Ord + use<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -171,6 +182,7 @@ mod tests {
             entry: entry("a", Level::High, is_news, due),
             due_before: due_before.map(day),
             told_on: told_on.map(day),
+            is_asked_for: false,
         };
         let (later, past) = (Some("2026-12-01"), Some("2026-11-20"));
         for (what, concern, again, expected) in [
@@ -257,6 +269,7 @@ mod tests {
                 entry,
                 due_before: None,
                 told_on: None,
+                is_asked_for: false,
             });
         }
         let items: Vec<_> = gathering
@@ -266,6 +279,30 @@ mod tests {
             .map(|entry| entry.item)
             .collect();
         assert_eq!(items, ["soon", "later", "news", "critical", "known"]);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_told_at_once_and_in_full() {
+        let due = Some("2026-12-01");
+        let concern = |number: usize, due, is_asked_for| Concern {
+            entry: entry(&format!("{number:02}"), Level::Low, false, due),
+            due_before: due.map(day),
+            told_on: Some(day(TODAY)),
+            is_asked_for,
+        };
+        let mut gathering = Gathering::new(day(TODAY));
+        for number in 0..IN_FULL {
+            gathering.add(concern(number, due, false));
+        }
+        let again = Some(day("2026-11-28"));
+        assert_eq!(gathering.occasion(again), Occasion::None);
+        gathering.add(concern(77, Some("2026-12-24"), true));
+        assert_eq!(gathering.occasion(again), Occasion::News);
+        let digest = gathering.digest();
+        let items: Vec<_> = digest.entries.iter().map(|entry| entry.item.as_str()).collect();
+        assert_eq!(items.len(), IN_FULL);
+        assert_eq!(items.last(), Some(&"77"), "in its place all the same");
+        assert_eq!(digest.more, BTreeMap::from([(Level::Low, 1)]));
     }
 
     proptest! {
@@ -284,7 +321,7 @@ mod tests {
             fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
             let mut gathering = Gathering::new(day(TODAY));
             for entry in shuffled {
-                gathering.add(Concern { entry, due_before: None, told_on: None });
+                gathering.add(Concern { entry, due_before: None, told_on: None, is_asked_for: false });
             }
             entries.sort_by(|one, other| order(one).cmp(&order(other)));
             let digest = gathering.digest();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Span, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{Action, Announcement, Caps, Unproposed};
-use crate::model::{Principal, SourceName};
+use crate::model::SourceName;
 
 /// A reminder comes so long before what it is about, or longer,
 const SOONEST: SignedDuration = SignedDuration::from_hours(24);
@@ -118,37 +118,6 @@ impl Calendar {
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
-}
-
-/// What an owner is to be told: what will be done, and what is about to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// The source.
-    pub source: SourceName,
-    /// The owner.
-    pub owner: Principal,
-    /// What is announced.
-    pub offers: Vec<Offer>,
-    /// What the owner is reminded of.
-    pub reminders: Vec<Reminder>,
-}
-
-/// An action that is to be announced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
-    /// What will be done.
-    pub action: Action,
-    /// When.
-    pub due: Timestamp,
-}
-
-/// An announcement that its owner is reminded of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reminder {
-    /// What was announced.
-    pub announced: Announcement,
-    /// When it will be done; may be later than it was announced for.
-    pub due: Timestamp,
 }
 
 /// How many more shares may change or end on one day.

@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Access, Audience, Expiry, FindingId, Level, RuleId, Share, ShareKind, SourceName, names};
 use crate::policy::Filter;
 
-pub use announcement::{Announcement, Ended};
+pub use announcement::{Announcement, Ended, Notice, Notices, Subject};
 pub use decisions::Decisions;
 pub use file::PlanFileError;
-pub use grace::{Calendar, Draft, Freeze, Offer, Reminder, Room, Step};
+pub use grace::{Calendar, Freeze, Room, Step};
 pub use propose::{Candidate, End, Proposer, Unproposed, Why, end};
 
 /// The schema's name and version.

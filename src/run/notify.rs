@@ -13,6 +13,7 @@ use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::grace::Reach;
 use crate::model::{
     Audience, FindingId, Level, NameDisplay, Principal, PrincipalClass, PrincipalKind, Share, SourceKind,
     SourceName, Status, long_digest, short_digest,
@@ -21,7 +22,7 @@ use crate::notify::{
     Addressee, Concern, Content, Due, Entry, Gathering, Identities, Instead, Language, Letter, Occasion,
     Outcome, Reached, Reader, Role, Route, Routing, Sent, Summary, Told,
 };
-use crate::plan::Action;
+use crate::plan::{Action, Notice, Notices, Subject};
 use crate::policy::{Breadth, Judge, Policy};
 use crate::report::Pages as _;
 use crate::store::{
@@ -41,11 +42,6 @@ pub trait Carrier: Send {
     /// Sends a letter, once.
     fn carry<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Sent>;
 }
-
-/// What will be done to a share, and when.
-type Offer = (Action, Timestamp);
-/// What is announced of shares, by source and share.
-pub type Offers = BTreeMap<(SourceName, String), (Action, Timestamp)>;
 
 /// What people are told of, and how.
 #[derive(Clone, Copy)]
@@ -76,8 +72,8 @@ pub struct Mailing<'a> {
     pub every: Span,
     /// In which days are counted.
     pub zone: &'a TimeZone,
-    /// What is announced beside what was announced before.
-    pub offers: &'a Offers,
+    /// What owners are to be told will be done, beside what they were told before.
+    pub notices: &'a Notices,
     /// The time.
     pub clock: &'a (dyn Fn() -> Timestamp + Sync),
     /// Whether it is only looked at: nothing is recorded.
@@ -138,7 +134,7 @@ struct Aside {
     owner: String,
     /// The findings, with a digest of how each stands.
     digests: Vec<(FindingId, String)>,
-    offer: Option<(Action, Timestamp)>,
+    notice: Option<Notice>,
 }
 
 impl Aside {
@@ -149,11 +145,19 @@ impl Aside {
             if self.entry.role == Role::Owner {
                 self.entry.role = Role::Responsible(self.owner.clone());
             }
-            if self.offer.take().is_some() {
+            if let Some(notice) = self.notice.take()
+                && let Subject::Offer(_) = notice.subject
+            {
                 self.entry.due = None;
             }
         }
         self
+    }
+
+    /// What is said to the owner with it; whoever merely shared it is told, and not asked.
+    fn notice(&self) -> Option<&Notice> {
+        let notice = self.notice.as_ref();
+        notice.filter(|_| !matches!(self.entry.role, Role::Sharer(_)))
     }
 }
 
@@ -265,6 +269,131 @@ impl Mailing<'_> {
         self.identities.person(source.0, source.1, account)
     }
 
+    /// Whom a letter about what somebody owns would reach; `None` where nobody is told of it, or all letters go to one
+    /// address on trial.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn reaches(
+        &self,
+        ledger: &Ledger,
+        source: (&SourceName, SourceKind),
+        owner: &Principal,
+    ) -> Result<Option<Reach>, StoreError> {
+        if self.redirect_to.is_some() {
+            return Ok(None);
+        }
+        let mut reach = None;
+        for (key, account) in self.responsible(ledger, source, owner)? {
+            let account = match account {
+                Some(id) if id == owner.id => Some((source.1, owner.clone())),
+                Some(id) => ledger.account(source.0, &id)?,
+                None => None,
+            };
+            let accounts = account.map(|(kind, account)| (source.0.clone(), kind, account));
+            let person = Person {
+                key,
+                accounts: accounts.into_iter().collect(),
+                by_others: true,
+            };
+            match self.route(ledger, &self.reached(ledger, &person)?)? {
+                Ok(route) if route.told == Reader::Owner => return Ok(Some(Reach::Owner)),
+                Ok(_) => reach = Some(Reach::Fallback),
+                Err(_) => {}
+            }
+        }
+        Ok(reach)
+    }
+
+    /// Who is written to about somebody.
+    fn route(&self, ledger: &Ledger, reached: &Reached) -> Result<Result<Route, Instead>, StoreError> {
+        Ok(match self.routing.route(reached, None, self.usable) {
+            Ok(route) if route.told == Reader::Owner && self.was_refused(ledger, &route)? => {
+                self.routing.instead(Instead::Refused, None, self.usable)
+            }
+            route => route,
+        })
+    }
+
+    /// Who has to look after what somebody owns, with the account through which they have to: the owner; for a site those who
+    /// answer for it and can be told, or somebody in whose stead others are.
+    fn responsible(
+        &self,
+        ledger: &Ledger,
+        (source, kind): (&SourceName, SourceKind),
+        owner: &Principal,
+    ) -> Result<Vec<(String, Option<String>)>, StoreError> {
+        let own = || (self.person((source, kind), owner), Some(owner.id.clone()));
+        if owner.class != PrincipalClass::Site {
+            return Ok(vec![own()]);
+        }
+        let stated = (self.answers)(source, &owner.id);
+        let names = stated.map_or_else(|| owner.answered_by.clone(), |address| vec![address]);
+        let (mut here, mut others) = (Vec::new(), Vec::new());
+        for name in names {
+            let account = ledger.account(source, &name)?;
+            let (person, account, accounts) = match account {
+                Some((_, account)) => {
+                    let person = self.identities.person(source, kind, &account);
+                    (person, Some(account.id.clone()), vec![(kind, account)])
+                }
+                None if name.contains('@') => (Identities::at(&name), None, Vec::new()),
+                None => continue,
+            };
+            let reached = Reached::of(&person, &accounts);
+            let route = self.routing.route(&reached, None, self.usable);
+            let can_be_told = route.is_ok_and(|route| route.told == Reader::Owner);
+            let those = if can_be_told { &mut here } else { &mut others };
+            // Whose site it is remains known, where it is another's account or address.
+            those.push((person, account));
+        }
+        if here.is_empty() {
+            here.extend(others.into_iter().next());
+        }
+        if here.is_empty() {
+            here.push(own());
+        }
+        Ok(here)
+    }
+
+    fn reached(&self, ledger: &Ledger, person: &Person) -> Result<Reached, StoreError> {
+        let mut accounts: Vec<(SourceKind, Principal)> = Vec::new();
+        let mut known = BTreeSet::new();
+        for (source, kind, account) in &person.accounts {
+            known.insert((source.clone(), account.id.to_lowercase()));
+            accounts.push((*kind, account.clone()));
+        }
+        for (source, id) in self.identities.accounts(&person.key) {
+            if !known.contains(&(source.clone(), id.to_lowercase())) {
+                accounts.extend(ledger.account(source, id)?);
+            }
+        }
+        let reached = Reached::of(&person.key, &accounts);
+        match Identities::address(&person.key) {
+            // They may have another account that is not concerned.
+            Some(address) if reached.gone => {
+                accounts.extend(ledger.accounts_at(address)?);
+                Ok(Reached::of(&person.key, &accounts))
+            }
+            _ => Ok(reached),
+        }
+    }
+
+    /// Whether an address was refused for good not long ago: it is tried again after a while.
+    fn was_refused(&self, ledger: &Ledger, route: &Route) -> Result<bool, StoreError> {
+        if self.redirect_to.is_some() {
+            return Ok(false);
+        }
+        let refused = ledger.refused_at(&route.address)?;
+        Ok(refused.is_some_and(|at| self.again(at) > self.day((self.clock)())))
+    }
+
+    /// The first day on which somebody hears again of what merely still stands.
+    fn again(&self, last: Timestamp) -> Date {
+        let again = last.to_zoned(self.zone.clone()).checked_add(self.every);
+        again.map_or(Date::MAX, |again| again.date())
+    }
+
     /// An item as it is shown: the owner's path, or to others only its name.
     fn shown(&self, share: &Share, role: &Role) -> String {
         let is_sharer = matches!(role, Role::Sharer(_));
@@ -340,13 +469,19 @@ impl Looking<'_> {
             announced,
         } = planned;
         let judged = self.judge.share(share, past);
+        let due = self.due(share, *announced)?;
+        let notice = self.notice(share);
         let (told, held): (Vec<_>, Vec<_>) = judged
             .findings
             .iter()
             .filter_map(|finding| {
                 let stands = findings.iter().find(|stands| stands.rule == finding.rule)?;
+                // What will be done is told, however slight its reason.
+                let is_due = due
+                    .as_ref()
+                    .is_some_and(|(action, _)| action.finding == finding.id);
                 let is_told = finding.waiver.is_none()
-                    && finding.level >= self.mailing.min_level
+                    && (is_due || finding.level >= self.mailing.min_level)
                     && !judged.untold.contains(&finding.rule);
                 is_told.then_some((finding, stands.held))
             })
@@ -355,7 +490,6 @@ impl Looking<'_> {
         if told.is_empty() {
             return Ok(!held.is_empty());
         }
-        let (before, offer) = self.announcement(share, *announced)?;
         let breadth = breadth(share, judged.audience);
         let made = share.created_at.or(past.first_seen);
         let owner = named(&share.owner);
@@ -380,10 +514,7 @@ impl Looking<'_> {
                 password: share.password,
                 since: made.map_or(self.today, |at| self.mailing.day(at)),
                 since_made: share.created_at.is_some(),
-                due: before
-                    .as_ref()
-                    .or(offer.as_ref())
-                    .map(|due| self.mailing.due(due)),
+                due: due.as_ref().map(|due| self.mailing.due(due)),
                 role,
             },
             owner: owner.clone(),
@@ -394,7 +525,7 @@ impl Looking<'_> {
                     (finding.id.clone(), short_digest(parts))
                 })
                 .collect(),
-            offer: offer.clone(),
+            notice: notice.cloned(),
         };
         let put_aside = |person: &str, account: Option<&str>, by_others, role| {
             let concerned = Concerned {
@@ -407,7 +538,7 @@ impl Looking<'_> {
             self.ledger.put_aside(concerned, &aside(role))
         };
         let is_site = share.owner.class == PrincipalClass::Site;
-        for (person, account) in self.responsible(&share.owner)? {
+        for (person, account) in self.mailing.responsible(self.ledger, self.source, &share.owner)? {
             let role = if is_site {
                 Role::Responsible(owner.clone())
             } else {
@@ -426,54 +557,22 @@ impl Looking<'_> {
         Ok(false)
     }
 
-    /// What was announced of a share, or else what is to be.
-    fn announcement(
-        &self,
-        share: &Share,
-        announced: bool,
-    ) -> Result<(Option<Offer>, Option<Offer>), StoreError> {
-        if announced && let Some(before) = self.ledger.announced_for(share)? {
-            return Ok((Some((before.action, before.due_at)), None));
-        }
+    fn notice(&self, share: &Share) -> Option<&Notice> {
         let key = (share.source.clone(), share.id.clone());
-        Ok((None, self.mailing.offers.get(&key).cloned()))
+        self.mailing.notices.get(&key)
     }
 
-    /// Who has to look after what somebody owns, with the account through which they have to: the owner; for a site those who
-    /// answer for it and can be told, or somebody in whose stead others are.
-    fn responsible(&self, owner: &Principal) -> Result<Vec<(String, Option<String>)>, StoreError> {
-        let (source, kind) = self.source;
-        let own = || (self.mailing.person(self.source, owner), Some(owner.id.clone()));
-        if owner.class != PrincipalClass::Site {
-            return Ok(vec![own()]);
+    /// What was announced of a share, or else what is to be, and when it will be done.
+    fn due(&self, share: &Share, announced: bool) -> Result<Option<(Action, Timestamp)>, StoreError> {
+        let notice = self.notice(share);
+        if announced && let Some(before) = self.ledger.announced_for(share)? {
+            let due = notice.map_or(before.due_at, |notice| notice.due);
+            return Ok(Some((before.action, due)));
         }
-        let stated = (self.mailing.answers)(source, &owner.id);
-        let names = stated.map_or_else(|| owner.answered_by.clone(), |address| vec![address]);
-        let (mut here, mut others) = (Vec::new(), Vec::new());
-        for name in names {
-            let account = self.ledger.account(source, &name)?;
-            let (person, account, accounts) = match account {
-                Some((_, account)) => {
-                    let person = self.mailing.identities.person(source, kind, &account);
-                    (person, Some(account.id.clone()), vec![(kind, account)])
-                }
-                None if name.contains('@') => (Identities::at(&name), None, Vec::new()),
-                None => continue,
-            };
-            let reached = Reached::of(&person, &accounts);
-            let route = self.mailing.routing.route(&reached, None, self.mailing.usable);
-            let can_be_told = route.is_ok_and(|route| route.told == Reader::Owner);
-            let those = if can_be_told { &mut here } else { &mut others };
-            // Whose site it is remains known, where it is another's account or address.
-            those.push((person, account));
-        }
-        if here.is_empty() {
-            here.extend(others.into_iter().next());
-        }
-        if here.is_empty() {
-            here.push(own());
-        }
-        Ok(here)
+        Ok(notice.and_then(|notice| match &notice.subject {
+            Subject::Offer(action) => Some(((**action).clone(), notice.due)),
+            Subject::Reminder(_) => None,
+        }))
     }
 }
 
@@ -502,14 +601,8 @@ impl Post<'_> {
     fn direct(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
         let mut after = String::new();
         while let Some(person) = ledger.next_person(&after)? {
-            let reached = self.reached(ledger, &person)?;
-            let route = match self.mailing.routing.route(&reached, None, self.mailing.usable) {
-                Ok(route) if route.told == Reader::Owner && self.was_refused(ledger, &route)? => self
-                    .mailing
-                    .routing
-                    .instead(Instead::Refused, None, self.mailing.usable),
-                route => route,
-            };
+            let reached = self.mailing.reached(ledger, &person)?;
+            let route = self.mailing.route(ledger, &reached)?;
             match route {
                 Ok(route) if route.told == Reader::Owner => {
                     let reading = Reading {
@@ -532,46 +625,6 @@ impl Post<'_> {
             after = person.key;
         }
         Ok(())
-    }
-
-    fn reached(&self, ledger: &Ledger, person: &Person) -> Result<Reached, StoreError> {
-        let mut accounts: Vec<(SourceKind, Principal)> = Vec::new();
-        let mut known = BTreeSet::new();
-        for (source, kind, account) in &person.accounts {
-            known.insert((source.clone(), account.id.to_lowercase()));
-            accounts.push((*kind, account.clone()));
-        }
-        for (source, id) in self.mailing.identities.accounts(&person.key) {
-            if !known.contains(&(source.clone(), id.to_lowercase())) {
-                accounts.extend(ledger.account(source, id)?);
-            }
-        }
-        let reached = Reached::of(&person.key, &accounts);
-        match Identities::address(&person.key) {
-            // They may have another account that is not concerned.
-            Some(address) if reached.gone => {
-                accounts.extend(ledger.accounts_at(address)?);
-                Ok(Reached::of(&person.key, &accounts))
-            }
-            _ => Ok(reached),
-        }
-    }
-
-    /// Whether an address was refused for good not long ago: it is tried again after a while.
-    fn was_refused(&self, ledger: &Ledger, route: &Route) -> Result<bool, StoreError> {
-        if self.mailing.redirect_to.is_some() {
-            return Ok(false);
-        }
-        let refused = ledger.refused_at(&route.address)?;
-        Ok(refused.is_some_and(|at| self.again(at) > self.today))
-    }
-
-    /// The first day on which somebody hears again of what merely still stands.
-    fn again(&self, last: Timestamp) -> Date {
-        let again = last
-            .to_zoned(self.mailing.zone.clone())
-            .checked_add(self.mailing.every);
-        again.map_or(Date::MAX, |again| again.date())
     }
 
     /// Whoever reads in others' stead, for one reason; those whose addresses are refused on the way are told of last.
@@ -611,6 +664,7 @@ impl Post<'_> {
             let mut concern = Concern {
                 due_before: None,
                 told_on: None,
+                is_asked_for: aside.notice().is_some(),
                 entry: aside.entry,
             };
             for told in &mut concern.entry.findings {
@@ -627,7 +681,7 @@ impl Post<'_> {
             gathering.add(concern);
             Ok(())
         })?;
-        let again = ledger.last_letter(&thread)?.map(|last| self.again(last));
+        let again = ledger.last_letter(&thread)?.map(|last| self.mailing.again(last));
         Ok((gathering.occasion(again) != Occasion::None).then_some(Sheet { gathering, people }))
     }
 
@@ -786,12 +840,9 @@ impl Post<'_> {
         };
         ledger.letter_begins(&start, |ledger, tell| {
             ledger.read_by(reader, &mut |_, account, aside: Aside| {
-                let Aside {
-                    entry,
-                    digests,
-                    mut offer,
-                    ..
-                } = aside.to(reading.told);
+                let aside = aside.to(reading.told);
+                let mut notice = aside.notice().cloned();
+                let Aside { entry, digests, .. } = aside;
                 for (finding, digest) in digests {
                     let is_in_full = in_full.contains(&finding);
                     tell(&Telling {
@@ -802,7 +853,7 @@ impl Post<'_> {
                         due: entry.due.as_ref().map(|due| due.on),
                         in_full: is_in_full,
                         // Once, whatever findings the share has.
-                        offer: offer.take().filter(|_| !matches!(entry.role, Role::Sharer(_))),
+                        notice: notice.take(),
                     })?;
                 }
                 Ok(())

@@ -13,7 +13,7 @@ use super::sharing::principal_by_row;
 use super::{Ledger, Result, durably, named, number_of, storable, stored};
 use crate::model::{FindingId, Principal, PrincipalClass, SourceKind, SourceName};
 use crate::notify::{Outcome, Reader};
-use crate::plan::Action;
+use crate::plan::Notice;
 
 /// Who reads what came of a night.
 pub const ADMINISTRATORS: &str = "administrators";
@@ -82,8 +82,8 @@ pub struct Telling {
     pub due: Option<Date>,
     /// Whether it is told in full, not only as one of a number.
     pub in_full: bool,
-    /// What is announced with it, and when that is due.
-    pub offer: Option<(Action, Timestamp)>,
+    /// What will be done to its share, as the letter says to the owner.
+    pub notice: Option<Notice>,
 }
 
 /// What a reader last heard of a finding.
@@ -116,17 +116,17 @@ pub struct Lost {
     pub at: Timestamp,
 }
 
-/// What an owner's own letter announced, and was accepted for.
+/// What an owner's own letter said will be done to a share, and was accepted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promised {
     /// The letter's key.
     pub letter: String,
-    /// When it was accepted.
+    /// The finding that it was said with.
+    pub finding: FindingId,
+    /// When the letter was accepted.
     pub at: Timestamp,
-    /// What was announced.
-    pub action: Action,
-    /// When that is due.
-    pub due: Timestamp,
+    /// What it said.
+    pub notice: Notice,
 }
 
 /// Takes whom a share concerns, through which account, and the body.
@@ -508,35 +508,48 @@ impl Ledger {
         })
     }
 
-    /// What owners' own letters announced and were accepted for, and is not recorded as announced.
+    /// What owners' own letters said will be done and were accepted for, until it is [settled](Self::settle_promise).
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
     pub fn promised(&self) -> Result<Vec<Promised>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT l.key, l.ended_at, t.offer FROM telling t JOIN letter l ON l.id = t.letter
-             WHERE t.offer IS NOT NULL AND t.in_full AND l.outcome = 'accepted' AND l.told = 'owner' AND NOT EXISTS (
-                 SELECT 1 FROM announcement a WHERE a.letter = l.key AND a.action ->> '$.id' = t.offer ->> '$[0].id')
+            "SELECT l.key, t.finding, l.ended_at, t.offer FROM telling t JOIN letter l ON l.id = t.letter
+             WHERE t.offer IS NOT NULL AND t.in_full AND l.outcome = 'accepted' AND l.told = 'owner'
              ORDER BY l.id, t.finding",
         )?;
         let mut rows = statement.query([])?;
         let mut promised = Vec::new();
         while let Some(row) = rows.next()? {
-            let offer: String = row.get(2)?;
-            let (action, due) = stored("what was announced", &offer)?;
+            let (finding, notice): (String, String) = (row.get(1)?, row.get(3)?);
             promised.push(Promised {
                 letter: row.get(0)?,
-                at: instant(row.get(1)?),
-                action,
-                due,
+                finding: FindingId::stored(finding),
+                at: instant(row.get(2)?),
+                notice: stored("what was announced", &notice)?,
             });
         }
         Ok(promised)
     }
+
+    /// Records that what a letter said is on record as announced, or that its owner was reminded, or that it no longer
+    /// matters.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn settle_promise(&mut self, promised: &Promised) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE telling SET offer = NULL
+                 WHERE letter = (SELECT id FROM letter WHERE key = ?1) AND finding = ?2",
+            )?
+            .execute(params![promised.letter, promised.finding.as_str()])?;
+        Ok(())
+    }
 }
 
 fn add_telling(connection: &Connection, letter: i64, telling: &Telling) -> Result<()> {
-    let offer = telling.offer.as_ref();
+    let notice = telling.notice.as_ref();
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO telling (letter, finding, source, account, digest, due, in_full, offer)
@@ -550,8 +563,8 @@ fn add_telling(connection: &Connection, letter: i64, telling: &Telling) -> Resul
             number_of(&telling.digest),
             telling.due.map(|day| day.to_string()),
             telling.in_full,
-            offer
-                .map(|offer| storable("what is announced", offer))
+            notice
+                .map(|notice| storable("what is announced", notice))
                 .transpose()?
         ])?;
     Ok(())

@@ -1,8 +1,8 @@
 //! The grace period: what may be done is announced, its owner reminded, and done when it is due; or called off.
 //!
 //! A night is composed in this order, after its sources were read and judged: what letters of a night that was cut short
-//! were accepted for is stored; what no longer stands is called off; what is due is done; then owners are told, letter by
-//! letter, and each is stored as soon as it was accepted.
+//! were accepted for is stored; what no longer stands is called off; what is due is done; then owners are told. A letter's
+//! record says what it promises, and outlasts a crash: what was accepted is stored as announced after.
 
 mod review;
 
@@ -17,13 +17,13 @@ use self::review::{Candidate, Review, Standing};
 use super::change::catch_up;
 use super::{Planned, apply};
 use crate::enforce::{Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id};
-use crate::model::{Audience, Principal, PrincipalClass, Share, SourceName};
+use crate::model::{Audience, Share, SourceName};
 use crate::plan::{
-    Action, Announcement, Calendar, Caps, Draft, Ended, EnforceRule, Offer, Plan, Reminder, Room, Step,
+    Action, Announcement, Calendar, Caps, Ended, EnforceRule, Notice, Notices, Plan, Room, Step, Subject,
 };
 use crate::policy::{self, Policy};
 use crate::provider::{Clock, Writer};
-use crate::store::{Ledger, Run, StoreError};
+use crate::store::{Ledger, Promised, Run, StoreError};
 
 /// Who a letter about somebody's share reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,31 +34,21 @@ pub enum Reach {
     Fallback,
 }
 
-/// What a letter was accepted as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// Whom it was accepted for.
-    pub by: Reach,
-    /// Tells it from all others.
-    pub letter: String,
-    /// When.
-    pub at: Timestamp,
-}
-
 /// Tells owners.
-///
-/// A letter can be accepted and the program be killed before that is stored as an announcement. It is for the letters to
-/// remember what each of them says, before it is sent, and that it was accepted, after: the next night asks for it first,
-/// so that nothing is told twice, and nothing that was told is forgotten.
 pub trait Letters: Send + Sync {
     /// Whom a letter about an action on a share would reach; `None` where nobody is told of it. Sends nothing.
-    fn reaches(&self, share: &Share, action: &Action) -> Option<Reach>;
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    fn reaches(&self, ledger: &Ledger, share: &Share, action: &Action) -> Result<Option<Reach>, StoreError>;
 
-    /// Sends a letter; `None` where it was not accepted.
-    fn send<'a>(&'a mut self, draft: &'a Draft) -> BoxFuture<'a, Option<Accepted>>;
-
-    /// The letters that were accepted and may not be stored yet, with what they say; also ones that are stored.
-    fn accepted(&self) -> Vec<(Draft, Accepted)>;
+    /// Tells owners how everything stands, and these notices with it. Each letter is on record before it is sent, with its
+    /// notices, and so is that it was accepted: [`Ledger::promised`] gives them then.
+    fn tell<'a>(
+        &'a mut self,
+        ledger: &'a mut Ledger,
+        notices: &'a Notices,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
 /// What a night works with.
@@ -126,7 +116,7 @@ pub struct Kept {
     pub waiting: u64,
     /// How many only somebody else than the owner could be told of: they wait for a plan that somebody makes.
     pub fallback_only: u64,
-    /// How many were in letters that were not accepted.
+    /// Of how many, announced or to be reminded of, no letter was accepted that tells them in full.
     pub untold: u64,
     /// Of how many owners were reminded.
     pub reminded: u64,
@@ -140,15 +130,15 @@ pub struct Kept {
     pub left: u64,
     /// What could not be done: it is tried again the next night.
     pub failed: Vec<Receipt>,
+    /// Why nothing more was changed, and nothing announced, on this night.
+    pub stopped: Option<EnforceError>,
 }
 
-/// Why a night ended early.
+/// Why no more is changed.
 #[derive(Debug, thiserror::Error)]
-pub enum GraceError {
-    /// The ledger failed.
+enum GraceError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Nothing could be changed, or nothing more.
     #[error(transparent)]
     Enforce(#[from] EnforceError),
 }
@@ -159,15 +149,16 @@ impl From<JournalError> for GraceError {
     }
 }
 
-/// Keeps what was promised: calls off, does what is due, reminds and announces. `run` was read and judged before.
+/// Keeps what was promised: calls off, does what is due, and has owners told, with what they are to be reminded of and what
+/// is announced. `run` was read and judged before.
 ///
 /// # Errors
-/// [`GraceError`]. What was kept until then is on record.
+/// Any [`StoreError`] of the file. What was kept until then is on record.
 pub async fn keep(
     ledger: &mut Ledger,
     night: &Night<'_>,
     letters: &mut dyn Letters,
-) -> Result<Kept, GraceError> {
+) -> Result<Kept, StoreError> {
     let now = Timestamp::from_second((night.clock)().as_second()).unwrap_or_default();
     let mut keeper = Keeper {
         ledger,
@@ -175,45 +166,24 @@ pub async fn keep(
         now,
         kept: Kept::default(),
     };
-    for (draft, accepted) in letters.accepted() {
-        keeper.store(&draft, &accepted)?;
-    }
-    if !night.on {
+    keeper.store_promises()?;
+    let notices = if night.on {
+        match keeper.enforce(letters).await {
+            Ok(notices) => notices,
+            Err(GraceError::Store(error)) => return Err(error),
+            // Owners are told how everything stands all the same.
+            Err(GraceError::Enforce(why)) => {
+                keeper.kept.stopped = Some(why);
+                Notices::new()
+            }
+        }
+    } else {
         keeper.call_all_off()?;
-        return Ok(keeper.kept);
-    }
-    keeper.catch_up().await?;
-    let (standing, mut candidates) = keeper.review(letters)?;
-    let mut due = Vec::new();
-    let mut reminders = Vec::new();
-    for one in standing {
-        match night.calendar.step(&one.announced, now) {
-            Step::Wait => {}
-            Step::Act => due.push(one),
-            Step::Remind(due) => reminders.push((one, due)),
-            Step::Postpone(until) => {
-                keeper.ledger.postpone(one.announced.id, Some(night.run), until)?;
-                keeper.kept.postponed += 1;
-            }
-        }
-    }
-    let ended = keeper.act(due).await?;
-    candidates.retain(|one| !ended.contains(&(one.action.source.clone(), one.action.share.clone())));
-    let drafts = keeper.drafts(candidates, reminders)?;
-    for draft in drafts {
-        if night.cancel.is_cancelled() {
-            break;
-        }
-        match letters.send(&draft).await {
-            Some(accepted) => {
-                if accepted.by == Reach::Fallback {
-                    keeper.kept.fallback_only += draft.offers.len() as u64;
-                }
-                keeper.store(&draft, &accepted)?;
-            }
-            None => keeper.kept.untold += (draft.offers.len() + draft.reminders.len()) as u64,
-        }
-    }
+        Notices::new()
+    };
+    letters.tell(keeper.ledger, &notices).await?;
+    let told = keeper.store_promises()?;
+    keeper.kept.untold += (notices.len() as u64).saturating_sub(told);
     Ok(keeper.kept)
 }
 
@@ -225,6 +195,33 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
+    /// Does what is due, and gives what owners are to be told of what comes.
+    async fn enforce(&mut self, letters: &dyn Letters) -> Result<Notices, GraceError> {
+        self.catch_up().await?;
+        let (standing, mut candidates) = self.review(letters)?;
+        let mut due = Vec::new();
+        let mut notices = Notices::new();
+        for one in standing {
+            match self.night.calendar.step(&one.announced, self.now) {
+                Step::Wait => {}
+                Step::Act => due.push(one),
+                Step::Remind(due) => {
+                    let subject = Subject::Reminder(one.announced.id);
+                    notices.insert(about(&one.announced.action), Notice { subject, due });
+                }
+                Step::Postpone(until) => {
+                    self.ledger
+                        .postpone(one.announced.id, Some(self.night.run), until)?;
+                    self.kept.postponed += 1;
+                }
+            }
+        }
+        let ended = self.act(due).await?;
+        candidates.retain(|one| !ended.contains(&about(&one.action)));
+        self.offer(candidates, &mut notices)?;
+        Ok(notices)
+    }
+
     /// Finds out what became of changes that a run was killed in.
     async fn catch_up(&mut self) -> Result<(), GraceError> {
         let mut unsettled = Vec::new();
@@ -329,12 +326,8 @@ impl Keeper<'_> {
         Ok(Room::new(self.night.caps, known))
     }
 
-    /// What each owner is to be told: reminders, and what fits into the day on which it falls due, the most severe first.
-    fn drafts(
-        &mut self,
-        mut candidates: Vec<Candidate>,
-        reminders: Vec<(Standing, Timestamp)>,
-    ) -> Result<Vec<Draft>, StoreError> {
+    /// Announces what fits into the day on which it falls due, the most severe first.
+    fn offer(&mut self, mut candidates: Vec<Candidate>, notices: &mut Notices) -> Result<(), StoreError> {
         let calendar = self.night.calendar;
         let due = calendar.due(self.now);
         let mut room = self.room()?;
@@ -345,74 +338,78 @@ impl Keeper<'_> {
                 }
             }
         }
-        let mut drafts = Drafts::new();
-        for (standing, due) in reminders {
-            let Standing { announced, owner, .. } = standing;
-            let draft = draft(&mut drafts, &announced.action.source, owner);
-            draft.reminders.push(Reminder { announced, due });
-        }
         candidates.sort_by_cached_key(Candidate::rank);
-        for Candidate { owner, action, .. } in candidates {
+        for Candidate { action, .. } in candidates {
             if room.take(&action) {
-                let draft = draft(&mut drafts, &action.source, owner);
-                draft.offers.push(Offer { action, due });
+                let subject = Subject::Offer(Box::new(action.clone()));
+                notices.insert(about(&action), Notice { subject, due });
             } else {
                 self.kept.waiting += 1;
             }
         }
-        Ok(drafts.into_values().collect())
+        Ok(())
     }
 
-    /// Stores what a letter was accepted for by the owner, once.
-    fn store(&mut self, draft: &Draft, accepted: &Accepted) -> Result<(), StoreError> {
-        let Accepted { by, letter, at } = accepted;
-        if *by == Reach::Fallback {
-            return Ok(());
+    /// Stores what letters were accepted for, once; gives how many notices they were.
+    fn store_promises(&mut self) -> Result<u64, StoreError> {
+        let mut stored = 0;
+        for promised in self.ledger.promised()? {
+            stored += u64::from(match &promised.notice.subject {
+                Subject::Offer(action) => self.store_offer(&promised, action)?,
+                Subject::Reminder(id) => self.store_reminder(&promised, *id)?,
+            });
+            self.ledger.settle_promise(&promised)?;
         }
-        let run = Some(self.night.run);
-        for Offer { action, due } in &draft.offers {
-            if self.ledger.is_announced(action, letter)? {
-                continue;
-            }
-            // A letter may have taken its time.
-            let due = self.night.calendar.due(*at).max(*due);
-            match self.ledger.announce(run, action, letter, (*at, due)) {
-                Ok(_) => self.kept.announced += 1,
-                // It was forgotten meanwhile, as its owner asked.
-                Err(StoreError::Unknown { .. }) => {}
-                Err(error) => return Err(error),
-            }
+        Ok(stored)
+    }
+
+    fn store_offer(&mut self, promised: &Promised, action: &Action) -> Result<bool, StoreError> {
+        let Promised {
+            letter, at, notice, ..
+        } = promised;
+        if self.ledger.is_announced(action, letter)? {
+            return Ok(false);
         }
-        let standing = self.ledger.announced(&draft.source)?;
-        for Reminder { announced, due } in &draft.reminders {
-            let Some(known) = standing.iter().find(|known| known.id == announced.id) else {
-                continue;
-            };
-            if known.reminded_at >= Some(*at) {
-                continue;
+        // A letter may have taken its time.
+        let due = self.night.calendar.due(*at).max(notice.due);
+        match self
+            .ledger
+            .announce(Some(self.night.run), action, letter, (*at, due))
+        {
+            Ok(_) => {
+                self.kept.announced += 1;
+                Ok(true)
             }
-            self.ledger.reminded(known.id, *at)?;
-            self.kept.reminded += 1;
-            if *due > known.due_at {
-                self.ledger.postpone(known.id, run, *due)?;
-                self.kept.postponed += 1;
-            }
+            // It was forgotten meanwhile, as its owner asked.
+            Err(StoreError::Unknown { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(())
+    }
+
+    fn store_reminder(&mut self, promised: &Promised, id: i64) -> Result<bool, StoreError> {
+        let mut known = None;
+        for source in self.night.sources {
+            let standing = self.ledger.announced(source.name)?.into_iter();
+            known = known.or_else(|| standing.into_iter().find(|one| one.id == id));
+        }
+        let at = promised.at;
+        let Some(known) = known.filter(|known| known.reminded_at < Some(at)) else {
+            return Ok(false);
+        };
+        self.ledger.reminded(id, at)?;
+        self.kept.reminded += 1;
+        if promised.notice.due > known.due_at {
+            self.ledger
+                .postpone(id, Some(self.night.run), promised.notice.due)?;
+            self.kept.postponed += 1;
+        }
+        Ok(true)
     }
 }
 
-/// Drafts by source and owner.
-type Drafts = BTreeMap<(SourceName, PrincipalClass, String), Draft>;
-
-fn draft<'d>(drafts: &'d mut Drafts, source: &SourceName, owner: Principal) -> &'d mut Draft {
-    let key = (source.clone(), owner.class, owner.id.clone());
-    drafts.entry(key).or_insert_with(|| Draft {
-        source: source.clone(),
-        owner,
-        offers: Vec::new(),
-        reminders: Vec::new(),
-    })
+/// Which share an action is about.
+fn about(action: &Action) -> (SourceName, String) {
+    (action.source.clone(), action.share.clone())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::super::plan::look;
 use super::{GraceError, Letters, Night, Planned, Reach};
 use crate::enforce::Journal as _;
-use crate::model::{Level, Principal, RuleId, SourceFacts, Status};
+use crate::model::{Level, RuleId, SourceFacts, Status};
 use crate::plan::grace::called_off;
 use crate::plan::{Action, Announcement, Proposer};
 use crate::policy::Judge;
@@ -19,15 +19,12 @@ use crate::store::{Ledger, Narrowing, Plannable, StandsOpen, StoreError};
 pub(super) struct Standing {
     pub(super) announced: Announcement,
     pub(super) level: Level,
-    /// Who is reminded.
-    pub(super) owner: Principal,
 }
 
 /// What may be announced.
 pub(super) struct Candidate {
     pub(super) level: Level,
     pub(super) first_seen: Option<Timestamp>,
-    pub(super) owner: Principal,
     pub(super) action: Action,
 }
 
@@ -155,11 +152,7 @@ impl<'a> Review<'a> {
         };
         match off {
             Some(why) => self.called_off.push((announced, why)),
-            None => self.standing.push(Standing {
-                announced,
-                level,
-                owner: planned.share.owner.clone(),
-            }),
+            None => self.standing.push(Standing { announced, level }),
         }
         Ok(())
     }
@@ -177,7 +170,7 @@ impl<'a> Review<'a> {
         let Some(Ok(action)) = look(self.ledger, &self.judge, self.source, &proposer, about)? else {
             return Ok(());
         };
-        match self.letters.reaches(share, &action) {
+        match self.letters.reaches(self.ledger, share, &action)? {
             Some(Reach::Owner) => {}
             Some(Reach::Fallback) => {
                 self.fallback_only += 1;
@@ -189,7 +182,6 @@ impl<'a> Review<'a> {
         self.candidates.push(Candidate {
             level: level.map_or(Level::Info, |finding| finding.level),
             first_seen: planned.past.first_seen,
-            owner: share.owner.clone(),
             action,
         });
         self.prune();

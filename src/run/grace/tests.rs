@@ -13,20 +13,21 @@ use proptest::{collection::vec, prelude::*};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use super::{Accepted, Kept, Letters, Night, Reach, keep};
+use super::{Kept, Letters, Night, Reach, keep};
 use crate::enforce::{Conditions, Who};
 use crate::model::{
-    Classes, Expiry, Fact, KnownScope, Level, PrincipalClass, ProblemCode, Reading, RequestTotals, Right,
-    RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName, Want,
+    Classes, Expiry, Fact, FindingId, KnownScope, Level, PrincipalClass, ProblemCode, Reading, RequestTotals,
+    Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName, Want,
 };
-use crate::plan::{Action, Calendar, Caps, Change, Draft, EnforceRule, Expects, Freeze, Plan};
+use crate::notify::{self, Outcome};
+use crate::plan::{Action, Calendar, Caps, Change, EnforceRule, Expects, Freeze, Notices, Plan, Subject};
 use crate::policy::fixtures::{days, facts, link, named, waiver};
 use crate::policy::{Filter, Policy, Waiver};
 use crate::provider::{
     Found, Listed, Lost, Opened, Pace, Place, ReadError, Reader, Sink, Target, WriteError, Writer,
 };
 use crate::run::{Part, Planned, Scan, apply, scan, undo};
-use crate::store::{Ledger, Release, Run};
+use crate::store::{Ledger, LetterStart, Release, Run, StoreError, Telling};
 
 /// What was changed through the service's interface: when, which share, and until when it was let live.
 type Changed = (Timestamp, String, Option<String>);
@@ -274,48 +275,84 @@ enum Mail {
     Killed,
 }
 
+/// A letter that was accepted.
+struct Taken {
+    at: Timestamp,
+    by: Reach,
+    notices: Notices,
+}
+
 /// Letters that are kept.
 #[derive(Default)]
 struct Post {
     mail: Mail,
     now: Timestamp,
-    kept: Vec<(Draft, Accepted)>,
+    kept: Vec<Taken>,
 }
 
 impl Letters for Post {
-    fn reaches(&self, _: &Share, _: &Action) -> Option<Reach> {
-        Some(if self.mail == Mail::Fallback {
+    fn reaches(&self, _: &Ledger, _: &Share, _: &Action) -> Result<Option<Reach>, StoreError> {
+        Ok(Some(if self.mail == Mail::Fallback {
             Reach::Fallback
         } else {
             Reach::Owner
-        })
+        }))
     }
 
-    fn send<'a>(&'a mut self, draft: &'a Draft) -> BoxFuture<'a, Option<Accepted>> {
+    fn tell<'a>(
+        &'a mut self,
+        ledger: &'a mut Ledger,
+        notices: &'a Notices,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            if self.mail == Mail::Refused {
-                return None;
+            if notices.is_empty() {
+                return Ok(());
             }
-            let by = if self.mail == Mail::Bounces {
-                Reach::Fallback
+            let (by, told) = if self.mail == Mail::Bounces {
+                (Reach::Fallback, notify::Reader::Fallback)
             } else {
-                Reach::Owner
+                (Reach::Owner, notify::Reader::Owner)
             };
-            let accepted = Accepted {
-                by,
-                letter: format!("letter-{}", self.kept.len()),
+            let key = format!("letter-{}-{}", self.now, self.kept.len());
+            let start = LetterStart {
+                key: &key,
+                thread: "thread",
+                reader: "reader",
+                address: "alice@example.org",
+                told,
+                instead: None,
+                run: "",
+                content: "",
                 at: self.now,
             };
-            self.kept.push((draft.clone(), accepted.clone()));
+            ledger.letter_begins(&start, |_, tell| {
+                notices.iter().try_for_each(|((source, share), notice)| {
+                    tell(&Telling {
+                        finding: FindingId::of(RuleId::LinkWithoutExpiry, source, Some(share)),
+                        source: source.clone(),
+                        account: None,
+                        digest: "0".repeat(16),
+                        due: None,
+                        in_full: true,
+                        notice: Some(notice.clone()),
+                    })
+                })
+            })?;
+            let outcome = if self.mail == Mail::Refused {
+                Outcome::Refused
+            } else {
+                Outcome::Accepted
+            };
+            ledger.letter_ended(&key, outcome, self.now, "")?;
+            if outcome == Outcome::Accepted {
+                let (at, notices) = (self.now, notices.clone());
+                self.kept.push(Taken { at, by, notices });
+            }
             if self.mail == Mail::Killed {
                 std::future::pending::<()>().await;
             }
-            Some(accepted)
+            Ok(())
         })
-    }
-
-    fn accepted(&self) -> Vec<(Draft, Accepted)> {
-        self.kept.clone()
     }
 }
 
@@ -768,7 +805,8 @@ fn what_only_somebody_else_was_told_is_never_done() {
         bench.service.put(of("alice", "1"));
         for night in 1..40 {
             let kept = bench.night(night);
-            assert_eq!((sums(&kept), kept.fallback_only), ((0, 0, 0, 0), 1));
+            assert_eq!(sums(&kept), (0, 0, 0, 0));
+            assert_eq!(kept.fallback_only + kept.untold, 1);
         }
         assert_eq!(bench.changed(), []);
         bench.post.mail = Mail::Works;
@@ -1042,25 +1080,25 @@ impl Bench {
 
     /// Whether a change was announced long enough before, reminded of, and is just what was announced.
     fn was_promised(&self, (at, share, value): &Changed, before: &Share) -> bool {
-        let told = || self.post.kept.iter().filter(|(_, how)| how.by == Reach::Owner);
-        let announced = told().any(|(draft, how)| {
-            draft.offers.iter().any(|offer| {
-                let seen = Expects::of(before, crate::policy::audience(&self.policy, before));
-                offer.action.share == *share
-                    && offer.action.value == *value
-                    && offer.due <= *at
-                    && how.at.to_zoned(TimeZone::UTC) + self.calendar.grace <= at.to_zoned(TimeZone::UTC)
-                    && offer.action.expects == seen
+        let told = self.post.kept.iter().filter(|letter| letter.by == Reach::Owner);
+        let told: Vec<_> = told
+            .filter_map(|letter| {
+                let notice = letter.notices.get(&(cloud(), share.clone()))?;
+                Some((letter.at, notice))
             })
+            .collect();
+        let announced = told.iter().any(|(told, notice)| {
+            let Subject::Offer(action) = &notice.subject else {
+                return false;
+            };
+            action.value == *value
+                && notice.due <= *at
+                && told.to_zoned(TimeZone::UTC) + self.calendar.grace <= at.to_zoned(TimeZone::UTC)
+                && action.expects == Expects::of(before, crate::policy::audience(&self.policy, before))
         });
-        let reminded = told().any(|(draft, how)| {
-            let ahead = at.duration_since(how.at);
-            let window = SignedDuration::from_hours(24)..=SignedDuration::from_hours(5 * 24);
-            window.contains(&ahead)
-                && draft
-                    .reminders
-                    .iter()
-                    .any(|one| one.announced.action.share == *share)
+        let window = SignedDuration::from_hours(24)..=SignedDuration::from_hours(5 * 24);
+        let reminded = told.iter().any(|(told, notice)| {
+            matches!(notice.subject, Subject::Reminder(_)) && window.contains(&at.duration_since(*told))
         });
         announced && reminded
     }

@@ -120,7 +120,7 @@ struct Stage {
     min_level: Level,
     max_letters: u64,
     names: NameDisplay,
-    offers: Offers,
+    notices: Notices,
     rehearsal: bool,
 }
 
@@ -139,7 +139,7 @@ impl Stage {
             min_level: Level::High,
             max_letters: 100,
             names: NameDisplay::Full,
-            offers: Offers::new(),
+            notices: Notices::new(),
             rehearsal: false,
         }
     }
@@ -272,7 +272,7 @@ impl Stage {
             language: Language::En,
             every: Span::new().days(7),
             zone: &TimeZone::UTC,
-            offers: &self.offers,
+            notices: &self.notices,
             clock: &|| at(day),
             rehearsal: self.rehearsal,
         };
@@ -689,7 +689,7 @@ fn names_are_told_as_the_configuration_says() {
     }
 }
 
-fn offer(share: &Share, day: i64) -> (Action, Timestamp) {
+fn offer(share: &Share, day: i64) -> Notice {
     let action = Action {
         id: format!("a-{}", share.id),
         finding: FindingId::of(RuleId::LinkWithoutPassword, &share.source, Some(&share.id)),
@@ -704,7 +704,10 @@ fn offer(share: &Share, day: i64) -> (Action, Timestamp) {
         also_ends: Vec::new(),
         expects: Expects::of(share, Audience::Anyone),
     };
-    (action, at(day))
+    Notice {
+        subject: Subject::Offer(Box::new(action)),
+        due: at(day),
+    }
 }
 
 #[test]
@@ -715,7 +718,7 @@ fn what_an_owners_own_letter_announces_is_promised_once_it_was_accepted() {
     let mut stage = Stage::new();
     stage.night(0, &shares);
     let offered = |share: &Share| ((share.source.clone(), share.id.clone()), offer(share, 14));
-    stage.offers = shares.iter().map(offered).collect();
+    stage.notices = shares.iter().map(offered).collect();
     let (_, letters) = stage.mail(0, &mut Server::default());
     let due: BTreeMap<_, _> = letters
         .iter()
@@ -735,27 +738,57 @@ fn what_an_owners_own_letter_announces_is_promised_once_it_was_accepted() {
         .iter()
         .find(|letter| letter.to.address == "alice@example.org")
         .unwrap();
-    assert_eq!(
-        (&promised[0].letter, promised[0].action.share.as_str()),
-        (&own.key, "1")
-    );
+    assert_eq!(promised[0].letter, own.key);
+    let Subject::Offer(action) = &promised[0].notice.subject else {
+        panic!("{:?}", promised[0]);
+    };
+    assert_eq!(action.share, "1");
     stage
         .ledger
-        .announce(
-            None,
-            &promised[0].action,
-            &promised[0].letter,
-            (at(0), promised[0].due),
-        )
+        .announce(None, action, &promised[0].letter, (at(0), promised[0].notice.due))
         .unwrap();
+    stage.ledger.settle_promise(&promised[0]).unwrap();
     assert_eq!(stage.ledger.promised().unwrap(), []);
-    stage.offers.clear();
+    stage.notices.clear();
     let (_, letters) = stage.mail(1, &mut Server::default());
     assert_eq!(told(&letters), [], "the day is known");
     let announced = stage.ledger.announced(&cloud()).unwrap();
     stage.ledger.postpone(announced[0].id, None, at(16)).unwrap();
     let (_, letters) = stage.mail(2, &mut Server::default());
     assert_eq!(told(&letters)[0].0, "alice@example.org", "it is another day");
+}
+
+#[test]
+fn owners_are_reminded_though_nothing_is_new_and_of_what_is_slight_too() {
+    let mut shared = link(cloud(), "1", alice());
+    shared.shared_by = Some(bob());
+    let mut stage = Stage::new();
+    stage.min_level = Level::Critical;
+    stage.night(0, std::slice::from_ref(&shared));
+    let (_, letters) = stage.mail(0, &mut Server::default());
+    assert_eq!(told(&letters), []);
+    let key = (shared.source.clone(), shared.id.clone());
+    stage.notices.insert(key.clone(), offer(&shared, 14));
+    let (_, letters) = stage.mail(0, &mut Server::default());
+    assert_eq!(letters.len(), 2, "the owner, and who shared it");
+    let promised = stage.ledger.promised().unwrap();
+    let Subject::Offer(action) = &promised[0].notice.subject else {
+        panic!("{promised:?}");
+    };
+    let id = stage.ledger.announce(None, action, "x", (at(0), at(14))).unwrap();
+    stage.ledger.settle_promise(&promised[0]).unwrap();
+    let reminder = Notice {
+        subject: Subject::Reminder(id),
+        due: at(15),
+    };
+    stage.notices.insert(key, reminder.clone());
+    stage.night(10, &[shared]);
+    let (_, letters) = stage.mail(10, &mut Server::default());
+    let due = entries(&letters[0])[0].due.as_ref().map(|due| due.on);
+    assert_eq!(due, Some(at(15).to_zoned(TimeZone::UTC).date()));
+    let promised = stage.ledger.promised().unwrap();
+    assert_eq!(promised.len(), 1, "only the owner is asked");
+    assert_eq!(promised[0].notice, reminder);
 }
 
 /// Whatever letter the program is killed over, before it was taken or after: nobody is told the same twice, and of

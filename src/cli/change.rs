@@ -35,16 +35,19 @@ pub(super) enum Form {
     Json,
 }
 
+/// What changes sources.
+pub(super) type Writers = BTreeMap<SourceName, Box<dyn Writer>>;
+
 /// Makes what changes these sources, with the credentials that are for changes; nothing is sent yet.
 pub(super) fn writers(
     global: &Global,
     settings: &Settings,
     names: &BTreeSet<SourceName>,
-) -> Result<BTreeMap<SourceName, Box<dyn Writer>>, Exit> {
+) -> Result<Writers, Exit> {
     // A change that was begun is finished: nothing cuts its requests off.
     let never = CancellationToken::new();
     let making = Making::of(global, settings, &never);
-    let mut writers: BTreeMap<SourceName, Box<dyn Writer>> = BTreeMap::new();
+    let mut writers = Writers::new();
     for name in names {
         let Some(source) = settings.source(name.as_str()) else {
             return Err(wrong(

@@ -15,6 +15,7 @@ mod history;
 mod journal;
 mod login;
 mod mail;
+mod nightly;
 mod notify;
 mod plan;
 mod prepared;
@@ -111,6 +112,8 @@ enum Command {
     Undo(undo::Arguments),
     /// Mail owners what they should look at
     Notify(notify::Arguments),
+    /// The unattended job: scan, mail owners, and change what is due
+    Nightly(nightly::Arguments),
     /// The journal of everything that was changed
     #[command(subcommand)]
     Journal(journal::Command),
@@ -224,6 +227,7 @@ fn run(cli: Cli) -> Exit {
         Command::Apply(arguments) => block_on(apply::run(&global, arguments)),
         Command::Undo(arguments) => block_on(undo::run(&global, arguments)),
         Command::Notify(arguments) => block_on(notify::run(&global, arguments)),
+        Command::Nightly(arguments) => block_on(nightly::run(&global, arguments)),
         Command::Journal(command) => journal::run(&global, &command),
         Command::History(arguments) => history::run(&global, arguments),
         Command::Waive(arguments) => waive::run(&global, &arguments),

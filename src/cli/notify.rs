@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, wrong};
@@ -15,13 +16,14 @@ use super::{Exit, Global, change, decision, mail, scan, unwritten};
 use crate::config::{
     Attachment, MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport,
 };
-use crate::model::SourceName;
+use crate::model::{SourceKind, SourceName};
 use crate::notify::address::Rules;
 use crate::notify::{
     Addressee, Facts, Identities, Instead, Language, Letter, Outgoing, Place, Renderer, Routing, Sender,
     Sent, compose,
 };
 use crate::plan::Notices;
+use crate::policy::Policy;
 use crate::report::text::visible;
 use crate::run::{self, Carrier, Mailed, Mailing};
 use crate::store::{Ledger, MailLock, StoreError};
@@ -45,78 +47,29 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     change::needs_state(global, "notify")?;
     let (loaded, mut ledger) = decision::open(global, "notify")?;
     let settings = &loaded.settings;
-    let mail = &settings.mail;
     let preview = arguments.preview.as_deref();
-    if mail.mode == MailMode::Off && preview.is_none() {
+    if settings.mail.mode == MailMode::Off && preview.is_none() {
         return Err(wrong(
             "owners are not mailed: `[mail] mode` is \"off\"",
             "set it to \"pilot\" or \"on\", or look at the letters with --preview DIR",
         ));
     }
-    if mail.attach != Attachment::None {
-        return Err(wrong(
-            "letters carry no attachment in this version, and `[mail] attach` asks for one; nothing was sent",
-            "leave `attach` out, or set it to \"none\": each letter names what is open, and `sharewarden report --format csv` \
-             lists all",
-        ));
-    }
-    let identities = identities(global, settings)?;
-    let renderer = renderer(settings)?;
-    let rules = rules(settings);
-    let usable = |address: &str| rules.usable(address).map(|address| address.to_string());
-    let redirect_to = redirect_to(mail, arguments.redirect_to.as_deref(), &usable)?;
-    if let Some(fallback) = &mail.fallback {
-        usable(fallback).map_err(|why| {
-            wrong(
-                &format!("nothing is sent to `fallback` of [mail], `{}`: {why}", fallback.escape_debug()),
-                "name one address that somebody reads, in a domain of `[mail] allowed_domains`, and no mailing list",
-            )
-        })?;
-    }
+    let room = Mailroom::open(global, settings, arguments.redirect_to.as_deref())?;
     let cancel = CancellationToken::new();
-    let making = Making::of(global, settings, &cancel);
-    let outgoing = if let Some(folder) = preview {
-        into(folder)?
-    } else {
-        check_time(global, settings)?;
-        let outgoing = mail::outgoing(&making);
-        outgoing.map_err(|check| wrong(&check.found, "`sharewarden doctor` examines the way out"))?
+    let outgoing = match preview {
+        Some(folder) => into(folder)?,
+        None => room.outgoing(&cancel)?,
     };
+    let mut carrier = room.carrier(outgoing)?;
     let _lock = match preview {
         Some(_) => None,
         None => Some(lock(global, &settings.state.path)?),
     };
     let policy = scan::with_made_waivers(global, settings, &ledger)?;
-    let names: Vec<_> = settings
-        .sources
-        .iter()
-        .map(|source| (source.name.clone(), source.source_kind()))
-        .collect();
+    let none = Notices::new();
     let mailing = Mailing {
-        policy: &policy,
-        sources: &names,
-        identities: &identities,
-        routing: &Routing {
-            fallback: mail.fallback.clone(),
-            managers: mail.managers,
-        },
-        usable: &usable,
-        answers: &|source, site| answers(mail, source, site),
-        redirect_to: redirect_to.as_deref(),
-        min_level: mail.min_level,
-        max_letters: mail.max_letters,
-        names: mail.names,
-        language: Language::of(&mail.language).unwrap_or(Language::En),
-        every: mail.every,
-        zone: &settings.schedule.time_zone,
-        notices: &Notices::new(),
-        clock: &|| global.finished(),
         rehearsal: preview.is_some(),
-    };
-    let mut carrier = Mailer {
-        renderer,
-        sender: sender(mail)?,
-        outgoing,
+        ..room.mailing(&policy, &none)
     };
     let watch = sources::interrupts(
         cancel.clone(),
@@ -137,6 +90,109 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     } else {
         exit
     })
+}
+
+type Usable<'s> = dyn Fn(&str) -> Result<String, Instead> + Send + Sync + 's;
+type Answers<'s> = dyn Fn(&SourceName, &str) -> Option<String> + Send + Sync + 's;
+
+/// What letters are made with, by the settings.
+pub(super) struct Mailroom<'s> {
+    global: &'s Global,
+    settings: &'s Settings,
+    identities: Identities,
+    routing: Routing,
+    sources: Vec<(SourceName, SourceKind)>,
+    usable: Box<Usable<'s>>,
+    answers: Box<Answers<'s>>,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync + 's>,
+    redirect_to: Option<String>,
+}
+
+impl<'s> Mailroom<'s> {
+    /// Reads what letters need; all go to one address where somebody asked for it, or in a pilot. Nothing is sent.
+    pub(super) fn open(
+        global: &'s Global,
+        settings: &'s Settings,
+        asked: Option<&str>,
+    ) -> Result<Self, Exit> {
+        let mail = &settings.mail;
+        if mail.attach != Attachment::None {
+            return Err(wrong(
+                "letters carry no attachment in this version, and `[mail] attach` asks for one; nothing was sent",
+                "leave `attach` out, or set it to \"none\": each letter names what is open, and `sharewarden report --format csv` \
+                 lists all",
+            ));
+        }
+        let rules = rules(settings);
+        let usable: Box<Usable<'s>> =
+            Box::new(move |address| rules.usable(address).map(|address| address.to_string()));
+        let redirect_to = redirect_to(mail, asked, &*usable)?;
+        if let Some(fallback) = &mail.fallback {
+            usable(fallback).map_err(|why| {
+                wrong(
+                    &format!("nothing is sent to `fallback` of [mail], `{}`: {why}", fallback.escape_debug()),
+                    "name one address that somebody reads, in a domain of `[mail] allowed_domains`, and no mailing list",
+                )
+            })?;
+        }
+        let sources = settings.sources.iter();
+        Ok(Self {
+            global,
+            settings,
+            identities: identities(global, settings)?,
+            routing: Routing {
+                fallback: mail.fallback.clone(),
+                managers: mail.managers,
+            },
+            sources: sources
+                .map(|source| (source.name.clone(), source.source_kind()))
+                .collect(),
+            usable,
+            answers: Box::new(move |source, site| answers(mail, source, site)),
+            clock: Box::new(move || global.finished()),
+            redirect_to,
+        })
+    }
+
+    /// How letters leave, as the settings say.
+    pub(super) fn outgoing(&self, cancel: &CancellationToken) -> Result<Outgoing, Exit> {
+        check_time(self.global, self.settings)?;
+        let making = Making::of(self.global, self.settings, cancel);
+        let outgoing = mail::outgoing(&making);
+        outgoing.map_err(|check| wrong(&check.found, "`sharewarden doctor` examines the way out"))
+    }
+
+    /// What puts letters into words and sends them this way.
+    pub(super) fn carrier(&self, outgoing: Outgoing) -> Result<Mailer, Exit> {
+        Ok(Mailer {
+            renderer: renderer(self.settings)?,
+            sender: sender(&self.settings.mail)?,
+            outgoing,
+        })
+    }
+
+    /// What people are told of, and how.
+    pub(super) fn mailing<'m>(&'m self, policy: &'m Policy, notices: &'m Notices) -> Mailing<'m> {
+        let mail = &self.settings.mail;
+        Mailing {
+            policy,
+            sources: &self.sources,
+            identities: &self.identities,
+            routing: &self.routing,
+            usable: &*self.usable,
+            answers: &*self.answers,
+            redirect_to: self.redirect_to.as_deref(),
+            min_level: mail.min_level,
+            max_letters: mail.max_letters,
+            names: mail.names,
+            language: Language::of(&mail.language).unwrap_or(Language::En),
+            every: mail.every,
+            zone: &self.settings.schedule.time_zone,
+            notices,
+            clock: &*self.clock,
+            rehearsal: false,
+        }
+    }
 }
 
 /// Which addresses are written to, and as what.
@@ -166,7 +222,7 @@ fn identities(global: &Global, settings: &Settings) -> Result<Identities, Exit> 
 fn redirect_to(
     mail: &MailSettings,
     asked: Option<&str>,
-    usable: &dyn Fn(&str) -> Result<String, Instead>,
+    usable: &Usable<'_>,
 ) -> Result<Option<String>, Exit> {
     let pilot = match &mail.mode {
         MailMode::Pilot { redirect_to } => Some(redirect_to.as_str()),
@@ -192,7 +248,7 @@ fn answers(mail: &MailSettings, source: &SourceName, site: &str) -> Option<Strin
 }
 
 /// A folder for letters to look at.
-fn into(folder: &Path) -> Result<Outgoing, Exit> {
+pub(super) fn into(folder: &Path) -> Result<Outgoing, Exit> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -226,7 +282,7 @@ fn check_time(global: &Global, settings: &Settings) -> Result<(), Exit> {
     Ok(())
 }
 
-fn lock(global: &Global, state: &Path) -> Result<MailLock, Exit> {
+pub(super) fn lock(global: &Global, state: &Path) -> Result<MailLock, Exit> {
     MailLock::take(state, global.finished()).map_err(|error| match error {
         StoreError::Mailing { .. } => {
             say(&format!("error: {error}; nothing was sent"));
@@ -335,10 +391,10 @@ fn own_templates(folder: &Path) -> io::Result<BTreeMap<String, String>> {
 }
 
 /// Puts letters into words and sends them.
-struct Mailer {
+pub(super) struct Mailer {
     renderer: Renderer,
     sender: Sender,
-    outgoing: Outgoing,
+    pub(super) outgoing: Outgoing,
 }
 
 impl Carrier for Mailer {

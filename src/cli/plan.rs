@@ -175,10 +175,10 @@ fn note(settings: &Settings, chosen: &[&SourceSettings], arguments: &Arguments, 
     }
 }
 
-type Usable = Box<dyn Fn(&Principal) -> bool>;
+pub(super) type Usable = Box<dyn Fn(&Principal) -> bool + Send + Sync>;
 
 /// For which accounts there is a credential to change something with.
-fn usable(global: &Global, settings: &Settings, source: &SourceSettings) -> Result<Usable, Exit> {
+pub(super) fn usable(global: &Global, settings: &Settings, source: &SourceSettings) -> Result<Usable, Exit> {
     let SourceDetails::Nextcloud(it) = &source.kind else {
         return Ok(Box::new(|_| true));
     };

@@ -14,7 +14,7 @@ use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, SourceName, Verdict};
 use crate::policy::{self, Policy};
 use crate::report::{self, Format, Pages};
-use crate::run::{self, Scan, ScanError, Scanned};
+use crate::run::{self, Part, Scan, ScanError, Scanned};
 use crate::store::{Ledger, RunFilter, SourceLock, StoreError, StoredRun};
 
 #[derive(Debug, Args)]
@@ -70,43 +70,22 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
 /// Scans by settings that were read; the demo comes here too.
 pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Arguments) -> Result<Exit, Exit> {
     let cancel = CancellationToken::new();
-    let chosen = sources::choose(settings, &arguments.source)?;
-    let names: Vec<_> = chosen.iter().map(|source| source.name.clone()).collect();
-    settings
-        .check_secrets(&names)
-        .map_err(|report| global.wrong(&report))?;
-    let memory = if arguments.full {
-        Memory::Ignored
-    } else {
-        Memory::Heeded
+    let asked = Asked {
+        sources: &arguments.source,
+        users: &arguments.user,
+        rules: &arguments.rule,
+        full: arguments.full,
     };
-    let making = Making {
-        memory,
-        few: !arguments.user.is_empty(),
-        ..Making::of(global, settings, &cancel)
-    };
-    let parts = making.parts(&chosen)?;
+    let ready = Ready::prepare(global, settings, asked, &cancel)?;
     let ledger = open(global, settings)?;
-    let policy = Arc::new(with_made_waivers(global, settings, &ledger)?);
-    let _locks = lock(global, settings, &names, &arguments)?;
-    let request = Scan {
-        now: global.now(),
-        users: arguments.user,
-        rules: arguments.rule,
-        all_sources: arguments.source.is_empty(),
-        exclusions: chosen.iter().map(|source| source.exclusions()).sum(),
-    };
+    let _locks = lock(global, settings, &ready.names, asked)?;
     let watch = sources::interrupts(
         cancel.clone(),
         "what was read is being kept; once more ends at once",
     );
-    let scanned = run::scan(ledger, &policy, &parts, &request, || global.finished(), &cancel).await;
+    let scanned = ready.read(ledger, &cancel).await;
     watch.abort();
-    let state = &settings.state.path;
-    let mut scanned = scanned.map_err(|error| match error {
-        ScanError::NotBegun(error) => unusable(state, &error),
-        error => not_kept(state, &error),
-    })?;
+    let mut scanned = scanned?;
     let filter = RunFilter {
         all_shares: arguments.all_shares,
     };
@@ -116,14 +95,7 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         Ok(stored) => print(global, &stored, &arguments.format, &output, fail_on),
         Err(exit) => exit,
     };
-    if let Err(error) = forget(global, settings, &mut scanned) {
-        say(&format!(
-            "error: what is no longer to be kept could not be removed from {}: {error}\nhelp: the run is kept; the next \
-             scan tries again",
-            state.display()
-        ));
-        exit = exit.max(Exit::NotKept);
-    }
+    exit = exit.max(forget(global, settings, &mut scanned));
     if scanned.verdict == Verdict::Incomplete {
         exit = exit.max(Exit::Incomplete);
     }
@@ -132,6 +104,80 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     } else {
         exit
     })
+}
+
+/// What a scan is to read and judge.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked<'a> {
+    /// The sources; all, where none is named.
+    pub(super) sources: &'a [String],
+    /// The people; all, where nobody is named.
+    pub(super) users: &'a [String],
+    /// The rules; all, where none is named.
+    pub(super) rules: &'a [RuleId],
+    /// Whether what seldom changes is asked for, too.
+    pub(super) full: bool,
+}
+
+/// A scan that can begin: nothing was sent yet.
+pub(super) struct Ready<'a> {
+    global: &'a Global,
+    settings: &'a Settings,
+    parts: Vec<Part>,
+    request: Scan,
+    /// The sources that it reads.
+    pub(super) names: Vec<SourceName>,
+}
+
+impl<'a> Ready<'a> {
+    /// Makes what reads the sources.
+    pub(super) fn prepare(
+        global: &'a Global,
+        settings: &'a Settings,
+        asked: Asked<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Self, Exit> {
+        let chosen = sources::choose(settings, asked.sources)?;
+        let names: Vec<_> = chosen.iter().map(|source| source.name.clone()).collect();
+        settings
+            .check_secrets(&names)
+            .map_err(|report| global.wrong(&report))?;
+        let memory = if asked.full {
+            Memory::Ignored
+        } else {
+            Memory::Heeded
+        };
+        let making = Making {
+            memory,
+            few: !asked.users.is_empty(),
+            ..Making::of(global, settings, cancel)
+        };
+        Ok(Self {
+            global,
+            settings,
+            parts: making.parts(&chosen)?,
+            request: Scan {
+                now: global.now(),
+                users: asked.users.to_vec(),
+                rules: asked.rules.to_vec(),
+                all_sources: asked.sources.is_empty(),
+                exclusions: chosen.iter().map(|source| source.exclusions()).sum(),
+            },
+            names,
+        })
+    }
+
+    /// Reads and judges.
+    pub(super) async fn read(&self, ledger: Ledger, cancel: &CancellationToken) -> Result<Scanned, Exit> {
+        let policy = Arc::new(with_made_waivers(self.global, self.settings, &ledger)?);
+        let finished = || self.global.finished();
+        let scanned = run::scan(ledger, &policy, &self.parts, &self.request, finished, cancel).await;
+        let state = &self.settings.state.path;
+        scanned.map_err(|error| match error {
+            ScanError::NotBegun(error) => unusable(state, &error),
+            error => not_kept(state, &error),
+        })
+    }
 }
 
 /// The policy with the waivers that the state holds beside those of the configuration. They are no part of its
@@ -151,25 +197,38 @@ pub(super) fn with_made_waivers(
 }
 
 /// Forgets what the settings do not let be kept: particulars of shares without a finding, and old runs.
-fn forget(global: &Global, settings: &Settings, scanned: &mut Scanned) -> Result<(), StoreError> {
-    if settings.state.details == Details::Findings {
-        scanned.ledger.forget_details(&scanned.run)?;
+pub(super) fn forget(global: &Global, settings: &Settings, scanned: &mut Scanned) -> Exit {
+    let mut forget = || {
+        if settings.state.details == Details::Findings {
+            scanned.ledger.forget_details(&scanned.run)?;
+        }
+        let now = global.now().to_zoned(TimeZone::UTC);
+        if let Ok(since) = now.checked_sub(settings.state.keep) {
+            scanned.ledger.forget_before(since.timestamp())?;
+        }
+        Ok::<_, StoreError>(())
+    };
+    match forget() {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            say(&format!(
+                "error: what is no longer to be kept could not be removed from {}: {error}\nhelp: the run is kept; the next \
+                 scan tries again",
+                settings.state.path.display()
+            ));
+            Exit::NotKept
+        }
     }
-    let now = global.now().to_zoned(TimeZone::UTC);
-    if let Ok(since) = now.checked_sub(settings.state.keep) {
-        scanned.ledger.forget_before(since.timestamp())?;
-    }
-    Ok(())
 }
 
 /// Takes the long locks of a full scan; a scan of single accounts, or without state, needs none.
-fn lock(
+pub(super) fn lock(
     global: &Global,
     settings: &Settings,
     names: &[SourceName],
-    arguments: &Arguments,
+    asked: Asked<'_>,
 ) -> Result<Vec<SourceLock>, Exit> {
-    if global.no_state || !arguments.user.is_empty() {
+    if global.no_state || !asked.users.is_empty() {
         return Ok(Vec::new());
     }
     let locks = names

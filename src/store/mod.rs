@@ -174,6 +174,8 @@ pub struct Ledger {
     sign: Option<lock::Sign>,
     /// The folder of a temporary ledger, until it is dropped.
     folder: Option<tempfile::TempDir>,
+    /// Whether it knows what earlier runs kept.
+    remembers: bool,
 }
 
 /// The scopes of which an enumeration is going on in this process, by their source and key, with the run that began it.
@@ -244,6 +246,7 @@ impl Ledger {
             enumerations: Enumerations::new(),
             sign: None,
             folder: None,
+            remembers: true,
         })
     }
 
@@ -252,6 +255,31 @@ impl Ledger {
     /// # Errors
     /// [`StoreError::Open`] where no temporary folder can be made.
     pub fn temporary() -> Result<Self> {
+        Self::private(|_| Ok(()))
+    }
+
+    /// Opens a private copy of a file that vanishes when it is dropped, for what is only tried; an empty one where there is no
+    /// such file.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn copy(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Self::temporary();
+        }
+        let original = Self::open(path)?;
+        let mut copy = Self::private(|path| {
+            // It takes an empty file.
+            let text = path.to_string_lossy();
+            original.connection.execute("VACUUM INTO ?1", [&*text])?;
+            Ok(())
+        })?;
+        copy.remembers = true;
+        Ok(copy)
+    }
+
+    /// Opens a private ledger in a folder of its own, which something is put into first.
+    fn private(fill: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("sharewarden-")
             .tempdir()
@@ -264,6 +292,7 @@ impl Ledger {
             path: path.clone(),
             source,
         })?;
+        fill(&path)?;
         let connection = Connection::open(&path)?;
         connection.pragma_update(None, "synchronous", "OFF")?;
         Self::prepare(connection, &path, Some(folder))
@@ -287,6 +316,7 @@ impl Ledger {
             remembered: Remembered::default(),
             enumerations: Enumerations::new(),
             sign: None,
+            remembers: folder.is_none(),
             folder,
         })
     }
@@ -297,10 +327,10 @@ impl Ledger {
         Path::new(self.connection.path().unwrap_or_default())
     }
 
-    /// Whether it outlasts the process: what an earlier run kept is there, and what this one keeps will be.
+    /// Whether it knows what earlier runs kept.
     #[must_use]
     pub fn remembers(&self) -> bool {
-        self.folder.is_none()
+        self.remembers
     }
 
     /// The row of a source, made if need be.
@@ -405,7 +435,7 @@ fn listed(ids: &[String]) -> String {
 /// process at all.
 fn durably<T>(ledger: &Ledger, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
     let connection = &ledger.connection;
-    if !ledger.remembers() {
+    if ledger.folder.is_some() {
         return within(connection, change);
     }
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -53,7 +53,7 @@ impl Ledger {
         let policy = storable("a run's policy", &start.policy)?;
         let started = start.now.as_second();
         // No full scan that ends meanwhile may take this one for dead: its sign comes before it can be seen.
-        let needs_sign = self.remembers() && !start.scope.users.is_empty();
+        let needs_sign = self.folder.is_none() && !start.scope.users.is_empty();
         let state = self.path().to_owned();
         let mut sign = None;
         let run = within(&self.connection, |connection| {

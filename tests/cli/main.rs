@@ -25,8 +25,6 @@ mod exits;
 #[cfg(test)]
 mod fence;
 #[cfg(test)]
-mod grace;
-#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod history;
@@ -42,6 +40,8 @@ mod memory;
 mod names;
 #[cfg(test)]
 mod network;
+#[cfg(test)]
+mod nightly;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]

@@ -71,6 +71,8 @@ pub struct Night<'a> {
     pub sources: &'a [Planned<'a>],
     /// What changes those that may be changed.
     pub writers: &'a BTreeMap<SourceName, Box<dyn Writer>>,
+    /// Whether it is only tried: nothing is sent that changes anything. The ledger is a copy then.
+    pub rehearsal: bool,
     /// Asks to stop: a change that was begun is finished.
     pub cancel: &'a CancellationToken,
 }
@@ -101,7 +103,7 @@ impl<'a> Night<'a> {
             clock: self.clock,
             who: &Who::Schedule,
             run,
-            rehearsal: false,
+            rehearsal: self.rehearsal,
             cancel: self.cancel,
         }
     }
@@ -302,7 +304,8 @@ impl Keeper<'_> {
         // Receipts come in the order of the actions.
         for (receipt, announced) in done.receipts.into_iter().zip(chosen) {
             match receipt.outcome {
-                Some(Outcome::Applied | Outcome::AlreadyDone) => {
+                // In a rehearsal it would be.
+                Some(Outcome::Applied | Outcome::AlreadyDone) | None => {
                     let all = std::iter::once(&announced.action.share).chain(&announced.action.also_ends);
                     ended.extend(all.map(|share| (announced.action.source.clone(), share.clone())));
                     self.kept.done += 1;
@@ -311,7 +314,7 @@ impl Keeper<'_> {
                     let why = receipt.detail.unwrap_or_else(|| "it was changed".to_owned());
                     self.call_off(announced, why)?;
                 }
-                Some(Outcome::Refused | Outcome::Failed) | None => self.kept.failed.push(receipt),
+                Some(Outcome::Refused | Outcome::Failed) => self.kept.failed.push(receipt),
             }
         }
         Ok(ended)

@@ -511,6 +511,7 @@ impl Bench {
                 usable: &|_| true,
             }],
             writers: &writers,
+            rehearsal: false,
             cancel: &cancel,
         };
         // Nothing here ever waits, but for what is killed.

@@ -19,4 +19,5 @@ pub mod policy;
 pub mod provider;
 pub mod report;
 pub mod run;
+pub mod schedule;
 pub mod store;

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("files", &[]),
+    ("schedule", &[]),
     ("policy", &["model"]),
     ("report", &["model"]),
     ("notify", &["files", "model", "plan", "report"]),
@@ -23,7 +24,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("provider", &["http", "model"]),
     ("plan", &["model", "policy", "report"]),
     ("enforce", &["model", "plan", "provider"]),
-    ("config", &["files", "model", "plan", "policy"]),
+    ("config", &["files", "model", "plan", "policy", "schedule"]),
     (
         "store",
         &["enforce", "model", "notify", "plan", "policy", "report"],
@@ -52,6 +53,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // The emulators serve, and an adapter answers a server that registers the auditor.
     ("axum", &["emulator", "provider"]),
     ("lettre", &["notify"]),
+    ("cronexpr", &["schedule"]),
     ("minijinja", &["notify"]),
     ("annotate_snippets", &["config"]),
     ("clap", &["cli"]),

@@ -10,6 +10,7 @@ use jiff::{Span, tz::TimeZone};
 
 use crate::config::{Credentials, FileRef};
 pub use crate::model::NameDisplay;
+use crate::schedule::Cron;
 
 /// Who is the same person in several sources.
 #[derive(Clone, Debug)]
@@ -49,8 +50,8 @@ pub enum Details {
 /// When the daemon runs the nightly job.
 #[derive(Clone, Debug)]
 pub struct ScheduleSettings {
-    /// Five fields as cron reads them; checked for their form.
-    pub at: String,
+    /// When, in civil time.
+    pub at: Cron,
     /// The time zone of `at`.
     pub time_zone: TimeZone,
     /// A run starts up to this much later.

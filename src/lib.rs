@@ -11,6 +11,7 @@ pub mod config;
 pub mod emulator;
 pub mod enforce;
 mod files;
+pub mod health;
 pub mod http;
 pub mod model;
 pub mod notify;

@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("files", &[]),
     ("schedule", &[]),
+    ("health", &[]),
     ("policy", &["model"]),
     ("report", &["model"]),
     ("notify", &["files", "model", "plan", "report"]),
@@ -39,8 +40,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "config", "emulator", "enforce", "http", "model", "notify", "plan", "policy", "provider",
-            "report", "run", "store",
+            "config", "emulator", "enforce", "health", "http", "model", "notify", "plan", "policy",
+            "provider", "report", "run", "store",
         ],
     ),
 ];
@@ -50,8 +51,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("reqwest", &["http"]),
     ("governor", &["http"]),
     ("rusqlite", &["store"]),
-    // The emulators serve, and an adapter answers a server that registers the auditor.
-    ("axum", &["emulator", "provider"]),
+    // The emulators and the daemon serve, and an adapter answers a server that registers the auditor.
+    ("axum", &["emulator", "health", "provider"]),
     ("lettre", &["notify"]),
     ("cronexpr", &["schedule"]),
     ("minijinja", &["notify"]),

@@ -5,6 +5,7 @@ mod baseline;
 mod change;
 mod config;
 mod confirm;
+mod daemon;
 mod decision;
 mod demo;
 mod doctor;
@@ -114,6 +115,8 @@ enum Command {
     Notify(notify::Arguments),
     /// The unattended job: scan, mail owners, and change what is due
     Nightly(nightly::Arguments),
+    /// Run the nightly job by `[schedule]`, and answer /healthz and /metrics on a loopback address
+    Daemon,
     /// The journal of everything that was changed
     #[command(subcommand)]
     Journal(journal::Command),
@@ -228,6 +231,7 @@ fn run(cli: Cli) -> Exit {
         Command::Undo(arguments) => block_on(undo::run(&global, arguments)),
         Command::Notify(arguments) => block_on(notify::run(&global, arguments)),
         Command::Nightly(arguments) => block_on(nightly::run(&global, arguments)),
+        Command::Daemon => block_on(daemon::run(&global)),
         Command::Journal(command) => journal::run(&global, &command),
         Command::History(arguments) => history::run(&global, arguments),
         Command::Waive(arguments) => waive::run(&global, &arguments),

@@ -232,17 +232,17 @@ pub(super) fn interrupted() -> impl Future<Output = ()> {
 }
 
 /// The signals that ask the program to end; without handlers the system ends it itself.
-struct Signals(Option<(Signal, Signal)>);
+pub(super) struct Signals(Option<(Signal, Signal)>);
 
 impl Signals {
     /// None that comes after this is missed.
-    fn watch() -> Self {
+    pub(super) fn watch() -> Self {
         let signals =
             signal(SignalKind::interrupt()).and_then(|first| Ok((first, signal(SignalKind::terminate())?)));
         Self(signals.ok())
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         match &mut self.0 {
             Some((interrupt, terminate)) => tokio::select! {
                 _ = interrupt.recv() => {}

@@ -96,6 +96,19 @@ impl Ledger {
         Ok(run)
     }
 
+    /// When the last run began that read all sources and everybody, and came to its end.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn last_full_run(&self) -> Result<Option<Timestamp>> {
+        let at: Option<i64> = self.connection.query_row(
+            "SELECT max(started_at) FROM run WHERE scope ->> '$.full' AND finished_at IS NOT NULL",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(at.map(super::pages::instant))
+    }
+
     /// Records a problem of a source.
     ///
     /// # Errors

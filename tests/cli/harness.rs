@@ -539,8 +539,15 @@ impl Running {
 
     /// Asks it to end, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let killed = std::process::Command::new("kill").args(["-INT", &id]).status();
+        let killed = std::process::Command::new("kill")
+            .args(["-s", name, &id])
+            .status();
         assert!(killed.unwrap().success());
     }
 

@@ -13,6 +13,8 @@ mod commands;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod enrolment;

@@ -16,6 +16,7 @@ mod journal;
 mod login;
 mod mail;
 mod notify;
+mod password;
 mod plan;
 mod prepared;
 mod purge;
@@ -111,6 +112,9 @@ enum Command {
     Undo(undo::Arguments),
     /// Mail owners what they should look at
     Notify(notify::Arguments),
+    /// What opens the lists that are attached to letters
+    #[command(subcommand)]
+    Mail(password::Command),
     /// The journal of everything that was changed
     #[command(subcommand)]
     Journal(journal::Command),
@@ -224,6 +228,7 @@ fn run(cli: Cli) -> Exit {
         Command::Apply(arguments) => block_on(apply::run(&global, arguments)),
         Command::Undo(arguments) => block_on(undo::run(&global, arguments)),
         Command::Notify(arguments) => block_on(notify::run(&global, arguments)),
+        Command::Mail(command) => password::run(&global, &command),
         Command::Journal(command) => journal::run(&global, &command),
         Command::History(arguments) => history::run(&global, arguments),
         Command::Waive(arguments) => waive::run(&global, &arguments),

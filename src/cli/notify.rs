@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, wrong};
 use super::terminal::{Output, say};
-use super::{Exit, Global, change, decision, mail, scan, unwritten};
+use super::{Exit, Global, change, decision, mail, password, scan, unwritten};
 use crate::config::{
     Attachment, MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport,
 };
 use crate::model::SourceName;
 use crate::notify::address::Rules;
+use crate::notify::attachment::Passwords;
 use crate::notify::{
     Addressee, Facts, Identities, Instead, Language, Letter, Outgoing, Place, Renderer, Routing, Sender,
     Sent, compose,
@@ -52,13 +53,6 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
             "set it to \"pilot\" or \"on\", or look at the letters with --preview DIR",
         ));
     }
-    if mail.attach != Attachment::None {
-        return Err(wrong(
-            "letters carry no attachment in this version, and `[mail] attach` asks for one; nothing was sent",
-            "leave `attach` out, or set it to \"none\": each letter names what is open, and `sharewarden report --format csv` \
-             lists all",
-        ));
-    }
     let identities = identities(global, settings)?;
     let renderer = renderer(settings)?;
     let rules = rules(settings);
@@ -85,6 +79,10 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         Some(_) => None,
         None => Some(lock(global, &settings.state.path)?),
     };
+    let passwords = match mail.attach {
+        Attachment::None => None,
+        Attachment::Csv => Some(password::open(&settings.state.path)?),
+    };
     let policy = scan::with_made_waivers(global, settings, &ledger)?;
     let names: Vec<_> = settings
         .sources
@@ -106,6 +104,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         max_letters: mail.max_letters,
         names: mail.names,
         language: Language::of(&mail.language).unwrap_or(Language::En),
+        lists: passwords.as_ref().map(|_| &renderer),
         every: mail.every,
         zone: &settings.schedule.time_zone,
         offers: &Offers::new(),
@@ -113,7 +112,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         rehearsal: preview.is_some(),
     };
     let mut carrier = Mailer {
-        renderer,
+        renderer: &renderer,
+        passwords,
         sender: sender(mail)?,
         outgoing,
     };
@@ -139,7 +139,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
 }
 
 /// Which addresses are written to, and as what.
-fn rules(settings: &Settings) -> Rules {
+pub(super) fn rules(settings: &Settings) -> Rules {
     let mail = &settings.mail;
     let routes = mail.secure_routes.iter();
     Rules {
@@ -151,7 +151,8 @@ fn rules(settings: &Settings) -> Rules {
     }
 }
 
-fn identities(global: &Global, settings: &Settings) -> Result<Identities, Exit> {
+/// Who is the same person in several sources, as the operator says.
+pub(super) fn identities(global: &Global, settings: &Settings) -> Result<Identities, Exit> {
     let names: Vec<SourceName> = settings
         .sources
         .iter()
@@ -334,13 +335,15 @@ fn own_templates(folder: &Path) -> io::Result<BTreeMap<String, String>> {
 }
 
 /// Puts letters into words and sends them.
-struct Mailer {
-    renderer: Renderer,
+struct Mailer<'a> {
+    renderer: &'a Renderer,
+    /// What opens the lists that are attached, where any are.
+    passwords: Option<Passwords>,
     sender: Sender,
     outgoing: Outgoing,
 }
 
-impl Carrier for Mailer {
+impl Carrier for Mailer<'_> {
     fn carry<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Sent> {
         async move {
             let refused = |words: String, permanent| Sent::Refused { words, permanent };
@@ -349,7 +352,12 @@ impl Carrier for Mailer {
                 // It is a template's fault, and not the address's.
                 Err(error) => return refused(error.to_string(), false),
             };
-            match compose(&self.sender, letter, &rendered, None) {
+            let attached = self.passwords.as_ref().map(|passwords| passwords.attached(letter));
+            let attached = match attached.transpose() {
+                Ok(attached) => attached.flatten(),
+                Err(error) => return refused(error.to_string(), false),
+            };
+            match compose(&self.sender, letter, &rendered, attached.as_ref()) {
                 Ok(message) => self.outgoing.send(&message).await,
                 Err(error) => refused(error.to_string(), true),
             }
@@ -414,6 +422,14 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
     }
     for (address, why) in &summary.failed {
         writeln!(out, "failed: {}: {}", visible(address), visible(why))?;
+    }
+    for (address, why) in &summary.unlisted {
+        writeln!(
+            out,
+            "accepted, but without the list: {}: {}",
+            visible(address),
+            visible(why)
+        )?;
     }
     for letter in &summary.unknown {
         writeln!(

@@ -33,18 +33,25 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// spreadsheets begin a new cell.
 #[must_use]
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    guarded(text, &[';'])
+}
+
+/// The same for a file that may be separated by semicolons as well as by commas, and is opened by either kind of
+/// spreadsheet.
+#[must_use]
+pub fn spreadsheet_cell(text: &str) -> Cow<'_, str> {
+    guarded(text, &[';', ','])
+}
+
+/// [`visible`] text in which no part between separators is a formula.
+fn guarded<'t>(text: &'t str, separators: &[char]) -> Cow<'t, str> {
     let shown = visible(text);
-    if !shown.split(';').any(is_formula) {
+    if !shown.split(separators).any(is_formula) {
         return shown;
     }
-    let parts = shown.split(';').map(|part| {
-        if is_formula(part) {
-            format!("'{part}")
-        } else {
-            part.to_owned()
-        }
-    });
-    Cow::Owned(parts.collect::<Vec<_>>().join(";"))
+    let parts = shown.split_inclusive(separators);
+    let guarded = parts.map(|part| if is_formula(part) { format!("'{part}") } else { part.to_owned() });
+    Cow::Owned(guarded.collect())
 }
 
 /// Whether a spreadsheet would take the text for a formula. Leading apostrophes do not hide one:

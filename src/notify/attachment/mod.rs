@@ -1,17 +1,22 @@
 //! What is attached: a list that nobody reads without its password, and the passwords.
 //!
-//! A password never travels by mail. It is derived for each owner from a key that is kept beside the state, so that the
-//! same owner has the same one in every night, and nobody has to store any.
+//! A password never travels by mail. It belongs to the address that a letter is for. It is derived from a key that is kept
+//! beside the state, so that the same address has the same one in every night, and nobody has to store any; or an operator
+//! sets one that was agreed, which is kept in a file beside the key.
 
 mod zip;
 
-use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use serde::{Deserialize, Serialize};
 
 pub use self::zip::{Unencrypted, encrypt};
+use super::{Attached, Letter};
 use crate::files;
 
 /// How long the key is, in bytes.
@@ -23,41 +28,157 @@ const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// How many signs a password has, and how many stand together: 100 bits.
 const LENGTH: usize = 20;
 const TOGETHER: usize = 5;
+/// The shortest and the longest password that is taken.
+const SHORTEST: usize = 12;
+const LONGEST: usize = 99;
+/// What the file of agreed passwords says it is.
+const SCHEMA: &str = "sharewarden.attachment-passwords/v1";
+/// Neither file is longer, in bytes.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// The passwords of all owners.
+/// The passwords of all addresses.
 #[derive(Debug)]
 pub struct Passwords {
     key: SecretSlice<u8>,
+    is_new: bool,
+    /// Where those are kept that were agreed.
+    place: PathBuf,
+    agreed: BTreeMap<String, SecretString>,
+}
+
+/// The passwords that were agreed, as they are kept: by address.
+#[derive(Default, Deserialize, Serialize)]
+struct Written {
+    schema: String,
+    passwords: BTreeMap<String, String>,
 }
 
 impl Passwords {
-    /// Reads the key that passwords are derived from; it is made where there is none.
+    /// Reads the key that passwords are derived from, which is made where there is none, and those that were agreed.
     ///
     /// # Errors
-    /// What the system says; also where others may read the key, or it is none.
+    /// What the system says, with the file; also where others may read it, or it is not what it should be.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let key = match read(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => make(path)?,
-            other => other?,
+        let at = |path: &Path, error: io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         };
-        if key.len() == KEY {
-            return Ok(Self { key: key.into() });
+        let wrong = |words: &str| io::Error::new(ErrorKind::InvalidData, words.to_owned());
+        let place = path.with_extension("json");
+        let agreed = match read(&place) {
+            Ok(bytes) => match serde_json::from_slice::<Written>(&bytes) {
+                Ok(written) if written.schema == SCHEMA => written.passwords,
+                // What it holds is never shown.
+                _ => return Err(at(&place, wrong("this is no file of agreed passwords"))),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(at(&place, error)),
+        };
+        let (key, is_new) = match read(path) {
+            Ok(key) => (key, false),
+            Err(error) if error.kind() == ErrorKind::NotFound && agreed.is_empty() => {
+                (make(path).map_err(|error| at(path, error))?, true)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let words = "the key that passwords are derived from is gone: bring it back from a backup; or remove the agreed \
+                     passwords beside it as well, and all have other passwords than they were told";
+                return Err(at(path, io::Error::new(ErrorKind::NotFound, words)));
+            }
+            Err(error) => return Err(at(path, error)),
+        };
+        if key.len() != KEY {
+            let words = "this is no key that passwords are derived from: it was cut or changed; bring it back from a backup; if it \
+                 is removed, another one is made, and all have other passwords than they were told";
+            return Err(at(path, wrong(words)));
         }
-        let words = "this is no key of attachments: it was cut or changed; passwords that were told no longer hold if it is removed";
-        Err(io::Error::new(ErrorKind::InvalidData, words))
+        let agreed = agreed.into_iter().map(|(address, password)| (address, password.into()));
+        Ok(Self {
+            key: key.into(),
+            is_new,
+            place,
+            agreed: agreed.collect(),
+        })
     }
 
-    /// The password of an owner, the same every time.
+    /// Whether there was no key until now.
     #[must_use]
-    pub fn of(&self, owner: &str) -> SecretString {
-        derive(&self.key, owner)
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// The password of an address, the same every time.
+    #[must_use]
+    pub fn of(&self, address: &str) -> SecretString {
+        let address = address.to_lowercase();
+        let agreed = self.agreed.get(&address).cloned();
+        agreed.unwrap_or_else(|| derive(&self.key, &address))
+    }
+
+    /// Whether the password of an address was agreed.
+    #[must_use]
+    pub fn is_agreed(&self, address: &str) -> bool {
+        self.agreed.contains_key(&address.to_lowercase())
+    }
+
+    /// Keeps the password that was agreed for an address; without one, it is derived again.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn agree(&mut self, address: &str, password: Option<SecretString>) -> io::Result<()> {
+        let address = address.to_lowercase();
+        match password {
+            Some(password) => self.agreed.insert(address, password),
+            None => self.agreed.remove(&address),
+        };
+        let shown = |(address, password): (&String, &SecretString)| {
+            (address.clone(), password.expose_secret().to_owned())
+        };
+        let written = Written {
+            schema: SCHEMA.to_owned(),
+            passwords: self.agreed.iter().map(shown).collect(),
+        };
+        files::write_private(&self.place, &serde_json::to_vec(&written)?)
+    }
+
+    /// What is attached to a letter: its list, for nobody but its reader.
+    ///
+    /// # Errors
+    /// [`Unencrypted`]; nothing is ever attached in the clear instead.
+    pub fn attached(&self, letter: &Letter) -> Result<Option<Attached>, Unencrypted> {
+        let Some((list, csv)) = letter.list.as_ref().and_then(|list| Some((list, list.csv.as_ref().ok()?))) else {
+            return Ok(None);
+        };
+        let name = format!("{}.csv", list.name);
+        Ok(Some(Attached {
+            name: format!("{}.zip", list.name),
+            content_type: "application/zip",
+            bytes: encrypt(&name, letter.at, csv, &self.of(&list.reader))?,
+        }))
     }
 }
 
-/// Derives the password of an owner.
-fn derive(key: &SecretSlice<u8>, owner: &str) -> SecretString {
+/// Says why a password cannot be agreed: it is guessed too easily, or zip programs do not agree on its signs.
+///
+/// # Errors
+/// Why not, in words.
+pub fn check(password: &SecretString) -> Result<(), &'static str> {
+    let text = password.expose_secret();
+    if text.chars().any(|sign| !matches!(sign, ' '..='~')) {
+        return Err("it has signs that zip programs write in different ways: take letters without accents, digits, and what stands \
+             beside them");
+    }
+    if text.trim() != text {
+        return Err("it begins or ends with a space, which nobody sees");
+    }
+    if !(SHORTEST..=LONGEST).contains(&text.len()) {
+        return Err("it has to have 12 to 99 signs: whoever has the file can try passwords as often as they like");
+    }
+    Ok(())
+}
+
+/// Derives the password of an address.
+fn derive(key: &SecretSlice<u8>, address: &str) -> SecretString {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose_secret());
-    let tag = hmac::sign(&key, &[USE, owner.as_bytes()].concat());
+    let tag = hmac::sign(&key, &[USE, address.as_bytes()].concat());
     let mut password = String::with_capacity(LENGTH + LENGTH / TOGETHER);
     for (index, byte) in tag.as_ref().iter().take(LENGTH).enumerate() {
         if index > 0 && index % TOGETHER == 0 {
@@ -70,16 +191,20 @@ fn derive(key: &SecretSlice<u8>, owner: &str) -> SecretString {
     password.into()
 }
 
+/// What a file holds that nobody else may read.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        if std::fs::metadata(path)?.mode() & 0o077 != 0 {
-            let words = "others may read the key of attachments: take that right away (chmod 600)";
+        if file.metadata()?.mode() & 0o077 != 0 {
+            let words = "others may read it: take that right away (chmod 600)";
             return Err(io::Error::new(ErrorKind::PermissionDenied, words));
         }
     }
-    std::fs::read(path)
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn make(path: &Path) -> io::Result<Vec<u8>> {

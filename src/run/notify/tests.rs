@@ -121,6 +121,7 @@ struct Stage {
     max_letters: u64,
     names: NameDisplay,
     offers: Offers,
+    lists: Option<Renderer>,
     rehearsal: bool,
 }
 
@@ -140,6 +141,7 @@ impl Stage {
             max_letters: 100,
             names: NameDisplay::Full,
             offers: Offers::new(),
+            lists: None,
             rehearsal: false,
         }
     }
@@ -270,6 +272,7 @@ impl Stage {
             max_letters: self.max_letters,
             names: self.names,
             language: Language::En,
+            lists: self.lists.as_ref(),
             every: Span::new().days(7),
             zone: &TimeZone::UTC,
             offers: &self.offers,

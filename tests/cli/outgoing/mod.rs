@@ -47,6 +47,7 @@ fn with(to: &str, key: &str, attached: Option<&Attached>) -> Message {
         at: "2026-11-26T02:00:00Z".parse().unwrap(),
         content: Content::Digest(Digest::default()),
         meant_for: None,
+        list: None,
         instead: None,
     };
     let rendered = Rendered {

@@ -66,6 +66,10 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
             )
         })?;
     }
+    let passwords = match mail.attach {
+        Attachment::None => None,
+        Attachment::Csv => Some(password::open(&settings.state.path)?),
+    };
     let cancel = CancellationToken::new();
     let making = Making::of(global, settings, &cancel);
     let outgoing = if let Some(folder) = preview {
@@ -78,10 +82,6 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let _lock = match preview {
         Some(_) => None,
         None => Some(lock(global, &settings.state.path)?),
-    };
-    let passwords = match mail.attach {
-        Attachment::None => None,
-        Attachment::Csv => Some(password::open(&settings.state.path)?),
     };
     let policy = scan::with_made_waivers(global, settings, &ledger)?;
     let names: Vec<_> = settings

@@ -205,30 +205,30 @@ impl People<'_> {
                 addresses.insert(self.reached(name, kind, &account)?);
             }
         }
-        let mut addresses = addresses.into_iter();
-        match (addresses.next(), addresses.next()) {
-            (Some(Some(address)), None) => Ok(address),
-            (Some(None), None) => Err(wrong(
+        let is_known = !addresses.is_empty();
+        let addresses: Vec<String> = addresses.into_iter().flatten().collect();
+        match addresses.as_slice() {
+            [address] => Ok(address.clone()),
+            [] if is_known => Err(wrong(
                 &format!("nothing is written to `{shown}`: no address is usable, or the account is disabled or gone"),
                 "letters about them go to somebody else: name the address that a letter went to",
             )),
-            (Some(first), Some(second)) => {
-                let all = [first, second].into_iter().chain(addresses).flatten();
-                let all: Vec<_> = all.map(|address| visible(&address).into_owned()).collect();
+            [] if owner.contains('@') && source.is_none() => {
+                let address = self.written_to(owner)?;
+                say(&format!("note: no account with the address {shown} is known"));
+                Ok(address)
+            }
+            [] => Err(wrong(
+                &format!("nobody called `{shown}` is known"),
+                "name the address that letters go to, or an account's id as reports have it",
+            )),
+            several => {
+                let all: Vec<_> = several.iter().map(|address| visible(address)).collect();
                 Err(wrong(
                     &format!("`{shown}` is more than one: letters go to {}", all.join(", ")),
                     "name the address, or the source with --source",
                 ))
             }
-            (None, _) if owner.contains('@') && source.is_none() => {
-                let address = self.written_to(owner)?;
-                say(&format!("note: no account with the address {shown} is known"));
-                Ok(address)
-            }
-            (None, _) => Err(wrong(
-                &format!("nobody called `{shown}` is known"),
-                "name the address that letters go to, or an account's id as reports have it",
-            )),
         }
     }
 

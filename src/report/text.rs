@@ -28,7 +28,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// Text for a cell of a CSV file: [`visible`], and never a formula for a spreadsheet.
 ///
-/// A cell that begins with `=`, `+`, `-`, `@` or one of their full-width forms, blanks before it or
+/// A cell that begins with `=`, `+`, `-`, `@` or one of their full-width forms, blanks and quotation marks before it or
 /// not, gets a `'` before it. So does the part after a semicolon, where half of Europe's
 /// spreadsheets begin a new cell.
 #[must_use]
@@ -55,9 +55,10 @@ fn guarded<'t>(text: &'t str, separators: &[char]) -> Cow<'t, str> {
 }
 
 /// Whether a spreadsheet would take the text for a formula. Leading apostrophes do not hide one:
-/// otherwise `=x`, once guarded, and a file named `'=x` would be the same cell.
+/// otherwise `=x`, once guarded, and a file named `'=x` would be the same cell. Nor do quotation marks, which a spreadsheet that
+/// cuts elsewhere takes for those around a cell.
 fn is_formula(text: &str) -> bool {
-    text.trim_start_matches(|c: char| c.is_whitespace() || c == '\'')
+    text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'))
         .starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
 }
 

@@ -1,6 +1,7 @@
 //! Letters leave: to a real mail server, to ones that misbehave, and into a folder.
 
 mod attached;
+mod listed;
 mod misbehaving;
 mod real;
 

@@ -352,7 +352,10 @@ impl Carrier for Mailer<'_> {
                 // It is a template's fault, and not the address's.
                 Err(error) => return refused(error.to_string(), false),
             };
-            let attached = self.passwords.as_ref().map(|passwords| passwords.attached(letter));
+            let attached = self
+                .passwords
+                .as_ref()
+                .map(|passwords| passwords.attached(letter));
             let attached = match attached.transpose() {
                 Ok(attached) => attached.flatten(),
                 Err(error) => return refused(error.to_string(), false),

@@ -8,11 +8,10 @@ use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::notify::{identities, rules};
-use super::sources::wrong;
 use super::terminal::{Output, say};
 use super::{Exit, Global, decision, scan, unwritten};
 use crate::config::{Attachment, Settings};
-use crate::model::{Principal, SourceKind, SourceName};
+use crate::model::{Check, Principal, SourceKind, SourceName, Standing};
 use crate::notify::address::Rules;
 use crate::notify::attachment::{self, Passwords};
 use crate::notify::{Identities, Reached};
@@ -68,14 +67,18 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<Exit, Exit> {
     let mut passwords = open(state)?;
     let agree = |passwords: &mut Passwords, password| {
         passwords.agree(&address, password).map_err(|error| {
-            say(&format!("error: the password cannot be kept: {error}; nothing was set"));
+            say(&format!(
+                "error: the password cannot be kept: {error}; nothing was set"
+            ));
             Exit::NotKept
         })
     };
     if arguments.set {
         let password = asked(&format!("password for letters to {shown}: "))?;
         agree(&mut passwords, Some(password))?;
-        say(&format!("letters to {shown} have lists with this password from now on"));
+        say(&format!(
+            "letters to {shown} have lists with this password from now on"
+        ));
         return Ok(Exit::Done);
     }
     if arguments.unset {
@@ -87,7 +90,11 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<Exit, Exit> {
         say(&format!("the password for letters to {shown} is derived again"));
         return Ok(Exit::Done);
     }
-    let how = if passwords.is_agreed(&address) { "set" } else { "derived" };
+    let how = if passwords.is_agreed(&address) {
+        "set"
+    } else {
+        "derived"
+    };
     say(&format!(
         "for letters to {shown} ({how}); tell it by telephone or in person, never by mail"
     ));
@@ -97,6 +104,12 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<Exit, Exit> {
     let written = Output::Standard.write(|out| writeln!(out, "{}", passwords.of(&address).expose_secret()));
     written.map_err(|error| unwritten(&error))?;
     Ok(Exit::Done)
+}
+
+/// Says what is wrong, and what to do.
+fn wrong(what: &str, remedy: &str) -> Exit {
+    say(&format!("error: {what}\nhelp: {remedy}"));
+    Exit::Usage
 }
 
 /// The passwords, and a word where their key was made just now.
@@ -125,20 +138,37 @@ fn place(state: &Path) -> PathBuf {
 
 /// Forgets the passwords that were set for somebody's addresses; says whether there was one.
 pub(super) fn forget(state: &Path, addresses: &BTreeSet<String>) -> io::Result<bool> {
-    let key = place(state);
-    // Without a key, nothing was ever set; none is made for this.
-    if !key.exists() {
+    let Some(mut passwords) = Passwords::find(&place(state))? else {
         return Ok(false);
-    }
-    let mut passwords = Passwords::open(&key)?;
+    };
     let mut was_set = false;
-    for address in addresses.iter() {
+    for address in addresses {
         if passwords.is_agreed(address) {
             passwords.agree(address, None)?;
             was_set = true;
         }
     }
     Ok(was_set)
+}
+
+/// Whether lists can be encrypted, where letters have any.
+pub(super) fn examine(settings: &Settings) -> Option<Check> {
+    const ABOUT: &str = "attached lists";
+    if settings.mail.attach == Attachment::None {
+        return None;
+    }
+    let key = place(&settings.state.path);
+    Some(match Passwords::find(&key) {
+        Ok(Some(_)) => Check::good(ABOUT, format!("passwords are derived from {}", key.display())),
+        Ok(None) => {
+            let words = format!(
+                "passwords will be derived from {}, which is made when the first is needed",
+                key.display()
+            );
+            Check::good(ABOUT, words)
+        }
+        Err(error) => Check::new(ABOUT, Standing::Failed, error.to_string()).costs("no letter is sent"),
+    })
 }
 
 fn lock(global: &Global, state: &Path) -> Result<MailLock, Exit> {
@@ -165,8 +195,18 @@ fn asked(prompt: &str) -> Result<SecretString, Exit> {
     };
     let password = match read() {
         Ok(Some(password)) => password,
-        Ok(None) => return Err(wrong("these were two different passwords", "nothing was set; try again")),
-        Err(error) => return Err(wrong(&format!("no password could be read: {error}"), "nothing was set")),
+        Ok(None) => {
+            return Err(wrong(
+                "these were two different passwords",
+                "nothing was set; try again",
+            ));
+        }
+        Err(error) => {
+            return Err(wrong(
+                &format!("no password could be read: {error}"),
+                "nothing was set",
+            ));
+        }
     };
     attachment::check(&password)
         .map_err(|why| wrong(&format!("this password is not taken: {why}"), "nothing was set"))?;
@@ -189,7 +229,9 @@ impl People<'_> {
         let mail = &self.settings.mail;
         let is = |address: &str| address.eq_ignore_ascii_case(owner);
         let answer = mail.owners.iter().map(|answers| &answers.address);
-        let is_address = named.iter().any(|(_, _, who)| who.email.as_deref().is_some_and(is))
+        let is_address = named
+            .iter()
+            .any(|(_, _, who)| who.email.as_deref().is_some_and(is))
             || answer.chain(&mail.fallback).any(|address| is(address));
         let shown = visible(owner);
         if is_address {
@@ -210,7 +252,9 @@ impl People<'_> {
         match addresses.as_slice() {
             [address] => Ok(address.clone()),
             [] if is_known => Err(wrong(
-                &format!("nothing is written to `{shown}`: no address is usable, or the account is disabled or gone"),
+                &format!(
+                    "nothing is written to `{shown}`: no address is usable, or the account is disabled or gone"
+                ),
                 "letters about them go to somebody else: name the address that a letter went to",
             )),
             [] if owner.contains('@') && source.is_none() => {
@@ -243,7 +287,12 @@ impl People<'_> {
     }
 
     /// Where letters to the person go who has an account.
-    fn reached(&self, source: &SourceName, kind: SourceKind, account: &Principal) -> Result<Option<String>, Exit> {
+    fn reached(
+        &self,
+        source: &SourceName,
+        kind: SourceKind,
+        account: &Principal,
+    ) -> Result<Option<String>, Exit> {
         let person = self.identities.person(source, kind, account);
         let mut accounts = vec![(kind, account.clone())];
         for (name, id) in self.identities.accounts(&person) {

@@ -93,7 +93,11 @@ fn person(
         .into_iter()
         .filter_map(|(_, _, account)| account.email);
     let rules = super::notify::rules(settings);
-    let written_to = |address: String| rules.usable(&address).map_or(address, |usable| usable.to_string());
+    let written_to = |address: String| {
+        rules
+            .usable(&address)
+            .map_or(address, |usable| usable.to_string())
+    };
     let addresses = addresses.map(written_to).collect();
     let forgotten = ledger
         .forget_owner(owner, &source)
@@ -123,7 +127,9 @@ fn person(
             Ok(ended(wiped))
         }
         Err(error) => {
-            say(&format!("error: a password that was set for lists to the person may remain: {error}"));
+            say(&format!(
+                "error: a password that was set for lists to the person may remain: {error}"
+            ));
             Ok(Exit::NotKept)
         }
     }

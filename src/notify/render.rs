@@ -14,8 +14,8 @@ use minijinja::value::Kwargs;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context};
 
 use super::letter::{Content, Language, Letter};
-use super::words::{Part, Words, file};
 use super::view::Listing;
+use super::words::{Part, Words, file};
 use super::{sample, view};
 use crate::model::{SourceKind, SourceName};
 

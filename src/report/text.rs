@@ -50,7 +50,13 @@ fn guarded<'t>(text: &'t str, separators: &[char]) -> Cow<'t, str> {
         return shown;
     }
     let parts = shown.split_inclusive(separators);
-    let guarded = parts.map(|part| if is_formula(part) { format!("'{part}") } else { part.to_owned() });
+    let guarded = parts.map(|part| {
+        if is_formula(part) {
+            format!("'{part}")
+        } else {
+            part.to_owned()
+        }
+    });
     Cow::Owned(guarded.collect())
 }
 

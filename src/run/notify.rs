@@ -678,9 +678,7 @@ impl Post<'_> {
         let Sheet { gathering, people } = sheet;
         let mut letter = self.letter((reader, reading), Content::Digest(gathering.digest()));
         letter.list = self.list(ledger, reader, reading)?;
-        let outcome = self
-            .hand_over(ledger, carrier, (reader, reading), letter)
-            .await?;
+        let outcome = self.hand_over(ledger, carrier, (reader, reading), letter).await?;
         match outcome {
             Some(Outcome::Accepted) => {
                 self.mailed.summary.sent += 1;
@@ -755,7 +753,13 @@ impl Post<'_> {
         }
         let mut sent = carrier.carry(&letter).await;
         // It may be what is attached that is not wanted: too large, or that it is encrypted.
-        if let (Sent::Refused { words, permanent: false }, Some(list)) = (&sent, &mut letter.list)
+        if let (
+            Sent::Refused {
+                words,
+                permanent: false,
+            },
+            Some(list),
+        ) = (&sent, &mut letter.list)
             && list.csv.is_ok()
         {
             list.csv = Err(words.clone());
@@ -770,7 +774,10 @@ impl Post<'_> {
         let without = letter.list.and_then(|list| list.csv.err());
         if let Some(why) = without.filter(|_| outcome == Outcome::Accepted) {
             reply = format!("without its list ({why}): {reply}");
-            self.mailed.summary.unlisted.push((letter.to.address.clone(), why));
+            self.mailed
+                .summary
+                .unlisted
+                .push((letter.to.address.clone(), why));
         }
         let reply: String = reply.chars().take(REPLY).collect();
         if !self.mailing.rehearsal {

@@ -219,7 +219,10 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
     refused(&["notify"], "--now is for rehearsals");
     configured(&stage, &format!("{MAIL}attach = \"csv\"\n"));
     stage.write("attachments.key", "cut");
-    refused(&["notify", "--preview", &folder], "no key that passwords are derived from");
+    refused(
+        &["notify", "--preview", &folder],
+        "no key that passwords are derived from",
+    );
     fs::set_permissions(stage.path("attachments.key"), fs::Permissions::from_mode(0o640)).unwrap();
     refused(&["notify", "--preview", &folder], "others may read it");
     fs::remove_file(stage.path("attachments.key")).unwrap();

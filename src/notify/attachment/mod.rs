@@ -57,44 +57,56 @@ impl Passwords {
     /// Reads the key that passwords are derived from, which is made where there is none, and those that were agreed.
     ///
     /// # Errors
-    /// What the system says, with the file; also where others may read it, or it is not what it should be.
+    /// As of [`Passwords::find`], and what the system says of a key that cannot be made.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let at = |path: &Path, error: io::Error| {
-            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-        };
-        let wrong = |words: &str| io::Error::new(ErrorKind::InvalidData, words.to_owned());
+        if let Some(passwords) = Self::find(path)? {
+            return Ok(passwords);
+        }
+        let key = make(path).map_err(|error| at(path, &error))?;
+        Self::new(path, key, true, BTreeMap::new())
+    }
+
+    /// The same, where there is a key; nothing is made.
+    ///
+    /// # Errors
+    /// What the system says, with the file; also where others may read it, it is not what it should be, or the key is gone and
+    /// what was agreed is still there.
+    pub fn find(path: &Path) -> io::Result<Option<Self>> {
         let place = path.with_extension("json");
         let agreed = match read(&place) {
             Ok(bytes) => match serde_json::from_slice::<Written>(&bytes) {
                 Ok(written) if written.schema == SCHEMA => written.passwords,
                 // What it holds is never shown.
-                _ => return Err(at(&place, wrong("this is no file of agreed passwords"))),
+                _ => return Err(at(&place, &wrong("this is no file of agreed passwords"))),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(at(&place, error)),
+            Err(error) => return Err(at(&place, &error)),
         };
-        let (key, is_new) = match read(path) {
-            Ok(key) => (key, false),
-            Err(error) if error.kind() == ErrorKind::NotFound && agreed.is_empty() => {
-                (make(path).map_err(|error| at(path, error))?, true)
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+        match read(path) {
+            Ok(key) => Self::new(path, key, false, agreed).map(Some),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(at(path, &error)),
+            Err(_) if agreed.is_empty() => Ok(None),
+            Err(_) => {
                 let words = "the key that passwords are derived from is gone: bring it back from a backup; or remove the agreed \
                      passwords beside it as well, and all have other passwords than they were told";
-                return Err(at(path, io::Error::new(ErrorKind::NotFound, words)));
+                Err(at(path, &io::Error::new(ErrorKind::NotFound, words)))
             }
-            Err(error) => return Err(at(path, error)),
-        };
+        }
+    }
+
+    fn new(path: &Path, key: Vec<u8>, is_new: bool, agreed: BTreeMap<String, String>) -> io::Result<Self> {
         if key.len() != KEY {
             let words = "this is no key that passwords are derived from: it was cut or changed; bring it back from a backup; if it \
                  is removed, another one is made, and all have other passwords than they were told";
-            return Err(at(path, wrong(words)));
+            return Err(at(path, &wrong(words)));
         }
-        let agreed = agreed.into_iter().map(|(address, password)| (address, password.into()));
+        let agreed = agreed
+            .into_iter()
+            .map(|(address, password)| (address, password.into()));
         Ok(Self {
             key: key.into(),
             is_new,
-            place,
+            place: path.with_extension("json"),
             agreed: agreed.collect(),
         })
     }
@@ -144,7 +156,11 @@ impl Passwords {
     /// # Errors
     /// [`Unencrypted`]; nothing is ever attached in the clear instead.
     pub fn attached(&self, letter: &Letter) -> Result<Option<Attached>, Unencrypted> {
-        let Some((list, csv)) = letter.list.as_ref().and_then(|list| Some((list, list.csv.as_ref().ok()?))) else {
+        let Some((list, csv)) = letter
+            .list
+            .as_ref()
+            .and_then(|list| Some((list, list.csv.as_ref().ok()?)))
+        else {
             return Ok(None);
         };
         let name = format!("{}.csv", list.name);
@@ -163,14 +179,18 @@ impl Passwords {
 pub fn check(password: &SecretString) -> Result<(), &'static str> {
     let text = password.expose_secret();
     if text.chars().any(|sign| !matches!(sign, ' '..='~')) {
-        return Err("it has signs that zip programs write in different ways: take letters without accents, digits, and what stands \
-             beside them");
+        return Err(
+            "it has signs that zip programs write in different ways: take letters without accents, digits, and what stands \
+             beside them",
+        );
     }
     if text.trim() != text {
         return Err("it begins or ends with a space, which nobody sees");
     }
     if !(SHORTEST..=LONGEST).contains(&text.len()) {
-        return Err("it has to have 12 to 99 signs: whoever has the file can try passwords as often as they like");
+        return Err(
+            "it has to have 12 to 99 signs: whoever has the file can try passwords as often as they like",
+        );
     }
     Ok(())
 }
@@ -189,6 +209,14 @@ fn derive(key: &SecretSlice<u8>, address: &str) -> SecretString {
         password.push(char::from(sign));
     }
     password.into()
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn wrong(words: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, words)
 }
 
 /// What a file holds that nobody else may read.
@@ -248,6 +276,36 @@ mod tests {
         assert!(!format!("{:?}", Passwords::open(&path).unwrap()).contains("key: ["));
         fs::remove_file(&path).unwrap();
         assert_ne!(anna, told("anna"), "another key");
+    }
+
+    #[test]
+    fn what_was_agreed_goes_before_what_is_derived_until_it_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("attachments.key");
+        assert!(Passwords::find(&path).unwrap().is_none() && !path.exists());
+        let mut passwords = Passwords::open(&path).unwrap();
+        assert!(passwords.is_new() && !Passwords::open(&path).unwrap().is_new());
+        let derived = passwords.of("anna@example.org");
+        passwords
+            .agree("Anna@example.org", Some("agreed on the phone".into()))
+            .unwrap();
+        let again = Passwords::find(&path).unwrap().unwrap();
+        assert!(again.is_agreed("anna@EXAMPLE.org") && !again.is_agreed("bob@example.org"));
+        assert_eq!(
+            again.of("anna@example.org").expose_secret(),
+            "agreed on the phone"
+        );
+        assert!(!format!("{again:?}").contains("phone"));
+        let kept = folder.path().join("attachments.json");
+        assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+        passwords.agree("anna@example.org", None).unwrap();
+        let again = Passwords::open(&path).unwrap();
+        assert_eq!(
+            again.of("anna@example.org").expose_secret(),
+            derived.expose_secret()
+        );
+        files::write_private(&kept, b"{\"schema\":\"another\",\"passwords\":{}}").unwrap();
+        assert_eq!(Passwords::open(&path).unwrap_err().kind(), ErrorKind::InvalidData);
     }
 
     #[test]

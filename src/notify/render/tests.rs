@@ -294,7 +294,9 @@ fn listed(renderer: &Renderer, letter: &Letter) -> String {
         return String::new();
     };
     let mut listing = renderer.list(letter.language, letter.at, "alice@example.org");
-    digest.entries.iter().for_each(|entry| listing.add(entry));
+    for entry in &digest.entries {
+        listing.add(entry);
+    }
     String::from_utf8(listing.finish().csv.unwrap()).unwrap()
 }
 

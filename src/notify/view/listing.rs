@@ -111,7 +111,11 @@ impl<'a> Listing<'a> {
         let csv = match self.failed.take() {
             Some(why) => Err(why),
             None => self.csv().and_then(|csv| {
-                if csv.len() > LONGEST { Err(too_long()) } else { Ok(csv) }
+                if csv.len() > LONGEST {
+                    Err(too_long())
+                } else {
+                    Ok(csv)
+                }
             }),
         };
         List { reader, name, csv }
@@ -154,7 +158,11 @@ impl<'a> Listing<'a> {
             Some(false) => "list.no",
             None => "list.unknown",
         };
-        let since = if entry.since_made { "list.since_made" } else { "list.since_seen" };
+        let since = if entry.since_made {
+            "list.since_made"
+        } else {
+            "list.since_seen"
+        };
         let cells = [
             told.id.as_str().into(),
             view.level(told.level)?,
@@ -170,7 +178,11 @@ impl<'a> Listing<'a> {
             say(since)?,
             view.of_rule("rule", told.rule, entry)?,
             view.of_rule("todo", told.rule, entry)?,
-            entry.due.as_ref().map_or_else(String::new, |due| due.on.to_string()).into(),
+            entry
+                .due
+                .as_ref()
+                .map_or_else(String::new, |due| due.on.to_string())
+                .into(),
             view.due(entry.due.as_ref())?,
             view.role(&entry.role)?.unwrap_or_else(|| "".into()),
         ];

@@ -138,9 +138,7 @@ fn not_taken(sender: &str, answer: &Answer) -> WriteError {
             "; the tenant does not know the sender: name a mailbox as `sender` of `[mail] transport`",
         ),
         408 => (ChangeEffect::Unknown, ""),
-        400 if told.is(NO_RECIPIENT) => {
-            (ChangeEffect::Refused, "; the recipient's address is not accepted")
-        }
+        400 if told.is(NO_RECIPIENT) => (ChangeEffect::Refused, "; the recipient's address is not accepted"),
         400..500 => (ChangeEffect::Refused, ""),
         _ => (
             ChangeEffect::Unknown,
@@ -155,7 +153,11 @@ fn not_taken(sender: &str, answer: &Answer) -> WriteError {
     let is_nobody = effect == ChangeEffect::Refused && told.is(NO_RECIPIENT);
     WriteError {
         effect,
-        code: if is_nobody { ProblemCode::AccountGone } else { error.code },
+        code: if is_nobody {
+            ProblemCode::AccountGone
+        } else {
+            error.code
+        },
         message: format!("{}{remedy}", error.message),
     }
 }

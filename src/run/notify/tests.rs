@@ -969,14 +969,14 @@ proptest! {
 }
 
 /// What writes lists.
-fn lists() -> Option<Renderer> {
+fn lists() -> Renderer {
     let facts = crate::notify::Facts {
         sender: "Share audit".to_owned(),
         contact: IT.to_owned(),
         zone: TimeZone::UTC,
         sources: BTreeMap::new(),
     };
-    Some(Renderer::new(&BTreeMap::new(), facts).unwrap())
+    Renderer::new(&BTreeMap::new(), facts).unwrap()
 }
 
 /// The items of the list that goes with a letter.
@@ -984,14 +984,17 @@ fn listed(letter: &Letter) -> Vec<String> {
     let csv = letter.list.as_ref().unwrap().csv.as_ref().unwrap();
     let text = std::str::from_utf8(csv).unwrap();
     let rows = text.lines().skip(1);
-    rows.map(|row| row.split(',').nth(2).unwrap().to_owned()).collect()
+    rows.map(|row| row.split(',').nth(2).unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn a_list_has_all_that_its_reader_is_told_and_nothing_else() {
     let mut stage = Stage::new();
-    stage.lists = lists();
-    let mut shares: Vec<_> = (10..40).map(|id| link(cloud(), &id.to_string(), alice())).collect();
+    stage.lists = Some(lists());
+    let mut shares: Vec<_> = (10..40)
+        .map(|id| link(cloud(), &id.to_string(), alice()))
+        .collect();
     let mut shared = link(cloud(), "1", alice());
     shared.shared_by = Some(bob());
     let mut lost = link(cloud(), "2", disabled("carol"));
@@ -1000,7 +1003,12 @@ fn a_list_has_all_that_its_reader_is_told_and_nothing_else() {
     stage.night(0, &shares);
     let (mailed, letters) = stage.mail(0, &mut Server::default());
     assert!(mailed.is_clean());
-    let of = |address: &str| letters.iter().find(|letter| letter.to.address == address).unwrap();
+    let of = |address: &str| {
+        letters
+            .iter()
+            .find(|letter| letter.to.address == address)
+            .unwrap()
+    };
     let all: Vec<_> = (10..40).map(|id| format!("/Projects/{id}.txt")).collect();
     let theirs = of("alice@example.org");
     assert_eq!(entries(theirs).len(), 20, "the rest as a number");
@@ -1020,26 +1028,35 @@ fn a_list_has_all_that_its_reader_is_told_and_nothing_else() {
     let (_, letters) = stage.mail(1, &mut Server::default());
     for letter in &letters {
         assert_eq!(letter.to.address, "trial@example.org");
-        assert_eq!(Some(&letter.list.as_ref().unwrap().reader), letter.meant_for.as_ref());
+        assert_eq!(
+            Some(&letter.list.as_ref().unwrap().reader),
+            letter.meant_for.as_ref()
+        );
     }
     stage.names = NameDisplay::Hidden;
     stage.redirect_to = Some("second@example.org".to_owned());
     let (_, letters) = stage.mail(1, &mut Server::default());
     assert!(!letters.is_empty());
     for letter in &letters {
-        assert!(listed(letter).iter().all(|item| item.starts_with("(name not shown")));
+        assert!(
+            listed(letter)
+                .iter()
+                .all(|item| item.starts_with("(name not shown"))
+        );
     }
 }
 
 #[test]
 fn administrators_have_no_list() {
     let mut stage = Stage::new();
-    stage.lists = lists();
+    stage.lists = Some(lists());
     stage.night(0, &[link(cloud(), "1", alice())]);
     let mut server = Server::default();
     stage.try_mail(0, &mut server).unwrap();
     let taken = server.taken();
-    let summary = taken.iter().find(|letter| matches!(letter.content, Content::Summary(_)));
+    let summary = taken
+        .iter()
+        .find(|letter| matches!(letter.content, Content::Summary(_)));
     assert_eq!(summary.unwrap().list, None);
 }
 
@@ -1068,7 +1085,7 @@ impl Carrier for Strict {
 fn a_list_that_is_refused_or_too_long_costs_nobody_the_letter_and_is_told() {
     for (is_strict, why) in [(true, "552 5.3.4 too big"), (false, "longer than")] {
         let mut stage = Stage::new();
-        stage.lists = lists();
+        stage.lists = Some(lists());
         let mut share = link(cloud(), "1", alice());
         if !is_strict {
             share.item.path = format!("/{}", "x".repeat(1_600_000));
@@ -1086,9 +1103,14 @@ fn a_list_that_is_refused_or_too_long_costs_nobody_the_letter_and_is_told() {
         assert!(address == "alice@example.org" && told.contains(why), "{told}");
         assert!(mailed.summary.failed.is_empty() && !mailed.is_clean());
         let letters: Vec<_> = taken.iter().filter(|letter| letter.list.is_some()).collect();
-        let [letter] = letters.as_slice() else { panic!("{taken:?}") };
+        let [letter] = letters.as_slice() else {
+            panic!("{taken:?}")
+        };
         let text = stage.lists.as_ref().unwrap().render(letter).unwrap().text;
-        assert!(text.contains("could not be attached") && !text.contains(".zip"), "{text}");
+        assert!(
+            text.contains("could not be attached") && !text.contains(".zip"),
+            "{text}"
+        );
         // The administrators hear of it, and the letter counts as read.
         let summary = taken.iter().find_map(|letter| match &letter.content {
             Content::Summary(summary) => Some(summary),

@@ -17,6 +17,7 @@ use crate::harness::{Config, Stage, demo, findings, tenant};
 const MAIL: &str = "[mail]\nmode = \"on\"\nfrom = \"Share audit <audit@example.org>\"\nfallback = \"it-security@example.org\"\n\
                     attach = \"csv\"\n";
 
+const AGREED: &str = "correct horse, battery";
 const MAIL_OFF: &str = "[mail]\nallowed_domains = [\"example.org\"]\n";
 
 /// The demo's Nextcloud, scanned, with nothing held back.
@@ -41,7 +42,11 @@ fn password(stage: &Stage, owner: &[&str]) -> String {
     let ran = stage.run(&[&["mail", "password"], owner].concat());
     ran.ended(0);
     let password = ran.out.trim_end().to_owned();
-    assert!(!password.contains(char::is_whitespace) && !ran.err.contains(&password), "{}", ran.err);
+    assert!(
+        !password.contains(char::is_whitespace) && !ran.err.contains(&password),
+        "{}",
+        ran.err
+    );
     password
 }
 
@@ -52,7 +57,9 @@ fn rows(archive: &Path, password: &str) -> Option<Vec<BTreeMap<String, String>>>
     let text = String::from_utf8(bytes).unwrap();
     let text = text.strip_prefix('\u{feff}').unwrap();
     let delimiter = if text.starts_with("Number,") { b',' } else { b';' };
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .from_reader(text.as_bytes());
     Some(reader.deserialize().map(Result::unwrap).collect())
 }
 
@@ -66,7 +73,10 @@ fn told(stage: &Stage) -> (BTreeMap<String, BTreeSet<String>>, BTreeSet<String>)
             let id = finding["id"].as_str().unwrap().to_owned();
             let owner = &finding["share"]["owner"];
             if let (Some(address), Some(true)) = (owner["email"].as_str(), owner["active"].as_bool()) {
-                by_address.entry(address.to_lowercase()).or_default().insert(id.clone());
+                by_address
+                    .entry(address.to_lowercase())
+                    .or_default()
+                    .insert(id.clone());
             }
             all.insert(id);
         }
@@ -107,16 +117,29 @@ fn each_letter_has_all_of_its_readers_findings_and_only_its_readers_password_ope
         let address = letter["to"][0].as_str().unwrap().to_lowercase();
         let file = parts[2]["file"].as_str().unwrap();
         assert_eq!((parts.len(), file), (3, "shares-2026-11-22.zip"));
-        assert!(text.contains(file) && text.contains("audit@example.org"), "{text}");
+        assert!(
+            text.contains(file) && text.contains("audit@example.org"),
+            "{text}"
+        );
         let archive = folder.path().join("list.zip");
-        fs::write(&archive, STANDARD.decode(parts[2]["content"].as_str().unwrap()).unwrap()).unwrap();
+        fs::write(
+            &archive,
+            STANDARD.decode(parts[2]["content"].as_str().unwrap()).unwrap(),
+        )
+        .unwrap();
         let password = password(&stage, &[&address]);
         let Some(rows) = rows(&archive, &password) else {
             return skipped("7-Zip is not installed, so that no list was opened with it");
         };
         let numbers: BTreeSet<String> = rows
             .iter()
-            .map(|row| row.iter().find(|(title, _)| title.starts_with("Num")).unwrap().1.clone())
+            .map(|row| {
+                row.iter()
+                    .find(|(title, _)| title.starts_with("Num"))
+                    .unwrap()
+                    .1
+                    .clone()
+            })
             .collect();
         assert_eq!(numbers.len(), rows.len(), "each once");
         assert!(numbers.iter().all(|id| all.contains(id)), "{address}");
@@ -137,7 +160,12 @@ fn each_letter_has_all_of_its_readers_findings_and_only_its_readers_password_ope
     for file in ["state.db", "state.db-wal", "attachments.key"] {
         let stored = fs::read(stage.path(file)).unwrap_or_default();
         for (_, password) in &passwords {
-            assert!(!stored.windows(password.len()).any(|part| part == password.as_bytes()), "{file}");
+            assert!(
+                !stored
+                    .windows(password.len())
+                    .any(|part| part == password.as_bytes()),
+                "{file}"
+            );
         }
     }
 }
@@ -160,15 +188,26 @@ fn archives(folder: &Path) -> Vec<(String, String, Vec<u8>)> {
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let to = text.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
-        let to = to.rsplit(' ').next().unwrap().trim_matches(['<', '>']).to_lowercase();
+        let to = to
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .trim_matches(['<', '>'])
+            .to_lowercase();
         let Some((_, attached)) = text.split_once("application/zip") else {
             continue;
         };
         let (_, body) = attached.split_once("\r\n\r\n").unwrap();
         let body: String = body.split("--").next().unwrap().split_whitespace().collect();
-        let joined = text.replace("=\r\n", "");
-        let meant = joined.split_once("was meant for ").map_or("", |(_, rest)| rest.split(',').next().unwrap());
-        archives.push((to, meant.to_lowercase(), STANDARD.decode(body).unwrap()));
+        let (_, words) = text.split_once("\r\n\r\n").unwrap();
+        // A trial says after its own address for whom the letter was meant, in whatever language.
+        let words = words.replace("=\r\n", "").to_lowercase();
+        let meant = words
+            .split(|sign: char| sign.is_whitespace() || matches!(sign, ',' | '(' | ')'))
+            .map(|word| word.trim_end_matches('.'))
+            .find(|word| word.ends_with("@example.org") && *word != to)
+            .unwrap();
+        archives.push((to, meant.to_owned(), STANDARD.decode(body).unwrap()));
     }
     archives
 }
@@ -183,11 +222,19 @@ fn a_password_that_was_agreed_opens_the_list_until_it_is_taken_back() {
     let owner = findings(&report)
         .iter()
         .map(|finding| &finding["share"]["owner"])
-        .find(|owner| owner["email"].as_str().is_some_and(|email| email.eq_ignore_ascii_case(address)))
+        .find(|owner| {
+            owner["email"]
+                .as_str()
+                .is_some_and(|email| email.eq_ignore_ascii_case(address))
+        })
         .unwrap();
     let id = owner["id"].as_str().unwrap();
     let derived = password(&stage, &[id]);
-    assert_eq!(derived, password(&stage, &[address, "--source", "cloud"]), "an account is asked for by its id, too");
+    assert_eq!(
+        derived,
+        password(&stage, &[address, "--source", "cloud"]),
+        "an account is asked for by its id, too"
+    );
     for (bad, why) in [
         ("short\n", "12 to 99"),
         ("pässword with an accent\n", "zip programs"),
@@ -199,12 +246,14 @@ fn a_password_that_was_agreed_opens_the_list_until_it_is_taken_back() {
         assert!(code == Some(2) && said.contains(why), "{bad}: {said}");
     }
     assert_eq!(derived, password(&stage, &[address]));
-    const AGREED: &str = "correct horse, battery";
     let (code, said) = set(&stage, id, &format!("{AGREED}\r\n"));
     assert!(code == Some(0) && !said.contains("horse"), "{said}");
     let kept = stage.path("attachments.json");
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(stage.run(&["mail", "password", address]).ended(0).out, format!("{AGREED}\n"));
+    assert_eq!(
+        stage.run(&["mail", "password", address]).ended(0).out,
+        format!("{AGREED}\n")
+    );
     stage.run(&["notify"]).ended(0);
     let all = archives(outbox.path());
     let (_, _, theirs) = all.iter().find(|(to, _, _)| to == address).unwrap();
@@ -227,7 +276,9 @@ fn a_password_that_was_agreed_opens_the_list_until_it_is_taken_back() {
 fn on_trial_and_in_a_preview_the_password_is_that_of_whom_the_letter_is_meant_for() {
     let outbox = tempfile::tempdir().unwrap();
     let stage = scanned(&into(outbox.path()));
-    stage.run(&["notify", "--redirect-to", "trial@example.org"]).ended(0);
+    stage
+        .run(&["notify", "--redirect-to", "trial@example.org"])
+        .ended(0);
     let archive = stage.path("list.zip");
     let all = archives(outbox.path());
     assert!(all.len() > 10);
@@ -240,7 +291,9 @@ fn on_trial_and_in_a_preview_the_password_is_that_of_whom_the_letter_is_meant_fo
         assert!(!rows.is_empty());
     }
     let folder = stage.path("letters");
-    stage.run(&["notify", "--preview", &folder.to_string_lossy()]).ended(0);
+    stage
+        .run(&["notify", "--preview", &folder.to_string_lossy()])
+        .ended(0);
     let preview = archives(&folder);
     assert_eq!(preview.len(), all.len());
     for (to, _, list) in preview.iter().take(3) {
@@ -258,13 +311,20 @@ fn whoever_is_not_one_address_has_no_password() {
     accounts[3]["email"] = accounts[2]["email"].clone();
     let address = accounts[2]["email"].as_str().unwrap().to_owned();
     let stage = Stage::of(&world);
-    stage.configure(&Config { more: MAIL_OFF, ..Config::default() });
+    stage.configure(&Config {
+        more: MAIL_OFF,
+        ..Config::default()
+    });
     let ran = stage.run(&["mail", "password", "alice"]);
     ran.ended(2);
     stage.run(&["scan", "-q"]).ended(0);
     let of = |owner: &str| password(&stage, &[owner]);
     assert_eq!(of(&address), of(first.as_str().unwrap()));
-    assert_eq!(of(&address), of(second.as_str().unwrap()), "it is the address that letters go to");
+    assert_eq!(
+        of(&address),
+        of(second.as_str().unwrap()),
+        "it is the address that letters go to"
+    );
     for (owner, part) in [
         ("nobody-of-this-name", "nobody called"),
         ("somebody@elsewhere.example", "nothing is written to"),
@@ -275,9 +335,13 @@ fn whoever_is_not_one_address_has_no_password() {
         assert!(ran.err.contains(part) && ran.out.is_empty(), "{}", ran.err);
     }
     let ran = stage.run(&["mail", "password", "late@example.org"]);
-    assert!(ran.err.contains("no account with the address") && !ran.out.is_empty(), "{}", ran.err);
+    assert!(
+        ran.err.contains("no account with the address") && !ran.out.is_empty(),
+        "{}",
+        ran.err
+    );
     // Without the key, nobody has the password that they were told.
-    set(&stage, &address, "correct horse, battery");
+    set(&stage, &address, AGREED);
     fs::remove_file(stage.path("attachments.key")).unwrap();
     let ran = stage.run(&["mail", "password", &address]);
     ran.ended(2);
@@ -306,11 +370,23 @@ fn a_letter_whose_list_graph_does_not_take_leaves_without_it_and_says_so() {
     }));
     let ran = stage.run(&["notify"]);
     ran.ended(5);
-    assert!(ran.out.contains("accepted, but without the list: "), "{}", ran.out);
-    assert!(ran.out.contains("413") && !ran.out.contains("failed"), "{}", ran.out);
+    assert!(
+        ran.out.contains("accepted, but without the list: "),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("413") && !ran.out.contains("failed"),
+        "{}",
+        ran.out
+    );
     let mails = stage.mails();
     let mime = |mail: &Value| mail["mime"].as_str().unwrap().replace("=\r\n", "");
-    let without: Vec<_> = mails.iter().map(mime).filter(|mime| mime.contains("could not be attached")).collect();
+    let without: Vec<_> = mails
+        .iter()
+        .map(mime)
+        .filter(|mime| mime.contains("could not be attached"))
+        .collect();
     assert_eq!(without.len(), 1);
     assert!(!without[0].contains("application/zip"));
 }

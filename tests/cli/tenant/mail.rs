@@ -109,7 +109,11 @@ fn what_graph_did_not_take_is_handed_over_again_and_nothing_else_is() {
             assert!(error.message.contains(part), "{action}: {error}");
             let is_nobody = error.code == ProblemCode::AccountGone;
             let is_refused = error.effect == Refused;
-            assert_eq!(is_refused && is_nobody, part == "address", "only then is the address at fault: {action}");
+            assert_eq!(
+                is_refused && is_nobody,
+                part == "address",
+                "only then is the address at fault: {action}"
+            );
         }
     }
 }

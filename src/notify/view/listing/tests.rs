@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::notify::letter::Language;
-use crate::notify::{Renderer, Role, sample};
+use crate::notify::letter::{Content, Digest, Language};
+use crate::notify::{Attached, IN_FULL, Renderer, Role, Sender, compose, sample};
 
 fn renderer() -> &'static Renderer {
     static RENDERER: LazyLock<Renderer> = LazyLock::new(|| {
@@ -24,7 +24,9 @@ fn renderer() -> &'static Renderer {
 fn listed(language: Language, entries: &[Entry]) -> List {
     let at = "2026-11-26T02:00:00Z".parse().unwrap();
     let mut listing = renderer().list(language, at, "alice@example.org");
-    entries.iter().for_each(|entry| listing.add(entry));
+    for entry in entries {
+        listing.add(entry);
+    }
     listing.finish()
 }
 
@@ -81,7 +83,13 @@ fn a_list_that_is_too_long_is_none_and_keeps_nothing() {
         listing.add(&entry);
     }
     assert!(listing.rows.is_empty());
-    assert!(listing.finish().csv.unwrap_err().contains("longer than 1500000 bytes"));
+    assert!(
+        listing
+            .finish()
+            .csv
+            .unwrap_err()
+            .contains("longer than 1500000 bytes")
+    );
     // Quotation marks count twice.
     let quotes = poster(&"\"".repeat(1_000_000));
     assert!(listed(Language::De, &[quotes]).csv.is_err());
@@ -91,8 +99,24 @@ fn a_list_that_is_too_long_is_none_and_keeps_nothing() {
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         prop::sample::select(vec![
-            "=", "+", "-", "@", "＝", ",", ";", "\"", "'", " ", "\t", "\r", "\n", "\u{202e}", "\u{feff}", "cmd|' /C calc'!A0",
-            "a", "\u{a0}",
+            "=",
+            "+",
+            "-",
+            "@",
+            "＝",
+            ",",
+            ";",
+            "\"",
+            "'",
+            " ",
+            "\t",
+            "\r",
+            "\n",
+            "\u{202e}",
+            "\u{feff}",
+            "cmd|' /C calc'!A0",
+            "a",
+            "\u{a0}",
         ])
         .prop_map(str::to_owned),
         any::<char>().prop_map(String::from),
@@ -102,17 +126,34 @@ fn hostile() -> impl Strategy<Value = String> {
 
 /// The cells that a spreadsheet would take for formulas, whichever of the two separators it expects.
 fn formulas(csv: &[u8]) -> Vec<String> {
-    let cells = [b',', b';'].into_iter().flat_map(|delimiter| rows(csv, delimiter).concat());
-    let is_formula = |cell: &String| cell.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let cells = [b',', b';']
+        .into_iter()
+        .flat_map(|delimiter| rows(csv, delimiter).concat());
+    let is_formula = |cell: &String| {
+        cell.trim_start()
+            .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    };
     cells.filter(is_formula).collect()
 }
 
 #[test]
 fn what_a_spreadsheet_cuts_elsewhere_is_no_formula_either() {
-    for name in ["=1", "a;=1", "a,=1", "a,\"=1+1\"", "a;\"=1+1\"", "a,\"\"@x", "\"\",=1"] {
+    for name in [
+        "=1",
+        "a;=1",
+        "a,=1",
+        "a,\"=1+1\"",
+        "a;\"=1+1\"",
+        "a,\"\"@x",
+        "\"\",=1",
+    ] {
         for language in Language::ALL {
             let csv = listed(*language, &[poster(name)]).csv.unwrap();
-            assert!(formulas(&csv).is_empty(), "{language} {name} {:?}", formulas(&csv));
+            assert!(
+                formulas(&csv).is_empty(),
+                "{language} {name} {:?}",
+                formulas(&csv)
+            );
         }
     }
 }
@@ -130,4 +171,40 @@ proptest! {
             prop_assert!(formulas(&csv).is_empty(), "{:?}", formulas(&csv));
         }
     }
+}
+
+#[test]
+fn microsoft_graph_takes_a_letter_with_the_longest_list() {
+    let sender = crate::notify::Addressee {
+        name: None,
+        address: "audit@example.org".into(),
+    };
+    let entries = sample::digest()
+        .entries
+        .into_iter()
+        .cycle()
+        .take(IN_FULL)
+        .collect();
+    let letter = sample::letter(
+        Language::Fr,
+        Content::Digest(Digest {
+            entries,
+            ..Digest::default()
+        }),
+    );
+    let rendered = renderer().render(&letter).unwrap();
+    let attached = Attached {
+        name: "list.zip".into(),
+        content_type: "application/zip",
+        bytes: vec![0xff; LONGEST + 1_000],
+    };
+    let message = compose(
+        &Sender::new(&sender, None).unwrap(),
+        &letter,
+        &rendered,
+        Some(&attached),
+    );
+    // It travels as a text in base64.
+    let length = message.unwrap().bytes.len().div_ceil(3) * 4;
+    assert!((2_500_000..3_500_000).contains(&length), "{length}");
 }

@@ -141,12 +141,13 @@ impl View<'_> {
 
     /// What is said of the list that is attached, or should have been.
     fn list(&self, list: &List) -> Said {
-        let (key, contact) = match &list.csv {
-            Ok(_) => ("digest.list_attached", self.contact()),
-            Err(_) => ("digest.list_missing", self.contact()),
+        let key = match list.csv {
+            Ok(_) => "digest.list_attached",
+            Err(_) => "digest.list_missing",
         };
         let file = self.voice.stated(&format!("{}.zip", list.name));
-        self.voice.say(key, &[("contact", contact), ("file", file)])
+        self.voice
+            .say(key, &[("contact", self.contact()), ("file", file)])
     }
 
     fn part(&self, what: Value, value: Value) -> Said {

@@ -226,6 +226,9 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
     fs::set_permissions(stage.path("attachments.key"), fs::Permissions::from_mode(0o640)).unwrap();
     refused(&["notify", "--preview", &folder], "others may read it");
     fs::remove_file(stage.path("attachments.key")).unwrap();
+    std::os::unix::fs::symlink(stage.path("missing/key"), stage.path("attachments.key")).unwrap();
+    refused(&["notify", "--preview", &folder], "attachments.key: ");
+    fs::remove_file(stage.path("attachments.key")).unwrap();
     configured(&stage, MAIL);
     assert!(!stage.path("letters").exists());
     stage.run(&["notify", "--preview", &folder]).ended(0);

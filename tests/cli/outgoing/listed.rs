@@ -246,6 +246,14 @@ fn a_password_that_was_agreed_opens_the_list_until_it_is_taken_back() {
         assert!(code == Some(2) && said.contains(why), "{bad}: {said}");
     }
     assert_eq!(derived, password(&stage, &[address]));
+    let lock = fs::File::create(stage.path("state.db-letters.lock")).unwrap();
+    lock.lock().unwrap();
+    let (code, said) = set(&stage, id, AGREED);
+    assert!(
+        code == Some(2) && said.contains("letters are being sent"),
+        "{said}"
+    );
+    drop(lock);
     let (code, said) = set(&stage, id, &format!("{AGREED}\r\n"));
     assert!(code == Some(0) && !said.contains("horse"), "{said}");
     let kept = stage.path("attachments.json");
@@ -263,6 +271,8 @@ fn a_password_that_was_agreed_opens_the_list_until_it_is_taken_back() {
         return skipped("7-Zip is not installed, so that no list was opened with it");
     };
     assert!(!rows.is_empty() && !opened(&archive, &derived).unwrap().0);
+    let doctor = stage.run(&["doctor"]);
+    assert!(doctor.out.contains("attached lists"), "{}", doctor.out);
     stage.run(&["mail", "password", id, "--unset"]).ended(0);
     assert_eq!(password(&stage, &[id]), derived);
     // Whoever is forgotten has none that was set.

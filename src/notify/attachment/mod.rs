@@ -2,7 +2,7 @@
 //!
 //! A password never travels by mail. It belongs to the address that a letter is for. It is derived from a key that is kept
 //! beside the state, so that the same address has the same one in every night, and nobody has to store any; or an operator
-//! sets one that was agreed, which is kept in a file beside the key.
+//! sets one that was agreed, which is kept in a file beside the key. That file is there as soon as a key was made.
 
 mod zip;
 
@@ -63,34 +63,42 @@ impl Passwords {
             return Ok(passwords);
         }
         let key = make(path).map_err(|error| at(path, &error))?;
-        Self::new(path, key, true, BTreeMap::new())
+        let passwords = Self::new(path, key, true, BTreeMap::new())?;
+        // It outlasts a key that is lost, so that no other one is made in silence.
+        match files::create_private(&passwords.place, &passwords.written()?) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(at(&passwords.place, &error)),
+            _ => Ok(passwords),
+        }
     }
 
     /// The same, where there is a key; nothing is made.
     ///
     /// # Errors
     /// What the system says, with the file; also where others may read it, it is not what it should be, or the key is gone and
-    /// what was agreed is still there.
+    /// the file beside it is still there.
     pub fn find(path: &Path) -> io::Result<Option<Self>> {
         let place = path.with_extension("json");
         let agreed = match read(&place) {
             Ok(bytes) => match serde_json::from_slice::<Written>(&bytes) {
-                Ok(written) if written.schema == SCHEMA => written.passwords,
+                Ok(written) if written.schema == SCHEMA => Some(written.passwords),
                 // What it holds is never shown.
                 _ => return Err(at(&place, &wrong("this is no file of agreed passwords"))),
             },
-            Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(at(&place, &error)),
         };
-        match read(path) {
-            Ok(key) => Self::new(path, key, false, agreed).map(Some),
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(at(path, &error)),
-            Err(_) if agreed.is_empty() => Ok(None),
-            Err(_) => {
-                let words = "the key that passwords are derived from is gone: bring it back from a backup; or remove the agreed \
-                     passwords beside it as well, and all have other passwords than they were told";
+        match (read(path), agreed) {
+            (Ok(key), agreed) => Self::new(path, key, false, agreed.unwrap_or_default()).map(Some),
+            (Err(error), None) if error.kind() == ErrorKind::NotFound => Ok(None),
+            (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => {
+                let words = format!(
+                    "the key that passwords are derived from is gone: bring it back from a backup; or remove {}, too, and all have \
+                     other passwords than they were told",
+                    place.display()
+                );
                 Err(at(path, &io::Error::new(ErrorKind::NotFound, words)))
             }
+            (Err(error), _) => Err(at(path, &error)),
         }
     }
 
@@ -141,6 +149,11 @@ impl Passwords {
             Some(password) => self.agreed.insert(address, password),
             None => self.agreed.remove(&address),
         };
+        files::write_private(&self.place, &self.written()?)
+    }
+
+    /// The passwords that were agreed, as they are kept.
+    fn written(&self) -> io::Result<Vec<u8>> {
         let shown = |(address, password): (&String, &SecretString)| {
             (address.clone(), password.expose_secret().to_owned())
         };
@@ -148,7 +161,7 @@ impl Passwords {
             schema: SCHEMA.to_owned(),
             passwords: self.agreed.iter().map(shown).collect(),
         };
-        files::write_private(&self.place, &serde_json::to_vec(&written)?)
+        Ok(serde_json::to_vec(&written)?)
     }
 
     /// What is attached to a letter: its list, for nobody but its reader.
@@ -275,6 +288,9 @@ mod tests {
         );
         assert!(!format!("{:?}", Passwords::open(&path).unwrap()).contains("key: ["));
         fs::remove_file(&path).unwrap();
+        let gone = Passwords::open(&path).unwrap_err();
+        assert!(gone.to_string().contains("is gone") && !path.exists(), "{gone}");
+        fs::remove_file(path.with_extension("json")).unwrap();
         assert_ne!(anna, told("anna"), "another key");
     }
 

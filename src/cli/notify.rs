@@ -16,7 +16,6 @@ use crate::config::{
     Attachment, MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport,
 };
 use crate::model::SourceName;
-use crate::notify::address::Rules;
 use crate::notify::{
     Addressee, Facts, Identities, Instead, Language, Letter, Outgoing, Place, Renderer, Routing, Sender,
     Sent, compose,
@@ -61,7 +60,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     }
     let identities = identities(global, settings)?;
     let renderer = renderer(settings)?;
-    let rules = rules(settings);
+    let rules = mail::rules(settings);
     let usable = |address: &str| rules.usable(address).map(|address| address.to_string());
     let redirect_to = redirect_to(mail, arguments.redirect_to.as_deref(), &usable)?;
     if let Some(fallback) = &mail.fallback {
@@ -136,19 +135,6 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     } else {
         exit
     })
-}
-
-/// Which addresses are written to, and as what.
-fn rules(settings: &Settings) -> Rules {
-    let mail = &settings.mail;
-    let routes = mail.secure_routes.iter();
-    Rules {
-        allowed_domains: mail.allowed_domains.clone(),
-        mailing_lists: settings.policy.mailing_lists.clone(),
-        secure_routes: routes
-            .map(|route| (route.suffix.clone(), route.becomes.clone()))
-            .collect(),
-    }
 }
 
 fn identities(global: &Global, settings: &Settings) -> Result<Identities, Exit> {
@@ -360,6 +346,7 @@ impl Carrier for Mailer {
 
 fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Result<()> {
     let Mailed {
+        run,
         summary,
         letters,
         nobody,
@@ -369,9 +356,18 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         administrators,
     } = mailed;
     let by_level = |counts: &BTreeMap<_, u64>| counted(counts.iter().rev());
-    writeln!(out, "run {}", summary.run)?;
-    for (source, verdict) in &summary.sources {
-        writeln!(out, "  {}: {verdict}", visible(source.as_str()))?;
+    writeln!(out, "run {run}")?;
+    for (source, last) in &summary.sources {
+        let source = visible(source.as_str());
+        match last {
+            Some(last) if last.id == *run => writeln!(out, "  {source}: {}", last.verdict)?,
+            Some(last) => writeln!(
+                out,
+                "  {source}: {} (by run {} of {}, the last that read it whole)",
+                last.verdict, last.id, last.on
+            )?,
+            None => writeln!(out, "  {source}: not yet read whole")?,
+        }
     }
     writeln!(out, "  findings that stand: {}", by_level(&summary.standing))?;
     writeln!(out, "  new: {}", by_level(&summary.new))?;
@@ -416,10 +412,16 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         writeln!(out, "failed: {}: {}", visible(address), visible(why))?;
     }
     for letter in &summary.unknown {
+        let why = letter
+            .why
+            .as_deref()
+            .unwrap_or("the program was ended before an answer came");
         writeln!(
             out,
-            "not known whether it left, and not sent again: {}",
-            visible(letter)
+            "not known whether it left, and not sent again: {}, {}: {}",
+            visible(&letter.address),
+            letter.on,
+            visible(why)
         )?;
     }
     if *left > 0 {

@@ -7,15 +7,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::terminal::say;
-use super::{Exit, Global};
+use super::{Exit, Global, mail};
 use crate::config::{
     DisabledAccounts, MicrosoftSettings, NextcloudAuth, NextcloudSettings, SecretRef, Settings,
     SourceDetails, SourceSettings,
 };
 use crate::http;
-use crate::model::SourceName;
+use crate::model::{Principal, SourceName};
 use crate::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
-use crate::run::Part;
+use crate::run::{Managed, Part};
 
 /// The sources that the command line names, or all.
 pub(super) fn choose<'s>(settings: &'s Settings, named: &[String]) -> Result<Vec<&'s SourceSettings>, Exit> {
@@ -92,6 +92,7 @@ impl<'a> Making<'a> {
                 stop_after: nextcloud.limits.stop_after,
                 relist_every: nextcloud.limits.relist_every,
                 remembers: self.memory == Memory::Heeded,
+                managed: None,
             }),
             SourceDetails::Microsoft365(tenant) => Ok(Part {
                 name: name.clone(),
@@ -101,8 +102,19 @@ impl<'a> Making<'a> {
                 stop_after: tenant.limits.stop_after,
                 relist_every: tenant.limits.relist_every,
                 remembers: self.memory == Memory::Heeded,
+                managed: self.managed(),
             }),
         }
+    }
+
+    /// Whose manager is asked for: whoever cannot be written to, where their manager is to be told instead.
+    fn managed(&self) -> Option<Managed> {
+        let rules = mail::rules(self.settings);
+        let managed = move |owner: &Principal| {
+            let address = owner.email.as_deref();
+            owner.active == Some(false) || address.is_none_or(|address| rules.usable(address).is_err())
+        };
+        self.settings.mail.managers.then(|| Arc::new(managed) as Managed)
     }
 
     /// What reads a Nextcloud; nothing is sent yet.

@@ -137,6 +137,27 @@ impl Reached {
     }
 }
 
+impl Reached {
+    /// The address that they are written to, as it is; or why there is none. `usable` gives an address as it is written to,
+    /// or says why it is not.
+    ///
+    /// # Errors
+    /// Why they cannot be told.
+    pub fn address(&self, usable: &dyn Fn(&str) -> Result<String, Instead>) -> Result<String, Instead> {
+        if self.gone {
+            return Err(Instead::OwnerGone);
+        }
+        let mut first = None;
+        for address in &self.addresses {
+            match usable(address) {
+                Ok(address) => return Ok(address),
+                Err(why) => first = first.or(Some(why)),
+            }
+        }
+        Err(first.unwrap_or(Instead::NoAddress))
+    }
+}
+
 /// Where letters go that cannot go to whom they concern.
 #[derive(Clone, Debug, Default)]
 pub struct Routing {
@@ -146,51 +167,18 @@ pub struct Routing {
     pub managers: bool,
 }
 
-/// Where a letter goes.
+/// Where a letter goes that cannot go to whom it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The address, as it is written to.
     pub address: String,
     /// Whom that tells.
     pub told: Reader,
-    /// Why not the owner.
-    pub instead: Option<Instead>,
 }
 
 impl Routing {
-    /// Where a letter to somebody goes; or why it can go nowhere. `usable` gives an address as it is written to, or says why
-    /// it is not.
-    ///
-    /// # Errors
-    /// Why they cannot be told, where nobody is told instead.
-    pub fn route(
-        &self,
-        reached: &Reached,
-        manager: Option<&str>,
-        usable: &dyn Fn(&str) -> Result<String, Instead>,
-    ) -> Result<Route, Instead> {
-        let why = if reached.gone {
-            Instead::OwnerGone
-        } else {
-            let mut first = None;
-            for address in &reached.addresses {
-                match usable(address) {
-                    Ok(address) => {
-                        return Ok(Route {
-                            address,
-                            told: Reader::Owner,
-                            instead: None,
-                        });
-                    }
-                    Err(why) => first = first.or(Some(why)),
-                }
-            }
-            first.unwrap_or(Instead::NoAddress)
-        };
-        self.instead(why, manager, usable)
-    }
-
-    /// Where a letter goes that cannot go to whom it concerns.
+    /// Where a letter goes that cannot go to whom it concerns: to the manager, as far as they can be told, else to the
+    /// fallback. Where an address was refused, that is no reason to tell the manager.
     ///
     /// # Errors
     /// The reason, where nobody is told instead.
@@ -200,7 +188,7 @@ impl Routing {
         manager: Option<&str>,
         usable: &dyn Fn(&str) -> Result<String, Instead>,
     ) -> Result<Route, Instead> {
-        let manager = manager.filter(|_| self.managers && why == Instead::OwnerGone);
+        let manager = manager.filter(|_| self.managers && why != Instead::Refused);
         let stand_ins = [
             (Reader::Manager, manager),
             (Reader::Fallback, self.fallback.as_deref()),
@@ -209,11 +197,7 @@ impl Routing {
             .into_iter()
             .find_map(|(told, address)| {
                 let address = usable(address?).ok()?;
-                Some(Route {
-                    address,
-                    told,
-                    instead: Some(why),
-                })
+                Some(Route { address, told })
             })
             .ok_or(why)
     }
@@ -392,7 +376,8 @@ mod tests {
         };
         let owner = Ok(("ann@example.org", Reader::Owner, None));
         let fallback = |why| Ok(("it@example.org", Reader::Fallback, Some(why)));
-        for (what, reached, (manager, managers, to), expected) in [
+        let manager = |why| Ok(("boss@example.org", Reader::Manager, Some(why)));
+        for (what, reached, (named, managers, to), expected) in [
             ("usable", here(&["ann@example.org"]), (boss, true, it), owner),
             (
                 "second best",
@@ -400,12 +385,24 @@ mod tests {
                 (None, false, it),
                 owner,
             ),
-            ("none", here(&[]), (boss, true, it), fallback(Instead::NoAddress)),
+            ("none", here(&[]), (boss, false, it), fallback(Instead::NoAddress)),
+            (
+                "none, manager",
+                here(&[]),
+                (boss, true, it),
+                manager(Instead::NoAddress),
+            ),
             (
                 "outside",
                 here(&["ann@home.example", "x"]),
-                (boss, true, it),
+                (None, true, it),
                 fallback(Instead::DomainNotAllowed),
+            ),
+            (
+                "outside, manager",
+                here(&["ann@home.example", "x"]),
+                (boss, true, it),
+                manager(Instead::DomainNotAllowed),
             ),
             (
                 "list",
@@ -422,7 +419,7 @@ mod tests {
             (
                 "nobody instead",
                 here(&["ann"]),
-                (boss, true, None),
+                (None, true, None),
                 Err(Instead::Malformed),
             ),
             (
@@ -441,7 +438,7 @@ mod tests {
                 "gone, manager",
                 gone.clone(),
                 (boss, true, it),
-                Ok(("boss@example.org", Reader::Manager, Some(Instead::OwnerGone))),
+                manager(Instead::OwnerGone),
             ),
             (
                 "gone, manager outside",
@@ -466,11 +463,28 @@ mod tests {
                 fallback: to.map(str::to_owned),
                 managers,
             };
-            let route = routing.route(&reached, manager, &usable);
-            let route = route
+            let routed = match reached.address(&usable) {
+                Ok(address) => Ok((address, Reader::Owner, None)),
+                Err(why) => {
+                    let route = routing.instead(why, named, &usable);
+                    route.map(|route| (route.address, route.told, Some(why)))
+                }
+            };
+            let routed = routed
                 .as_ref()
-                .map(|route| (route.address.as_str(), route.told, route.instead));
-            assert_eq!(route, expected.as_ref().copied(), "{what}");
+                .map(|(address, told, why)| (address.as_str(), *told, *why))
+                .map_err(|why| *why);
+            assert_eq!(routed, expected, "{what}");
         }
+        let routing = Routing {
+            fallback: it.map(str::to_owned),
+            managers: true,
+        };
+        let refused = routing.instead(Instead::Refused, boss, &usable).unwrap();
+        assert_eq!(
+            refused.told,
+            Reader::Fallback,
+            "that is no reason to tell the manager"
+        );
     }
 }

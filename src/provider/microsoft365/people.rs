@@ -1,6 +1,7 @@
 //! People and groups of the directory: who exists, who is a guest, who can sign in, who is in a group.
 //!
-//! <https://learn.microsoft.com/en-us/graph/api/user-list?view=graph-rest-1.0> with the application right
+//! <https://learn.microsoft.com/en-us/graph/api/user-list?view=graph-rest-1.0> and, for single people,
+//! <https://learn.microsoft.com/en-us/graph/api/user-list-manager?view=graph-rest-1.0> with the application right
 //! `User.Read.All`; groups with `GroupMember.Read.All`. A person is called by the user principal name, in lower case, as
 //! SharePoint's claims do; Graph's own ids are translated.
 
@@ -10,7 +11,7 @@ use std::sync::{PoisonError, RwLock};
 use futures::TryStreamExt as _;
 use serde::Deserialize;
 
-use super::batch::Inner;
+use super::batch::{self, Inner};
 use super::graph::{Identified, Kind, segment};
 use super::permission::claim::is_guest_name;
 use super::wire::{self, Told};
@@ -236,6 +237,42 @@ impl Microsoft365 {
         } else {
             for some in ids.chunks(20) {
                 self.tell_people(some, &mut collector).await?;
+            }
+        }
+        Ok(collector.flush().await?)
+    }
+
+    /// Asks who the managers of people are: of those few for whom it matters, since a list with managers has a hundred people
+    /// a page at most.
+    pub(super) async fn tell_managers(&self, accounts: Vec<Principal>, sink: &Sink) -> Result<(), ReadError> {
+        let mut collector = sink.of(None);
+        for some in accounts.chunks(batch::MOST) {
+            let ask = |account: &Principal| {
+                let of = segment(&account.id);
+                Inner::get(
+                    format!("/users/{of}/manager?$select=id,userPrincipalName"),
+                    Kind::Directory,
+                )
+            };
+            let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
+            for (account, answer) in some.iter().zip(answers) {
+                let answer = answer?;
+                let manager = match answer.status {
+                    // A contact of the organisation may be one, and has no account.
+                    StatusCode::OK => answer.json::<User>()?.user_principal_name,
+                    StatusCode::NOT_FOUND => None,
+                    _ => return Err(answer.refusal()),
+                };
+                let told = Principal {
+                    manager: Some(
+                        manager
+                            .and_then(|name| wire::id_of(Some(name)))
+                            .unwrap_or_default()
+                            .to_lowercase(),
+                    ),
+                    ..account.clone()
+                };
+                collector.push(Reading::Principal(told)).await?;
             }
         }
         Ok(collector.flush().await?)

@@ -179,7 +179,7 @@ impl Ledger {
             .connection
             .prepare_cached(
                 "SELECT r.key FROM run r JOIN run_source n ON n.run = r.id JOIN source o ON o.id = n.source
-                 WHERE o.name = ?1 AND r.finished_at IS NOT NULL AND n.summary IS NOT NULL
+                 WHERE o.name = ?1 AND r.finished_at IS NOT NULL
                    AND json_array_length(r.scope, '$.users') = 0 AND json_array_length(r.scope, '$.rules') = 0
                  ORDER BY r.id DESC LIMIT 1",
             )?

@@ -76,6 +76,7 @@ pub(super) fn validate(
         policy: policy::policy(it, file, digests, &known),
         sources,
     };
+    mail::lists(it, &file.mail, &settings.policy.mailing_lists);
     (settings, context.errors, context.warnings)
 }
 

@@ -266,7 +266,10 @@ fn managers(making: &Making<'_>) -> Check {
     if untold.is_empty() {
         return Check::good("managers", format!("are told by {}", names(told)));
     }
-    let words = format!("the credential of {} is not told who somebody's manager is", names(untold));
+    let words = format!(
+        "the credential of {} is not told who somebody's manager is",
+        names(untold)
+    );
     Check::new("managers", Standing::Limited, words)
         .costs("the fallback is told of what belongs to people who cannot be")
         .step("use AppAPI with an administrator on Nextcloud, an application with User.Read.All on Microsoft 365")

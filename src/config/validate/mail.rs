@@ -142,7 +142,10 @@ fn recipient(
 
 /// Warns of addresses that are to be written to and are mailing lists: none is.
 pub(super) fn lists(it: &mut Context<'_>, written: &Mail, lists: &GlobSet) {
-    let owners = written.owner.iter().map(|owner| ("address", &owner.get().address));
+    let owners = written
+        .owner
+        .iter()
+        .map(|owner| ("address", &owner.get().address));
     let single = [
         ("redirect_to", written.redirect_to.as_ref()),
         ("fallback", written.fallback.as_ref()),

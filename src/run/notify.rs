@@ -532,18 +532,27 @@ impl Post<'_> {
         Ok(())
     }
 
-    fn reached(&self, ledger: &Ledger, person: &Person) -> Result<Reached, StoreError> {
-        let mut accounts: Vec<(SourceKind, Principal)> = Vec::new();
-        let mut known = BTreeSet::new();
-        for (source, kind, account) in &person.accounts {
-            known.insert((source.clone(), account.id.to_lowercase()));
-            accounts.push((*kind, account.clone()));
-        }
+    /// The accounts of somebody: those through which they are concerned, and those that the map says are theirs.
+    fn accounts(
+        &self,
+        ledger: &Ledger,
+        person: &Person,
+    ) -> Result<Vec<(SourceName, SourceKind, Principal)>, StoreError> {
+        let mut accounts = person.accounts.clone();
         for (source, id) in self.mailing.identities.accounts(&person.key) {
-            if !known.contains(&(source.clone(), id.to_lowercase())) {
-                accounts.extend(ledger.account(source, id)?);
+            let is_same = |account: &Principal| account.id.to_lowercase() == id.to_lowercase();
+            let mut known = person.accounts.iter();
+            if !known.any(|(known, _, account)| known == source && is_same(account)) {
+                let account = ledger.account(source, id)?;
+                accounts.extend(account.map(|(kind, account)| (source.clone(), kind, account)));
             }
         }
+        Ok(accounts)
+    }
+
+    fn reached(&self, ledger: &Ledger, person: &Person) -> Result<Reached, StoreError> {
+        let accounts = self.accounts(ledger, person)?.into_iter();
+        let mut accounts: Vec<_> = accounts.map(|(_, kind, account)| (kind, account)).collect();
         let reached = Reached::of(&person.key, &accounts);
         match Identities::address(&person.key) {
             // They may have another account that is not concerned.
@@ -593,18 +602,18 @@ impl Post<'_> {
         if !self.mailing.routing.managers {
             return Ok(None);
         }
-        for (source, kind, account) in &person.accounts {
+        for (source, kind, account) in self.accounts(ledger, person)? {
             let named = account.manager.as_deref().filter(|named| !named.is_empty());
             let Some((_, manager)) = named
-                .map(|named| ledger.account(source, named))
+                .map(|named| ledger.account(&source, named))
                 .transpose()?
                 .flatten()
             else {
                 continue;
             };
-            let key = self.mailing.person((source, *kind), &manager);
+            let key = self.mailing.person((&source, kind), &manager);
             let manager = Person {
-                accounts: vec![(source.clone(), *kind, manager)],
+                accounts: vec![(source, kind, manager)],
                 by_others: false,
                 key,
             };

@@ -83,6 +83,14 @@ fn a_digest_and_a_summary_look_like_this() {
             insta::assert_snapshot!(format!("{name}.{language}.html"), letter.html);
         }
     }
+    let letter = Letter {
+        told: Reader::Manager,
+        instead: Some(Instead::OwnerGone),
+        ..sample::letter(Language::En, Content::Digest(sample::digest()))
+    };
+    let letter = renderer.render(&letter).unwrap();
+    insta::assert_snapshot!("manager.en.txt", letter.text);
+    insta::assert_snapshot!("manager.en.html", letter.html);
 }
 
 #[test]

@@ -662,6 +662,32 @@ fn the_manager_whom_the_directory_names_is_told_before_the_fallback() {
 }
 
 #[test]
+fn a_manager_whom_another_account_of_the_same_person_names_is_told_too() {
+    let mut stage = Stage::new();
+    stage.routing.managers = true;
+    let map = [(cloud(), "dan"), (m365(), "dan@example.org")];
+    let entry = |(source, id): (SourceName, &str)| (source, id.to_owned(), "Dan".to_owned());
+    stage.identities = Identities::new(map.map(entry));
+    let boss = || named("boss@example.org", "boss@example.org");
+    let shares = [
+        link(cloud(), "1", disabled("dan")),
+        link(m365(), "2", boss()),
+        // What makes his account in the directory known, and concerns another.
+        Share {
+            shared_by: Some(managed(disabled("dan@example.org"), "boss@example.org")),
+            ..link(m365(), "3", boss())
+        },
+    ];
+    stage.night(0, &shares);
+    let (_, letters) = stage.mail(0, &mut Server::default());
+    let managers = letters.iter().filter(|letter| letter.told == Reader::Manager);
+    let managers: Vec<_> = managers
+        .map(|letter| told(std::slice::from_ref(letter)))
+        .collect();
+    assert_eq!(managers, [[("boss@example.org", vec!["/Projects/1.txt"])]]);
+}
+
+#[test]
 fn where_the_managers_address_is_refused_the_fallback_is_told_the_same_night() {
     let shares = [
         link(cloud(), "1", managed(disabled("dan"), "alice")),

@@ -11,7 +11,7 @@ use std::sync::{PoisonError, RwLock};
 use futures::TryStreamExt as _;
 use serde::Deserialize;
 
-use super::batch::{self, Inner};
+use super::batch::{self, Inner, InnerAnswer};
 use super::graph::{Identified, Kind, segment};
 use super::permission::claim::is_guest_name;
 use super::wire::{self, Told};
@@ -256,23 +256,19 @@ impl Microsoft365 {
             };
             let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
             for (account, answer) in some.iter().zip(answers) {
-                let answer = answer?;
-                let manager = match answer.status {
-                    // A contact of the organisation may be one, and has no account.
-                    StatusCode::OK => answer.json::<User>()?.user_principal_name,
-                    StatusCode::NOT_FOUND => None,
-                    _ => return Err(answer.refusal()),
-                };
-                let told = Principal {
-                    manager: Some(
-                        manager
-                            .and_then(|name| wire::id_of(Some(name)))
-                            .unwrap_or_default()
-                            .to_lowercase(),
-                    ),
-                    ..account.clone()
-                };
-                collector.push(Reading::Principal(told)).await?;
+                match manager(answer) {
+                    Ok(manager) => {
+                        let told = Principal {
+                            manager: Some(manager.unwrap_or_default()),
+                            ..account.clone()
+                        };
+                        collector.push(Reading::Principal(told)).await?;
+                    }
+                    Err(error) => {
+                        collector.flush().await?;
+                        return Err(error);
+                    }
+                }
             }
         }
         Ok(collector.flush().await?)
@@ -307,5 +303,23 @@ impl Microsoft365 {
             }
         }
         Ok(())
+    }
+}
+
+/// The name of the manager whom an answer tells; `None` where there is none, or a contact of the organisation, which has no
+/// account.
+fn manager(answer: Result<InnerAnswer, ReadError>) -> Result<Option<String>, ReadError> {
+    let answer = answer?;
+    if answer.status == StatusCode::OK {
+        let manager: User = answer.json()?;
+        return Ok(wire::id_of(manager.user_principal_name).map(|name| name.to_lowercase()));
+    }
+    match answer.refusal() {
+        error if errors::is_missing(&error) => Ok(None),
+        ReadError::Service { code, message } => Err(ReadError::Service {
+            code,
+            message: format!("who somebody's manager is is not told: {message}"),
+        }),
+        error => Err(error),
     }
 }

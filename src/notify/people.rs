@@ -363,128 +363,105 @@ mod tests {
         }
     }
 
+    /// Where a letter goes, whom that tells and why, with this manager, where managers are told, and this fallback.
+    fn routed(
+        reached: &Reached,
+        (manager, managers, fallback): (Option<&str>, bool, Option<&str>),
+    ) -> Result<(String, Reader, Option<Instead>), Instead> {
+        let routing = Routing {
+            fallback: fallback.map(str::to_owned),
+            managers,
+        };
+        match reached.address(&usable) {
+            Ok(address) => Ok((address, Reader::Owner, None)),
+            Err(why) => {
+                let route = routing.instead(why, manager, &usable)?;
+                Ok((route.address, route.told, Some(why)))
+            }
+        }
+    }
+
     #[test]
     fn letters_go_to_whom_they_concern_else_to_a_manager_else_to_the_fallback() {
+        use Instead::{DomainNotAllowed, MailingList, Malformed, NoAddress, OwnerGone};
         let (it, boss) = (Some("it@example.org"), Some("boss@example.org"));
         let here = |addresses: &[&str]| Reached {
             addresses: addresses.iter().map(|text| (*text).to_owned()).collect(),
             ..Reached::default()
         };
-        let gone = Reached {
+        let gone = || Reached {
             gone: true,
             ..here(&["ann@example.org"])
         };
+        let ann = here(&["ann@example.org"]);
+        let second = here(&["ann@home.example", "ann@example.org"]);
+        let outside = || here(&["ann@home.example", "x"]);
         let owner = Ok(("ann@example.org", Reader::Owner, None));
         let fallback = |why| Ok(("it@example.org", Reader::Fallback, Some(why)));
         let manager = |why| Ok(("boss@example.org", Reader::Manager, Some(why)));
-        for (what, reached, (named, managers, to), expected) in [
-            ("usable", here(&["ann@example.org"]), (boss, true, it), owner),
-            (
-                "second best",
-                here(&["ann@home.example", "ann@example.org"]),
-                (None, false, it),
-                owner,
-            ),
-            ("none", here(&[]), (boss, false, it), fallback(Instead::NoAddress)),
-            (
-                "none, manager",
-                here(&[]),
-                (boss, true, it),
-                manager(Instead::NoAddress),
-            ),
-            (
-                "outside",
-                here(&["ann@home.example", "x"]),
-                (None, true, it),
-                fallback(Instead::DomainNotAllowed),
-            ),
+        let beyond = Some("b@home.example");
+        for (what, reached, to, expected) in [
+            ("usable", ann, (boss, true, it), owner),
+            ("second best", second, (None, false, it), owner),
+            ("none", here(&[]), (boss, false, it), fallback(NoAddress)),
+            ("none, manager", here(&[]), (boss, true, it), manager(NoAddress)),
+            ("outside", outside(), (None, true, it), fallback(DomainNotAllowed)),
             (
                 "outside, manager",
-                here(&["ann@home.example", "x"]),
+                outside(),
                 (boss, true, it),
-                manager(Instead::DomainNotAllowed),
+                manager(DomainNotAllowed),
             ),
             (
                 "list",
                 here(&["all@example.org"]),
                 (None, false, it),
-                fallback(Instead::MailingList),
+                fallback(MailingList),
             ),
             (
                 "malformed",
                 here(&["ann"]),
                 (None, false, it),
-                fallback(Instead::Malformed),
+                fallback(Malformed),
             ),
             (
                 "nobody instead",
                 here(&["ann"]),
                 (None, true, None),
-                Err(Instead::Malformed),
+                Err(Malformed),
             ),
             (
                 "fallback outside",
                 here(&[]),
-                (None, false, Some("it@home.example")),
-                Err(Instead::NoAddress),
+                (None, false, beyond),
+                Err(NoAddress),
             ),
-            (
-                "gone",
-                gone.clone(),
-                (boss, false, it),
-                fallback(Instead::OwnerGone),
-            ),
-            (
-                "gone, manager",
-                gone.clone(),
-                (boss, true, it),
-                manager(Instead::OwnerGone),
-            ),
+            ("gone", gone(), (boss, false, it), fallback(OwnerGone)),
+            ("gone, manager", gone(), (boss, true, it), manager(OwnerGone)),
             (
                 "gone, manager outside",
-                gone.clone(),
-                (Some("b@home.example"), true, it),
-                fallback(Instead::OwnerGone),
+                gone(),
+                (beyond, true, it),
+                fallback(OwnerGone),
             ),
-            (
-                "gone, no manager",
-                gone.clone(),
-                (None, true, it),
-                fallback(Instead::OwnerGone),
-            ),
-            (
-                "gone, nobody",
-                gone.clone(),
-                (None, true, None),
-                Err(Instead::OwnerGone),
-            ),
+            ("gone, no manager", gone(), (None, true, it), fallback(OwnerGone)),
+            ("gone, nobody", gone(), (None, true, None), Err(OwnerGone)),
         ] {
-            let routing = Routing {
-                fallback: to.map(str::to_owned),
-                managers,
-            };
-            let routed = match reached.address(&usable) {
-                Ok(address) => Ok((address, Reader::Owner, None)),
-                Err(why) => {
-                    let route = routing.instead(why, named, &usable);
-                    route.map(|route| (route.address, route.told, Some(why)))
-                }
-            };
+            let routed = routed(&reached, to);
             let routed = routed
                 .as_ref()
-                .map(|(address, told, why)| (address.as_str(), *told, *why))
-                .map_err(|why| *why);
-            assert_eq!(routed, expected, "{what}");
+                .map(|(address, told, why)| (address.as_str(), *told, *why));
+            assert_eq!(routed.map_err(|why| *why), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn that_an_address_was_refused_is_no_reason_to_tell_the_manager() {
         let routing = Routing {
-            fallback: it.map(str::to_owned),
+            fallback: Some("it@example.org".to_owned()),
             managers: true,
         };
-        let refused = routing.instead(Instead::Refused, boss, &usable).unwrap();
-        assert_eq!(
-            refused.told,
-            Reader::Fallback,
-            "that is no reason to tell the manager"
-        );
+        let route = routing.instead(Instead::Refused, Some("boss@example.org"), &usable);
+        assert_eq!(route.unwrap().told, Reader::Fallback);
     }
 }

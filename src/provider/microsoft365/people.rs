@@ -314,12 +314,15 @@ fn manager(answer: Result<InnerAnswer, ReadError>) -> Result<Option<String>, Rea
         let manager: User = answer.json()?;
         return Ok(wire::id_of(manager.user_principal_name).map(|name| name.to_lowercase()));
     }
-    match answer.refusal() {
-        error if errors::is_missing(&error) => Ok(None),
-        ReadError::Service { code, message } => Err(ReadError::Service {
-            code,
-            message: format!("who somebody's manager is is not told: {message}"),
-        }),
-        error => Err(error),
+    let refusal = answer.refusal();
+    if errors::is_missing(&refusal) {
+        return Ok(None);
     }
+    Err(match refusal {
+        ReadError::Service { code, message } => ReadError::Service {
+            code,
+            message: format!("it is not told who somebody's manager is: {message}"),
+        },
+        error @ ReadError::Closed(_) => error,
+    })
 }

@@ -520,12 +520,12 @@ fn those_who_cannot_be_told_have_somebody_told_in_their_stead() {
 
 #[test]
 fn what_narrows_or_becomes_less_grave_is_no_news() {
+    type Change = fn(&mut Share);
     let told_first = Share {
         access: Access::of(&[Right::View, Right::Download]),
         recipients: vec![account("bob")],
         ..link(cloud(), "1", alice())
     };
-    type Change = fn(&mut Share);
     let cases: [(&str, Change, bool); 7] = [
         ("as it was", |_| {}, false),
         ("a password", |share| share.password = Some(true), false),

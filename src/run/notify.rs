@@ -758,7 +758,7 @@ impl Post<'_> {
         let thread = self.thread(reader);
         let mut said = serde_json::to_string(&content).unwrap_or_default();
         if matches!(content, Content::Summary(_)) {
-            // It is not sent again for another reason than its words.
+            // Whether it repeats what they were told is looked at before it is written.
             said.push_str(&self.now.to_string());
         }
         let to = |address: &str, name: Option<String>| Addressee {

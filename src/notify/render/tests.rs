@@ -465,12 +465,12 @@ fn a_mailed_link_is_taken_back_and_no_link_is_ended() {
                 entry.kind = kind;
                 entry.findings = vec![told(rule)];
             });
-            let text = text(Language::En, content);
+            let text = text(Language::En, content).to_lowercase();
             let is_mailed = kind == ShareKind::Mail;
             for (words, expected) in [
-                ("Take access back: choose", is_mailed),
-                ("ake the access back", is_mailed),
-                ("End a link: choose", !is_mailed),
+                ("take access back: choose", is_mailed),
+                ("take the access back", is_mailed),
+                ("end a link: choose", !is_mailed),
             ] {
                 assert_eq!(text.contains(words), expected, "{rule} {kind}\n{text}");
             }
@@ -554,12 +554,13 @@ fn letters_of_unknown_fate_are_told_whole_and_with_their_day() {
         ..Summary::default()
     };
     let text = text(Language::De, Content::Summary(Box::new(summary)));
-    let line = |rest: &str| format!("- {address}, 25. November 2026: {rest}");
-    for line in [
-        line("Das Programm wurde beendet, bevor eine Antwort kam"),
-        line("lost after the letter"),
-    ] {
-        assert!(text.lines().any(|found| found == line), "{text}");
+    let words = words(Language::De);
+    for (key, why) in [("unknown_lost", ""), ("unknown_line", "lost after the letter")] {
+        let line = words.texts()[&format!("summary.{key}")]
+            .replace("{address}", &address)
+            .replace("{date}", "25. November 2026")
+            .replace("{why}", why);
+        assert!(text.lines().any(|found| found == format!("- {line}")), "{text}");
     }
 }
 

@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::sources::{self, Making};
 use super::terminal::Output;
 use super::{Exit, Global, unwritten};
-use crate::config::{Diagnostic, MicrosoftSettings, NextcloudSettings, SourceDetails, SourceSettings};
+use crate::config::{
+    Diagnostic, MailMode, MicrosoftAuth, MicrosoftSettings, NextcloudAuth, NextcloudSettings, SourceDetails,
+    SourceSettings,
+};
 use crate::model::{Check, Standing};
 use crate::provider::{Access as _, Load};
 use crate::report::text::visible;
@@ -61,6 +64,7 @@ async fn examine_all(making: &Making<'_>, chosen: &[&SourceSettings], whole: boo
             checks: checks
                 .into_iter()
                 .chain(super::password::examine(making.settings))
+                .chain(stand_ins(making))
                 .collect(),
         });
     }
@@ -223,6 +227,54 @@ async fn mail(making: &Making<'_>) -> Check {
         Ok(outgoing) => outgoing.examine().await,
         Err(check) => check,
     }
+}
+
+/// Who is told where owners cannot be: whether they can.
+fn stand_ins(making: &Making<'_>) -> Vec<Check> {
+    let mail = &making.settings.mail;
+    if mail.mode == MailMode::Off {
+        return Vec::new();
+    }
+    let rules = super::mail::rules(making.settings);
+    let trial = match &mail.mode {
+        MailMode::Pilot { redirect_to } => Some(redirect_to),
+        MailMode::Off | MailMode::On => None,
+    };
+    let addresses = [("redirect_to", trial), ("fallback", mail.fallback.as_ref())];
+    let refused = addresses.into_iter().filter_map(|(key, address)| {
+        let address = address?;
+        let why = rules.usable(address).err()?;
+        let words = format!("nothing is sent to `{key}`, {address}: {why}");
+        let check = Check::new("mail", Standing::Failed, words).costs("`notify` refuses to begin");
+        Some(check.step(
+            "name one address that somebody reads, in a domain of `[mail] allowed_domains`, and no mailing list",
+        ))
+    });
+    refused.chain(mail.managers.then(|| managers(making))).collect()
+}
+
+/// Whether the sources tell who somebody's manager is.
+fn managers(making: &Making<'_>) -> Check {
+    let tells = |source: &&SourceSettings| match &source.kind {
+        SourceDetails::Nextcloud(it) => matches!(it.auth, NextcloudAuth::AppApi { .. }),
+        SourceDetails::Microsoft365(it) => !matches!(it.auth, MicrosoftAuth::DeviceCode),
+    };
+    let sources = &making.settings.sources;
+    let (told, untold): (Vec<_>, Vec<_>) = sources.iter().partition(tells);
+    let names = |sources: Vec<&SourceSettings>| {
+        let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+        names.join(", ")
+    };
+    if untold.is_empty() {
+        return Check::good("managers", format!("are told by {}", names(told)));
+    }
+    let words = format!(
+        "the credential of {} is not told who somebody's manager is",
+        names(untold)
+    );
+    Check::new("managers", Standing::Limited, words)
+        .costs("the fallback is told of what belongs to people who cannot be")
+        .step("use AppAPI with an administrator on Nextcloud, an application with User.Read.All on Microsoft 365")
 }
 
 fn print(global: &Global, sections: &[Section]) -> Result<Exit, Exit> {

@@ -5,13 +5,27 @@ use futures::future::BoxFuture;
 
 use super::doctor;
 use super::sources::Making;
-use crate::config::{MailMode, SourceDetails, Tls, Transport};
+use crate::config::{MailMode, Settings, SourceDetails, Tls, Transport};
 use crate::model::{Check, ProblemCode, SourceName, Standing};
+use crate::notify::address::Rules;
 use crate::notify::{Login, Message, Outgoing, Post, Protection, Sent, Server, Times};
 use crate::provider::ChangeEffect;
 use crate::provider::microsoft365::Microsoft365;
 
 const ABOUT: &str = "mail";
+
+/// Which addresses are written to, and as what.
+pub(super) fn rules(settings: &Settings) -> Rules {
+    let mail = &settings.mail;
+    let routes = mail.secure_routes.iter();
+    Rules {
+        allowed_domains: mail.allowed_domains.clone(),
+        mailing_lists: settings.policy.mailing_lists.clone(),
+        secure_routes: routes
+            .map(|route| (route.suffix.clone(), route.becomes.clone()))
+            .collect(),
+    }
+}
 
 /// How letters leave, or why there is nothing to examine.
 pub(super) fn outgoing(making: &Making<'_>) -> Result<Outgoing, Check> {

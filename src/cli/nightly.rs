@@ -376,8 +376,16 @@ fn tell_mailed(mailed: &Mailed, told: &mut Told) {
     }
     for letter in &summary.unknown {
         say(&format!(
-            "error: not known whether it left, and not sent again: the letter to {}",
-            visible(letter)
+            "error: not known whether it left, and not sent again: the letter to {} of {}",
+            visible(&letter.address),
+            letter.on
+        ));
+    }
+    for (address, why) in &summary.unlisted {
+        say(&format!(
+            "error: a letter without its list to {}: {}",
+            visible(address),
+            visible(why)
         ));
     }
     if summary.too_many.is_some() {

@@ -18,7 +18,6 @@ use crate::config::{
     Attachment, MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport,
 };
 use crate::model::{SourceKind, SourceName};
-use crate::notify::address::Rules;
 use crate::notify::attachment::Passwords;
 use crate::notify::{
     Addressee, Facts, Identities, Instead, Language, Letter, Outgoing, Place, Renderer, Routing, Sender,
@@ -120,10 +119,10 @@ impl<'s> Mailroom<'s> {
         settings: &'s Settings,
         asked: Option<&str>,
     ) -> Result<Self, Exit> {
-        let mail = &settings.mail;
-        let rules = rules(settings);
+        let rules = mail::rules(settings);
         let usable: Box<Usable<'s>> =
             Box::new(move |address| rules.usable(address).map(|address| address.to_string()));
+        let mail = &settings.mail;
         let redirect_to = redirect_to(mail, asked, &*usable)?;
         if let Some(fallback) = &mail.fallback {
             usable(fallback).map_err(|why| {
@@ -198,19 +197,6 @@ impl<'s> Mailroom<'s> {
             clock: &*self.clock,
             rehearsal: false,
         }
-    }
-}
-
-/// Which addresses are written to, and as what.
-pub(super) fn rules(settings: &Settings) -> Rules {
-    let mail = &settings.mail;
-    let routes = mail.secure_routes.iter();
-    Rules {
-        allowed_domains: mail.allowed_domains.clone(),
-        mailing_lists: settings.policy.mailing_lists.clone(),
-        secure_routes: routes
-            .map(|route| (route.suffix.clone(), route.becomes.clone()))
-            .collect(),
     }
 }
 
@@ -434,6 +420,7 @@ impl Carrier for Mailer {
 
 fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Result<()> {
     let Mailed {
+        run,
         summary,
         letters,
         nobody,
@@ -443,9 +430,18 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         administrators,
     } = mailed;
     let by_level = |counts: &BTreeMap<_, u64>| counted(counts.iter().rev());
-    writeln!(out, "run {}", summary.run)?;
-    for (source, verdict) in &summary.sources {
-        writeln!(out, "  {}: {verdict}", visible(source.as_str()))?;
+    writeln!(out, "run {run}")?;
+    for (source, last) in &summary.sources {
+        let source = visible(source.as_str());
+        match last {
+            Some(last) if last.id == *run => writeln!(out, "  {source}: {}", last.verdict)?,
+            Some(last) => writeln!(
+                out,
+                "  {source}: {} (by run {} of {}, the last that read it whole)",
+                last.verdict, last.id, last.on
+            )?,
+            None => writeln!(out, "  {source}: not yet read whole")?,
+        }
     }
     writeln!(out, "  findings that stand: {}", by_level(&summary.standing))?;
     writeln!(out, "  new: {}", by_level(&summary.new))?;
@@ -498,10 +494,16 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         )?;
     }
     for letter in &summary.unknown {
+        let why = letter
+            .why
+            .as_deref()
+            .unwrap_or("the program was ended before an answer came");
         writeln!(
             out,
-            "not known whether it left, and not sent again: {}",
-            visible(letter)
+            "not known whether it left, and not sent again: {}, {}: {}",
+            visible(&letter.address),
+            letter.on,
+            visible(why)
         )?;
     }
     if *left > 0 {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::notify::{identities, rules};
+use super::mail::rules;
+use super::notify::identities;
 use super::terminal::{Output, say};
 use super::{Exit, Global, decision, scan, unwritten};
 use crate::config::{Attachment, Settings};

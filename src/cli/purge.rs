@@ -92,7 +92,7 @@ fn person(
         .map_err(|error| not_forgotten(&error))?
         .into_iter()
         .filter_map(|(_, _, account)| account.email);
-    let rules = super::notify::rules(settings);
+    let rules = super::mail::rules(settings);
     let written_to = |address: String| {
         rules
             .usable(&address)

@@ -7,16 +7,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::terminal::say;
-use super::{Exit, Global};
+use super::{Exit, Global, mail};
 use crate::config::{
     DisabledAccounts, MicrosoftSettings, NextcloudAuth, NextcloudSettings, SecretRef, Settings,
     SourceDetails, SourceSettings,
 };
 use crate::http;
-use crate::model::SourceName;
+use crate::model::{Principal, SourceName};
 use crate::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
 use crate::provider::{Reader, Unready};
-use crate::run::Part;
+use crate::run::{Managed, Part};
 
 /// The sources that the command line names, or all.
 pub(super) fn choose<'s>(settings: &'s Settings, named: &[String]) -> Result<Vec<&'s SourceSettings>, Exit> {
@@ -124,7 +124,21 @@ impl<'a> Making<'a> {
             stop_after,
             relist_every,
             remembers: self.memory == Memory::Heeded,
+            managed: match &source.kind {
+                SourceDetails::Nextcloud(_) => None,
+                SourceDetails::Microsoft365(_) => self.managed(),
+            },
         }
+    }
+
+    /// Whose manager is asked for: whoever cannot be written to, where their manager is to be told instead.
+    fn managed(&self) -> Option<Managed> {
+        let rules = mail::rules(self.settings);
+        let managed = move |owner: &Principal| {
+            let address = owner.email.as_deref();
+            owner.active == Some(false) || address.is_none_or(|address| rules.usable(address).is_err())
+        };
+        self.settings.mail.managers.then(|| Arc::new(managed) as Managed)
     }
 
     /// What reads a Nextcloud; nothing is sent yet.

@@ -83,6 +83,8 @@ pub struct Principal {
     pub zone: Option<String>,
     /// The account's language, where told.
     pub language: Option<String>,
+    /// The id of the account's manager; empty where the directory names none, `None` where it was not asked.
+    pub manager: Option<String>,
 }
 
 impl Principal {
@@ -103,6 +105,7 @@ impl Principal {
             answered_by: Vec::new(),
             zone: None,
             language: None,
+            manager: None,
         }
     }
 

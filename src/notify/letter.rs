@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::fate::Reader;
 use crate::model::{
-    Access, Audience, FindingId, ItemKind, Level, RuleId, ShareKind, SourceKind, SourceName, names,
+    Access, Audience, FindingId, ItemKind, Level, ProblemCode, RuleId, ShareKind, SourceKind, SourceName,
+    Verdict, names,
 };
 use crate::plan::ActionKind;
 
@@ -61,6 +63,8 @@ pub struct Letter {
     pub at: Timestamp,
     /// What it says.
     pub content: Content,
+    /// Whom it tells.
+    pub told: Reader,
     /// Why it does not go to the owner; `None` where it does.
     pub instead: Option<Instead>,
     /// The address that it was meant for, where all letters go to one on trial.
@@ -177,24 +181,44 @@ names! {
         Malformed = "malformed",
         /// The owner is disabled or gone.
         OwnerGone = "owner-gone",
-        /// The owner's address was refused.
+        /// The address of whoever was to be told, the owner or the manager, was refused.
         Refused = "refused",
     }
+}
+
+/// A run that read a source whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// Its id.
+    pub id: String,
+    /// The day on which it began.
+    pub on: Date,
+    /// What its result is worth for the source.
+    pub verdict: Verdict,
+}
+
+/// A letter of which is not known whether it left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unsure {
+    /// Where it was to go.
+    pub address: String,
+    /// The day on which it was sent.
+    pub on: Date,
+    /// What was heard of it; `None` where the program was ended over it.
+    pub why: Option<String>,
 }
 
 /// What the administrators are told of a night.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// The run that it is about.
-    pub run: String,
-    /// The verdict, source by source.
-    pub sources: Vec<(SourceName, crate::model::Verdict)>,
+    /// The last run that read a source whole, source by source; what follows up to `more_unread` is of these runs.
+    pub sources: Vec<(SourceName, Option<LastRun>)>,
     /// Findings that stand, by level.
     pub standing: BTreeMap<Level, u64>,
     /// Findings that are new, by level.
     pub new: BTreeMap<Level, u64>,
     /// What could not be read: source, scope (remote text) and why.
-    pub unread: Vec<(SourceName, String, String)>,
+    pub unread: Vec<(SourceName, String, ProblemCode)>,
     /// How many more could not be read.
     pub more_unread: u64,
     /// How many letters were accepted.
@@ -206,7 +230,7 @@ pub struct Summary {
     /// Letters that went elsewhere, by reason.
     pub instead: BTreeMap<Instead, u64>,
     /// Letters of which is not known whether they left; they are not sent again.
-    pub unknown: Vec<String>,
+    pub unknown: Vec<Unsure>,
     /// How many letters there would have been, where that is more than may be sent.
     pub too_many: Option<u64>,
     /// What will be done next: by day, how many shares.

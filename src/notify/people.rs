@@ -138,6 +138,27 @@ impl Reached {
     }
 }
 
+impl Reached {
+    /// The address that they are written to, as it is; or why there is none. `usable` gives an address as it is written to,
+    /// or says why it is not.
+    ///
+    /// # Errors
+    /// Why they cannot be told.
+    pub fn address(&self, usable: &dyn Fn(&str) -> Result<String, Instead>) -> Result<String, Instead> {
+        if self.gone {
+            return Err(Instead::OwnerGone);
+        }
+        let mut first = None;
+        for address in &self.addresses {
+            match usable(address) {
+                Ok(address) => return Ok(address),
+                Err(why) => first = first.or(Some(why)),
+            }
+        }
+        Err(first.unwrap_or(Instead::NoAddress))
+    }
+}
+
 /// Where letters go that cannot go to whom they concern.
 #[derive(Clone, Debug, Default)]
 pub struct Routing {
@@ -147,51 +168,18 @@ pub struct Routing {
     pub managers: bool,
 }
 
-/// Where a letter goes.
+/// Where a letter goes that cannot go to whom it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The address, as it is written to.
     pub address: String,
     /// Whom that tells.
     pub told: Reader,
-    /// Why not the owner.
-    pub instead: Option<Instead>,
 }
 
 impl Routing {
-    /// Where a letter to somebody goes; or why it can go nowhere. `usable` gives an address as it is written to, or says why
-    /// it is not.
-    ///
-    /// # Errors
-    /// Why they cannot be told, where nobody is told instead.
-    pub fn route(
-        &self,
-        reached: &Reached,
-        manager: Option<&str>,
-        usable: &dyn Fn(&str) -> Result<String, Instead>,
-    ) -> Result<Route, Instead> {
-        let why = if reached.gone {
-            Instead::OwnerGone
-        } else {
-            let mut first = None;
-            for address in &reached.addresses {
-                match usable(address) {
-                    Ok(address) => {
-                        return Ok(Route {
-                            address,
-                            told: Reader::Owner,
-                            instead: None,
-                        });
-                    }
-                    Err(why) => first = first.or(Some(why)),
-                }
-            }
-            first.unwrap_or(Instead::NoAddress)
-        };
-        self.instead(why, manager, usable)
-    }
-
-    /// Where a letter goes that cannot go to whom it concerns.
+    /// Where a letter goes that cannot go to whom it concerns: to the manager, as far as they can be told, else to the
+    /// fallback. Where an address was refused, that is no reason to tell the manager.
     ///
     /// # Errors
     /// The reason, where nobody is told instead.
@@ -201,7 +189,7 @@ impl Routing {
         manager: Option<&str>,
         usable: &dyn Fn(&str) -> Result<String, Instead>,
     ) -> Result<Route, Instead> {
-        let manager = manager.filter(|_| self.managers && why == Instead::OwnerGone);
+        let manager = manager.filter(|_| self.managers && why != Instead::Refused);
         let stand_ins = [
             (Reader::Manager, manager),
             (Reader::Fallback, self.fallback.as_deref()),
@@ -210,11 +198,7 @@ impl Routing {
             .into_iter()
             .find_map(|(told, address)| {
                 let address = usable(address?).ok()?;
-                Some(Route {
-                    address,
-                    told,
-                    instead: Some(why),
-                })
+                Some(Route { address, told })
             })
             .ok_or(why)
     }
@@ -380,98 +364,105 @@ mod tests {
         }
     }
 
+    /// Where a letter goes, whom that tells and why, with this manager, where managers are told, and this fallback.
+    fn routed(
+        reached: &Reached,
+        (manager, managers, fallback): (Option<&str>, bool, Option<&str>),
+    ) -> Result<(String, Reader, Option<Instead>), Instead> {
+        let routing = Routing {
+            fallback: fallback.map(str::to_owned),
+            managers,
+        };
+        match reached.address(&usable) {
+            Ok(address) => Ok((address, Reader::Owner, None)),
+            Err(why) => {
+                let route = routing.instead(why, manager, &usable)?;
+                Ok((route.address, route.told, Some(why)))
+            }
+        }
+    }
+
     #[test]
     fn letters_go_to_whom_they_concern_else_to_a_manager_else_to_the_fallback() {
+        use Instead::{DomainNotAllowed, MailingList, Malformed, NoAddress, OwnerGone};
         let (it, boss) = (Some("it@example.org"), Some("boss@example.org"));
         let here = |addresses: &[&str]| Reached {
             addresses: addresses.iter().map(|text| (*text).to_owned()).collect(),
             ..Reached::default()
         };
-        let gone = Reached {
+        let gone = || Reached {
             gone: true,
             ..here(&["ann@example.org"])
         };
+        let ann = here(&["ann@example.org"]);
+        let second = here(&["ann@home.example", "ann@example.org"]);
+        let outside = || here(&["ann@home.example", "x"]);
         let owner = Ok(("ann@example.org", Reader::Owner, None));
         let fallback = |why| Ok(("it@example.org", Reader::Fallback, Some(why)));
-        for (what, reached, (manager, managers, to), expected) in [
-            ("usable", here(&["ann@example.org"]), (boss, true, it), owner),
+        let manager = |why| Ok(("boss@example.org", Reader::Manager, Some(why)));
+        let beyond = Some("b@home.example");
+        for (what, reached, to, expected) in [
+            ("usable", ann, (boss, true, it), owner),
+            ("second best", second, (None, false, it), owner),
+            ("none", here(&[]), (boss, false, it), fallback(NoAddress)),
+            ("none, manager", here(&[]), (boss, true, it), manager(NoAddress)),
+            ("outside", outside(), (None, true, it), fallback(DomainNotAllowed)),
             (
-                "second best",
-                here(&["ann@home.example", "ann@example.org"]),
-                (None, false, it),
-                owner,
-            ),
-            ("none", here(&[]), (boss, true, it), fallback(Instead::NoAddress)),
-            (
-                "outside",
-                here(&["ann@home.example", "x"]),
+                "outside, manager",
+                outside(),
                 (boss, true, it),
-                fallback(Instead::DomainNotAllowed),
+                manager(DomainNotAllowed),
             ),
             (
                 "list",
                 here(&["all@example.org"]),
                 (None, false, it),
-                fallback(Instead::MailingList),
+                fallback(MailingList),
             ),
             (
                 "malformed",
                 here(&["ann"]),
                 (None, false, it),
-                fallback(Instead::Malformed),
+                fallback(Malformed),
             ),
             (
                 "nobody instead",
                 here(&["ann"]),
-                (boss, true, None),
-                Err(Instead::Malformed),
+                (None, true, None),
+                Err(Malformed),
             ),
             (
                 "fallback outside",
                 here(&[]),
-                (None, false, Some("it@home.example")),
-                Err(Instead::NoAddress),
+                (None, false, beyond),
+                Err(NoAddress),
             ),
-            (
-                "gone",
-                gone.clone(),
-                (boss, false, it),
-                fallback(Instead::OwnerGone),
-            ),
-            (
-                "gone, manager",
-                gone.clone(),
-                (boss, true, it),
-                Ok(("boss@example.org", Reader::Manager, Some(Instead::OwnerGone))),
-            ),
+            ("gone", gone(), (boss, false, it), fallback(OwnerGone)),
+            ("gone, manager", gone(), (boss, true, it), manager(OwnerGone)),
             (
                 "gone, manager outside",
-                gone.clone(),
-                (Some("b@home.example"), true, it),
-                fallback(Instead::OwnerGone),
+                gone(),
+                (beyond, true, it),
+                fallback(OwnerGone),
             ),
-            (
-                "gone, no manager",
-                gone.clone(),
-                (None, true, it),
-                fallback(Instead::OwnerGone),
-            ),
-            (
-                "gone, nobody",
-                gone.clone(),
-                (None, true, None),
-                Err(Instead::OwnerGone),
-            ),
+            ("gone, no manager", gone(), (None, true, it), fallback(OwnerGone)),
+            ("gone, nobody", gone(), (None, true, None), Err(OwnerGone)),
         ] {
-            let routing = Routing {
-                fallback: to.map(str::to_owned),
-                managers,
-            };
-            let route = routing.route(&reached, manager, &usable);
-            let route = route
+            let routed = routed(&reached, to);
+            let routed = routed
                 .as_ref()
-                .map(|route| (route.address.as_str(), route.told, route.instead));
-            assert_eq!(route, expected.as_ref().copied(), "{what}");
+                .map(|(address, told, why)| (address.as_str(), *told, *why));
+            assert_eq!(routed.map_err(|why| *why), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn that_an_address_was_refused_is_no_reason_to_tell_the_manager() {
+        let routing = Routing {
+            fallback: Some("it@example.org".to_owned()),
+            managers: true,
+        };
+        let route = routing.instead(Instead::Refused, Some("boss@example.org"), &usable);
+        assert_eq!(route.unwrap().told, Reader::Fallback);
     }
 }

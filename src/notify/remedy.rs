@@ -51,7 +51,8 @@ impl Step {
 /// What a rule's remedy takes, for a share of a kind.
 pub(super) fn steps(rule: RuleId, kind: ShareKind) -> Vec<Step> {
     let end = match kind {
-        ShareKind::Link | ShareKind::Mail => Step::EndLink,
+        ShareKind::Link => Step::EndLink,
+        // A mailed link stands among those with whom it is shared: there is no link to end.
         _ => Step::EndGrant,
     };
     match rule {

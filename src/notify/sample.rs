@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::date;
 
+use super::fate::Reader;
 use super::letter::{
-    Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, List, Role, Summary, Told,
+    Addressee, Content, Digest, Due, Entry, Instead, Language, LastRun, Letter, List, Role, Summary, Told,
+    Unsure,
 };
 use crate::model::{
-    Access, Audience, FindingId, ItemKind, Level, Right, RuleId, ShareKind, SourceKind, SourceName, Verdict,
+    Access, Audience, FindingId, ItemKind, Level, ProblemCode, Right, RuleId, ShareKind, SourceKind,
+    SourceName, Verdict,
 };
 use crate::plan::ActionKind;
 
@@ -21,14 +24,16 @@ pub(super) fn letters() -> impl Iterator<Item = Letter> {
                 name: None,
                 address: "it-security@example.org".into(),
             },
+            told: Reader::Fallback,
             instead: Some(Instead::OwnerGone),
             meant_for: Some("bob@example.org".into()),
             list: Some(list(Err("it is too long".into()))),
             ..letter(*language, Content::Digest(Digest::default()))
         };
-        let quiet = Summary {
-            run: summary().run,
-            ..Summary::default()
+        let to_manager = Letter {
+            told: Reader::Manager,
+            instead: Some(Instead::OwnerGone),
+            ..letter(*language, Content::Digest(digest()))
         };
         let full = Letter {
             list: Some(list(Ok(Vec::new()))),
@@ -37,8 +42,9 @@ pub(super) fn letters() -> impl Iterator<Item = Letter> {
         [
             full,
             bare,
+            to_manager,
             letter(*language, Content::Summary(Box::new(summary()))),
-            letter(*language, Content::Summary(Box::new(quiet))),
+            letter(*language, Content::Summary(Box::default())),
         ]
     })
 }
@@ -54,6 +60,7 @@ pub(super) fn letter(language: Language, content: Content) -> Letter {
         key: "2026-11-26/alice".into(),
         at: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(498_794),
         content,
+        told: Reader::Owner,
         instead: None,
         meant_for: None,
         list: None,
@@ -134,25 +141,43 @@ pub(super) fn digest() -> Digest {
 }
 
 pub(super) fn summary() -> Summary {
+    let last = |verdict| {
+        Some(LastRun {
+            id: "20261126T020000Z".into(),
+            on: date(2026, 11, 26),
+            verdict,
+        })
+    };
+    let unsure = |address: &str, why: Option<&str>| Unsure {
+        address: address.into(),
+        on: date(2026, 11, 25),
+        why: why.map(str::to_owned),
+    };
     Summary {
-        run: "20261126T020000Z".into(),
         sources: vec![
-            (SourceName::new("cloud"), Verdict::Complete),
-            (SourceName::new("m365"), Verdict::Incomplete),
+            (SourceName::new("cloud"), last(Verdict::Complete)),
+            (SourceName::new("m365"), last(Verdict::Incomplete)),
+            (SourceName::new("lab"), None),
         ],
         standing: BTreeMap::from([(Level::Critical, 4), (Level::High, 27), (Level::Medium, 1_205)]),
         new: BTreeMap::from([(Level::Critical, 2), (Level::Medium, 1)]),
         unread: vec![(
             SourceName::new("m365"),
             "drive of Dora Dean".into(),
-            "the service refused access (403)".into(),
+            ProblemCode::Forbidden,
         )],
         more_unread: 1,
         sent: 41,
         failed: vec![("erin@example.org".into(), "550 5.1.1 no such mailbox".into())],
         unlisted: vec![("grace@example.org".into(), "552 5.3.4 message too big".into())],
         instead: BTreeMap::from([(Instead::NoAddress, 2), (Instead::OwnerGone, 1)]),
-        unknown: vec!["frank@example.org".into()],
+        unknown: vec![
+            unsure(
+                "frank@example.org",
+                Some("the connection was lost after the letter"),
+            ),
+            unsure("grace@example.org", None),
+        ],
         too_many: Some(1_731),
         due: BTreeMap::from([(date(2026, 12, 1), 12), (date(2026, 12, 2), 1)]),
     }

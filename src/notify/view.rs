@@ -10,17 +10,20 @@ use jiff::civil::Date;
 use minijinja::{Value, context};
 
 pub use self::listing::Listing;
-use super::letter::{Content, Digest, Due, Entry, Letter, List, Role, Summary, Told};
+use super::fate::Reader;
+use super::letter::{Content, Digest, Due, Entry, Instead, LastRun, Letter, List, Role, Summary, Told};
 use super::remedy::{Step, rules, steps};
 use super::render::{Facts, RenderError};
 use super::words::Voice;
-use crate::model::{Level, RuleId, ShareKind, SourceKind, SourceName};
+use crate::model::{Level, RuleId, ShareKind, SourceKind, SourceName, Verdict};
 use crate::plan::ActionKind;
 
 /// How many columns an item takes, with the folders above it.
 const ITEM: usize = 160;
 /// How many columns the name of a person, a place or an address takes.
 const NAME: usize = 80;
+/// How many columns an address takes that somebody has to look up.
+const ADDRESS: usize = 320;
 /// How many columns a reason takes.
 const REASON: usize = 240;
 
@@ -34,16 +37,12 @@ pub(super) fn letter(voice: Voice<'_>, facts: &Facts, letter: &Letter) -> Said {
         today: letter.at.to_zoned(facts.zone.clone()).date(),
     };
     let about = match &letter.content {
-        Content::Digest(digest) => view.digest(digest)?,
+        Content::Digest(digest) => view.digest(digest, letter)?,
         Content::Summary(summary) => view.summary(summary)?,
     };
     let greeting = match &letter.to.name {
         Some(name) => voice.say("letter.greeting", &[("name", voice.remote(name, NAME)?)])?,
         None => voice.say("letter.greeting_unnamed", &[])?,
-    };
-    let why_you = match letter.instead {
-        Some(why) => voice.say(&format!("instead.{why}"), &[])?,
-        None => voice.say("digest.why_you", &[])?,
     };
     let trial = match &letter.meant_for {
         Some(address) => Some(voice.say("letter.trial", &[("address", voice.remote(address, NAME)?)])?),
@@ -57,7 +56,6 @@ pub(super) fn letter(voice: Voice<'_>, facts: &Facts, letter: &Letter) -> Said {
         sender => view.sender(),
         contact => view.contact(),
         greeting,
-        why_you,
         list => letter.list.as_ref().map(|list| view.list(list)).transpose()?,
         products => view.products()?,
         ..about
@@ -96,18 +94,59 @@ impl View<'_> {
         }
     }
 
-    fn digest(&self, digest: &Digest) -> Said {
+    fn digest(&self, digest: &Digest, letter: &Letter) -> Said {
         let more = digest.more.values().copied().fold(0, u64::saturating_add);
         let total = more.saturating_add(digest.entries.len() as u64);
         let entries: Result<Vec<_>, _> = digest.entries.iter().map(|entry| self.entry(entry)).collect();
         Ok(context! {
             kind => "digest",
             headline => self.headline(digest, total)?,
+            why_you => self.why_you(letter)?,
+            below => self.to_reader(letter, "digest.below")?,
+            todo => self.to_reader(letter, "digest.todo")?,
             total => self.voice.count("digest.entries", total, &[])?,
             entries => entries?,
             more => if more > 0 { Some(self.more(digest, more)?) } else { None },
-            how => self.how(&digest.entries)?,
+            how => match letter.instead {
+                Some(why) => vec![self.how_instead(letter.told, why)?],
+                None => self.how(&digest.entries)?,
+            },
         })
+    }
+
+    /// Why the reader is written to.
+    fn why_you(&self, letter: &Letter) -> Said {
+        let Some(why) = letter.instead else {
+            return self.voice.say("digest.why_you", &[]);
+        };
+        let why = self.voice.say(&format!("instead.{why}"), &[])?;
+        if letter.told != Reader::Manager {
+            return Ok(why);
+        }
+        let manager = self.voice.say("instead.manager", &[])?;
+        Ok(self.voice.sentences(&[manager, why]))
+    }
+
+    /// A text for the reader: whoever stands in for another cannot do the same.
+    fn to_reader(&self, letter: &Letter, key: &str) -> Said {
+        match letter.instead {
+            Some(_) => self.voice.say(&format!("{key}_instead"), &[]),
+            None => self.voice.say(key, &[]),
+        }
+    }
+
+    /// What somebody can do who has no account there: the manager, or an administrator.
+    fn how_instead(&self, told: Reader, why: Instead) -> Said {
+        let steps = match (told, why) {
+            (Reader::Manager, _) => ["account", "manager", "manager_ask"],
+            (_, Instead::OwnerGone) => ["account", "gone", "plan"],
+            _ => ["account", "here", "plan"],
+        };
+        let values = [("contact", self.contact()), ("products", self.products()?)];
+        let steps = steps.map(|step| self.voice.say(&format!("instead_of.{step}"), &values));
+        let steps: Result<Vec<_>, _> = steps.into_iter().collect();
+        let none: [Value; 0] = [];
+        Ok(context! { title => self.voice.say("digest.how_instead", &[])?, open => none, steps => steps? })
     }
 
     /// What the subject says of a digest.
@@ -263,6 +302,10 @@ impl View<'_> {
             RuleId::ClassifiedItemExposed => entry.audience.as_str(),
             _ => "always",
         };
+        let case = match (kind, entry.kind) {
+            ("todo", ShareKind::Mail) if rule != RuleId::ClassifiedItemExposed => "mail",
+            _ => case,
+        };
         let general = format!("{kind}.{name}");
         let special = format!("{general}_{case}");
         self.voice
@@ -353,10 +396,7 @@ impl View<'_> {
         let sources: Result<Vec<_>, RenderError> = summary
             .sources
             .iter()
-            .map(|(source, verdict)| {
-                let verdict = voice.say(&format!("verdict.{verdict}"), &[])?;
-                self.part(voice.stated(source.as_str()), verdict)
-            })
+            .map(|(source, last)| self.last_run(source, last.as_ref()))
             .collect();
         let count = |of: &BTreeMap<Level, u64>, level| voice.number(of.get(&level).copied().unwrap_or(0));
         let levels: Result<Vec<_>, RenderError> = Level::ALL
@@ -380,7 +420,6 @@ impl View<'_> {
             kind => "summary",
             headline => self.summary_headline(summary)?,
             title => voice.say("summary.title", &[("date", voice.date(self.today)?)])?,
-            run => voice.stated(&summary.run),
             sources => sources?,
             levels => levels?,
             unread => self.unread(summary)?,
@@ -394,7 +433,9 @@ impl View<'_> {
 
     /// What the subject says of a night.
     fn summary_headline(&self, summary: &Summary) -> Said {
-        let worst = summary.sources.iter().map(|(_, verdict)| *verdict).max();
+        // Of what was never read whole, something is not known.
+        let verdict = |last: &Option<LastRun>| last.as_ref().map_or(Verdict::Incomplete, |last| last.verdict);
+        let worst = summary.sources.iter().map(|(_, last)| verdict(last)).max();
         let date = ("date", self.voice.date(self.today)?);
         let mut text = match worst {
             Some(worst) => {
@@ -419,12 +460,30 @@ impl View<'_> {
         Ok(text)
     }
 
+    /// What the last run that read a source whole is worth.
+    fn last_run(&self, source: &SourceName, last: Option<&LastRun>) -> Said {
+        let source = ("source", self.voice.stated(source.as_str()));
+        let Some(last) = last else {
+            return self.voice.say("summary.source_never", &[source]);
+        };
+        let values = [
+            source,
+            (
+                "verdict",
+                self.voice.say(&format!("verdict.{}", last.verdict), &[])?,
+            ),
+            ("date", self.voice.date(last.on)?),
+            ("run", self.voice.stated(&last.id)),
+        ];
+        self.voice.say("summary.source_line", &values)
+    }
+
     fn unread(&self, summary: &Summary) -> Result<Vec<Value>, RenderError> {
-        let lines = summary.unread.iter().map(|(source, scope, why)| {
+        let lines = summary.unread.iter().map(|(source, scope, code)| {
             let values = [
                 ("source", self.voice.stated(source.as_str())),
                 ("scope", self.voice.remote(scope, NAME)?),
-                ("why", self.voice.remote(why, REASON)?),
+                ("why", self.voice.say(&format!("problem.{code}"), &[])?),
             ];
             self.voice.say("summary.unread_line", &values)
         });
@@ -436,7 +495,7 @@ impl View<'_> {
         let voice = self.voice;
         let line = |(address, why): &(String, String)| {
             let values = [
-                ("address", voice.remote(address, NAME)?),
+                ("address", voice.remote(address, ADDRESS)?),
                 ("why", voice.remote(why, REASON)?),
             ];
             voice.say("summary.failed_line", &values)
@@ -447,7 +506,17 @@ impl View<'_> {
             .instead
             .iter()
             .map(|(why, count)| self.part(voice.say(&format!("reason.{why}"), &[])?, voice.number(*count)));
-        let unknown = summary.unknown.iter().map(|address| voice.remote(address, NAME));
+        let unknown = summary.unknown.iter().map(|letter| {
+            let mut values = vec![
+                ("address", voice.remote(&letter.address, ADDRESS)?),
+                ("date", voice.date(letter.on)?),
+            ];
+            let Some(why) = &letter.why else {
+                return voice.say("summary.unknown_lost", &values);
+            };
+            values.push(("why", voice.remote(why, REASON)?));
+            voice.say("summary.unknown_line", &values)
+        });
         let groups = [
             ("summary.failed", failed.collect::<Result<Vec<_>, _>>()?),
             ("summary.unlisted", unlisted.collect::<Result<Vec<_>, _>>()?),

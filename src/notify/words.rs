@@ -241,6 +241,12 @@ impl Voice<'_> {
         self.done(values.join(", "))
     }
 
+    /// Sentences, one after the other.
+    pub(super) fn sentences(&self, values: &[Value]) -> Value {
+        let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+        self.done(values.join(" "))
+    }
+
     /// Emphasised, where that can be shown.
     pub(super) fn strong(&self, value: &Value) -> Value {
         match self.part {

@@ -35,6 +35,12 @@ impl Breadth {
         }
     }
 
+    /// Whether more people can do more, or without a password, than with another.
+    #[must_use]
+    pub fn is_wider_than(&self, other: &Self) -> bool {
+        !self.beyond(other).is_empty()
+    }
+
     /// What of it goes beyond another, in words.
     fn beyond(&self, other: &Self) -> Vec<String> {
         let mut grown = Vec::new();

@@ -13,13 +13,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::model::{
-    Batch, Check, Classes, KnownScope, PrincipalClass, Problem, ProblemCode, Reading, RequestTotals,
-    ShareKind, SourceFacts, SourceName, Want,
+    Batch, Check, Classes, KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Reading,
+    RequestTotals, ShareKind, SourceFacts, SourceName, Want,
 };
 
 pub use unready::Unready;
@@ -208,6 +209,15 @@ pub trait Reader: Send + Sync {
         ids: &'a [String],
         sink: &'a Sink,
     ) -> BoxFuture<'a, Result<(), ReadError>>;
+
+    /// Asks who the managers of accounts are, and tells the accounts again with that; nothing where the lists tell it.
+    fn ask_managers<'a>(
+        &'a self,
+        _accounts: Vec<Principal>,
+        _sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        std::future::ready(Ok(())).boxed()
+    }
 
     /// Looks for labels on, above and beneath items of one account.
     fn enrich<'a>(

@@ -14,4 +14,4 @@ pub use desk::{Desk, DeskGone};
 pub use notify::{Carrier, Mailed, Mailing, notify};
 pub use plan::{Planned, Proposed, propose, waived};
 pub use scan::{Scan, ScanError, Scanned, scan};
-pub use source::Part;
+pub use source::{Managed, Part};

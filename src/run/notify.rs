@@ -4,6 +4,8 @@
 //! is not known whether they left, and those are told to the operator and not sent again. Nothing here holds all findings,
 //! nor all letters.
 
+mod picture;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::BoxFuture;
@@ -16,22 +18,21 @@ use tokio_util::sync::CancellationToken;
 use super::grace::Reach;
 use crate::model::{
     Audience, FindingId, Level, NameDisplay, Principal, PrincipalClass, PrincipalKind, Share, SourceKind,
-    SourceName, Status, long_digest, short_digest,
+    SourceName, long_digest, short_digest,
 };
 use crate::notify::{
     Addressee, Concern, Content, Due, Entry, Gathering, Identities, Instead, Language, Letter, List,
-    Occasion, Outcome, Reached, Reader, Renderer, Role, Route, Routing, Sent, Summary, Told,
+    Occasion, Outcome, Reached, Reader, Renderer, Role, Routing, Sent, Summary, Told, Unsure,
 };
 use crate::plan::{Action, Notice, Notices, Subject};
 use crate::policy::{Breadth, Judge, Policy};
 use crate::report::Pages as _;
 use crate::store::{
-    ADMINISTRATORS, Concerned, Ledger, LetterStart, Lost, Narrowing, Person, Plannable, RunFilter,
+    ADMINISTRATORS, Concerned, Heard, Ledger, LetterStart, Narrowing, Person, Plannable, RunFilter,
     StoreError, Telling,
 };
+use picture::picture;
 
-/// How many scopes that could not be read the administrators are told by name.
-const UNREAD: usize = 20;
 /// How much is kept of what a mail server says, in characters.
 const REPLY: usize = 400;
 /// After how many letters in a row for which the way was closed no other is tried.
@@ -94,6 +95,8 @@ impl std::fmt::Debug for Mailing<'_> {
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Mailed {
+    /// The id of the run whose picture people are told.
+    pub run: String,
     /// What the administrators are told of it.
     pub summary: Summary,
     /// How many letters there were to send, but for the administrators'.
@@ -106,7 +109,8 @@ pub struct Mailed {
     pub bare: u64,
     /// How many shares nobody is told of until the baseline of their source is released.
     pub held: u64,
-    /// Whether the administrators were told; `None` where there is no address of theirs, or they had been.
+    /// Whether the administrators were told; `None` where there is no address of theirs, or nothing that they were not told
+    /// today.
     pub administrators: Option<bool>,
 }
 
@@ -136,8 +140,8 @@ struct Aside {
     entry: Entry,
     /// Whose it is, for those who are told in their stead.
     owner: String,
-    /// The findings, with a digest of how each stands.
-    digests: Vec<(FindingId, String)>,
+    /// How wide it is open.
+    breadth: Breadth,
     notice: Option<Notice>,
 }
 
@@ -164,6 +168,32 @@ impl Aside {
         notice.filter(|_| !matches!(self.entry.role, Role::Sharer(_)))
     }
 }
+
+/// How a finding stands, as it is remembered.
+#[derive(Serialize, Deserialize)]
+struct Stood {
+    level: Level,
+    breadth: Breadth,
+}
+
+impl Stood {
+    fn of(told: &Told, breadth: &Breadth) -> Self {
+        Self {
+            level: told.level,
+            breadth: breadth.clone(),
+        }
+    }
+
+    /// Whether it is graver, or the share wider, than somebody heard: what became better is no news.
+    fn is_news_after(&self, heard: Option<&Heard>) -> bool {
+        let heard = heard.and_then(|heard| heard.stood.as_deref());
+        let heard = heard.and_then(|stood| serde_json::from_str::<Self>(stood).ok());
+        heard.is_none_or(|heard| self.level > heard.level || self.breadth.is_wider_than(&heard.breadth))
+    }
+}
+
+/// Who reads in somebody's stead: their key, whether they are told of last, and they themselves.
+type StandIn = (String, bool, Reading);
 
 /// Who reads a letter.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -193,18 +223,30 @@ pub async fn notify(
     cancel: &CancellationToken,
 ) -> Result<Mailed, StoreError> {
     let now = (mailing.clock)();
+    let run = ledger
+        .stored_run(None, RunFilter::default())?
+        .header()
+        .run
+        .id
+        .clone();
     let mut post = Post {
         mailing,
         now,
         today: mailing.day(now),
         mailed: Mailed {
             summary: picture(ledger, mailing)?,
+            run,
             ..Mailed::default()
         },
         closed: 0,
     };
     let lost = ledger.lost_letters()?;
-    post.mailed.summary.unknown = lost.iter().map(lost_words).collect();
+    let unsure = lost.iter().map(|lost| Unsure {
+        address: lost.address.clone(),
+        on: mailing.day(lost.at),
+        why: None,
+    });
+    post.mailed.summary.unknown = unsure.collect();
     ledger.gather()?;
     (post.mailed.bare, post.mailed.held) = put_aside(ledger, mailing, now)?;
     post.direct(ledger)?;
@@ -221,47 +263,6 @@ pub async fn notify(
         ledger.give_up_letters(&lost, (mailing.clock)())?;
     }
     Ok(post.mailed)
-}
-
-/// What the administrators are told of the latest picture, whatever is sent.
-fn picture(ledger: &Ledger, mailing: Mailing<'_>) -> Result<Summary, StoreError> {
-    let stored = ledger.stored_run(None, RunFilter::default())?;
-    let header = stored.header();
-    let mut summary = Summary {
-        run: header.run.id.clone(),
-        standing: header.totals.by_level.clone(),
-        ..Summary::default()
-    };
-    // A walk over a ledger fails only where the ledger does, and then so does what comes next.
-    let _ = stored.findings(&mut |finding| {
-        if finding.status == Status::New {
-            *summary.new.entry(finding.level).or_default() += 1;
-        }
-        Ok(())
-    });
-    for source in &header.sources {
-        let name = SourceName::new(source.name.as_str());
-        for problem in &source.problems {
-            if summary.unread.len() < UNREAD {
-                let unread = (name.clone(), problem.scope.clone(), problem.message.clone());
-                summary.unread.push(unread);
-            } else {
-                summary.more_unread += 1;
-            }
-        }
-        summary.sources.push((name, source.verdict));
-    }
-    for (source, _) in mailing.sources {
-        for announced in ledger.announced(source)? {
-            let shares = 1 + announced.action.also_ends.len() as u64;
-            *summary.due.entry(mailing.day(announced.due_at)).or_default() += shares;
-        }
-    }
-    Ok(summary)
-}
-
-fn lost_words(lost: &Lost) -> String {
-    format!("{} ({})", lost.address, lost.at)
 }
 
 impl Mailing<'_> {
@@ -300,22 +301,23 @@ impl Mailing<'_> {
                 accounts: accounts.into_iter().collect(),
                 by_others: true,
             };
-            match self.route(ledger, &self.reached(ledger, &person)?)? {
-                Ok(route) if route.told == Reader::Owner => return Ok(Some(Reach::Owner)),
-                Ok(_) => reach = Some(Reach::Fallback),
-                Err(_) => {}
+            match self.own(ledger, &self.reached(ledger, &person)?)? {
+                Ok(_) => return Ok(Some(Reach::Owner)),
+                Err(why) => {
+                    if self.instead_of(ledger, &person, why)?.is_ok() {
+                        reach = Some(Reach::Fallback);
+                    }
+                }
             }
         }
         Ok(reach)
     }
 
-    /// Who is written to about somebody.
-    fn route(&self, ledger: &Ledger, reached: &Reached) -> Result<Result<Route, Instead>, StoreError> {
-        Ok(match self.routing.route(reached, None, self.usable) {
-            Ok(route) if route.told == Reader::Owner && self.was_refused(ledger, &route)? => {
-                self.routing.instead(Instead::Refused, None, self.usable)
-            }
-            route => route,
+    /// The address that somebody is written to themselves, or why they are not.
+    fn own(&self, ledger: &Ledger, reached: &Reached) -> Result<Result<String, Instead>, StoreError> {
+        Ok(match reached.address(self.usable) {
+            Ok(address) if self.was_refused(ledger, &address)? => Err(Instead::Refused),
+            own => own,
         })
     }
 
@@ -345,9 +347,11 @@ impl Mailing<'_> {
                 None => continue,
             };
             let reached = Reached::of(&person, &accounts);
-            let route = self.routing.route(&reached, None, self.usable);
-            let can_be_told = route.is_ok_and(|route| route.told == Reader::Owner);
-            let those = if can_be_told { &mut here } else { &mut others };
+            let those = if reached.address(self.usable).is_ok() {
+                &mut here
+            } else {
+                &mut others
+            };
             // Whose site it is remains known, where it is another's account or address.
             those.push((person, account));
         }
@@ -360,18 +364,27 @@ impl Mailing<'_> {
         Ok(here)
     }
 
-    fn reached(&self, ledger: &Ledger, person: &Person) -> Result<Reached, StoreError> {
-        let mut accounts: Vec<(SourceKind, Principal)> = Vec::new();
-        let mut known = BTreeSet::new();
-        for (source, kind, account) in &person.accounts {
-            known.insert((source.clone(), account.id.to_lowercase()));
-            accounts.push((*kind, account.clone()));
-        }
+    /// The accounts of somebody: those through which they are concerned, and those that the map says are theirs.
+    fn accounts(
+        &self,
+        ledger: &Ledger,
+        person: &Person,
+    ) -> Result<Vec<(SourceName, SourceKind, Principal)>, StoreError> {
+        let mut accounts = person.accounts.clone();
         for (source, id) in self.identities.accounts(&person.key) {
-            if !known.contains(&(source.clone(), id.to_lowercase())) {
-                accounts.extend(ledger.account(source, id)?);
+            let is_same = |account: &Principal| account.id.to_lowercase() == id.to_lowercase();
+            let mut known = person.accounts.iter();
+            if !known.any(|(known, _, account)| known == source && is_same(account)) {
+                let account = ledger.account(source, id)?;
+                accounts.extend(account.map(|(kind, account)| (source.clone(), kind, account)));
             }
         }
+        Ok(accounts)
+    }
+
+    fn reached(&self, ledger: &Ledger, person: &Person) -> Result<Reached, StoreError> {
+        let accounts = self.accounts(ledger, person)?.into_iter();
+        let mut accounts: Vec<_> = accounts.map(|(_, kind, account)| (kind, account)).collect();
         let reached = Reached::of(&person.key, &accounts);
         match Identities::address(&person.key) {
             // They may have another account that is not concerned.
@@ -384,11 +397,11 @@ impl Mailing<'_> {
     }
 
     /// Whether an address was refused for good not long ago: it is tried again after a while.
-    fn was_refused(&self, ledger: &Ledger, route: &Route) -> Result<bool, StoreError> {
+    fn was_refused(&self, ledger: &Ledger, address: &str) -> Result<bool, StoreError> {
         if self.redirect_to.is_some() {
             return Ok(false);
         }
-        let refused = ledger.refused_at(&route.address)?;
+        let refused = ledger.refused_at(address)?;
         Ok(refused.is_some_and(|at| self.again(at) > self.day((self.clock)())))
     }
 
@@ -396,6 +409,71 @@ impl Mailing<'_> {
     fn again(&self, last: Timestamp) -> Date {
         let again = last.to_zoned(self.zone.clone()).checked_add(self.every);
         again.map_or(Date::MAX, |again| again.date())
+    }
+
+    /// Who reads in the stead of somebody who cannot be told; or why nobody does.
+    fn instead_of(
+        &self,
+        ledger: &Ledger,
+        person: &Person,
+        why: Instead,
+    ) -> Result<Result<StandIn, Instead>, StoreError> {
+        let Some((manager, address)) = self.manager(ledger, person)? else {
+            return Ok(self.stand_in(why, None));
+        };
+        if why != Instead::Refused && self.was_refused(ledger, &address)? {
+            return Ok(self.stand_in(Instead::Refused, None));
+        }
+        Ok(self.stand_in(why, Some((manager, &address))))
+    }
+
+    /// The manager of somebody, as a directory names one who can be told, and how they are written to.
+    fn manager(&self, ledger: &Ledger, person: &Person) -> Result<Option<(Reached, String)>, StoreError> {
+        if !self.routing.managers {
+            return Ok(None);
+        }
+        for (source, kind, account) in self.accounts(ledger, person)? {
+            let named = account.manager.as_deref().filter(|named| !named.is_empty());
+            let Some((_, manager)) = named
+                .map(|named| ledger.account(&source, named))
+                .transpose()?
+                .flatten()
+            else {
+                continue;
+            };
+            let key = self.person((&source, kind), &manager);
+            let manager = Person {
+                accounts: vec![(source, kind, manager)],
+                by_others: false,
+                key,
+            };
+            if manager.key == person.key {
+                continue;
+            }
+            let reached = self.reached(ledger, &manager)?;
+            if let Ok(address) = reached.address(self.usable) {
+                return Ok(Some((reached, address)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whoever reads in others' stead, for one reason; those whose addresses are refused on the way are told of last.
+    fn stand_in(&self, why: Instead, manager: Option<(Reached, &str)>) -> Result<StandIn, Instead> {
+        let (manager, address) = manager.unzip();
+        let route = self.routing.instead(why, address, self.usable)?;
+        let manager = manager
+            .filter(|_| route.told == Reader::Manager)
+            .unwrap_or_default();
+        let key = format!("{} {why} {}", route.told, route.address);
+        let reading = Reading {
+            name: manager.name,
+            address: route.address,
+            language: manager.language.unwrap_or(self.language),
+            told: route.told,
+            instead: Some(why),
+        };
+        Ok((key, why == Instead::Refused, reading))
     }
 
     /// An item as it is shown: the owner's path, or to others only its name.
@@ -522,13 +600,7 @@ impl Looking<'_> {
                 role,
             },
             owner: owner.clone(),
-            digests: told
-                .iter()
-                .map(|finding| {
-                    let parts = [finding.level.as_str(), finding.rule.as_str(), &breadth];
-                    (finding.id.clone(), short_digest(parts))
-                })
-                .collect(),
+            breadth: breadth.clone(),
             notice: notice.cloned(),
         };
         let put_aside = |person: &str, account: Option<&str>, by_others, role| {
@@ -584,10 +656,15 @@ fn named(whom: &Principal) -> String {
     whom.name.clone().unwrap_or_else(|| whom.id.clone())
 }
 
-/// How wide a share is, as a text that is the same as long as that is.
-fn breadth(share: &Share, audience: Audience) -> String {
-    let breadth = Breadth::of(share, audience);
-    serde_json::to_string(&breadth).unwrap_or_default()
+/// How wide a share is; of recipients as much as tells whether others were added.
+fn breadth(share: &Share, audience: Audience) -> Breadth {
+    let mut breadth = Breadth::of(share, audience);
+    breadth.recipients = breadth
+        .recipients
+        .iter()
+        .map(|who| short_digest([who.as_str()]))
+        .collect();
+    breadth
 }
 
 /// Sends the letters of a run.
@@ -606,43 +683,27 @@ impl Post<'_> {
         let mut after = String::new();
         while let Some(person) = ledger.next_person(&after)? {
             let reached = self.mailing.reached(ledger, &person)?;
-            let route = self.mailing.route(ledger, &reached)?;
-            match route {
-                Ok(route) if route.told == Reader::Owner => {
+            match self.mailing.own(ledger, &reached)? {
+                Ok(address) => {
                     let reading = Reading {
                         name: reached.name,
-                        address: route.address,
+                        address,
                         language: reached.language.unwrap_or(self.mailing.language),
                         told: Reader::Owner,
                         instead: None,
                     };
                     ledger.direct(&person.key, (&person.key, false), &reading, true)?;
                 }
-                Ok(route) if person.by_others => {
-                    let (key, last, reading) = self.stand_in(route);
-                    ledger.direct(&person.key, (&key, last), &reading, false)?;
-                }
-                Err(why) if person.by_others => *self.mailed.nobody.entry(why).or_default() += 1,
+                Err(why) if person.by_others => match self.mailing.instead_of(ledger, &person, why)? {
+                    Ok((key, last, reading)) => ledger.direct(&person.key, (&key, last), &reading, false)?,
+                    Err(why) => *self.mailed.nobody.entry(why).or_default() += 1,
+                },
                 // The owner is told of it.
-                Ok(_) | Err(_) => {}
+                Err(_) => {}
             }
             after = person.key;
         }
         Ok(())
-    }
-
-    /// Whoever reads in others' stead, for one reason; those whose addresses are refused on the way are told of last.
-    fn stand_in(&self, route: Route) -> (String, bool, Reading) {
-        let why = route.instead.map_or("", Instead::as_str);
-        let key = format!("{} {why} {}", route.told, route.address);
-        let reading = Reading {
-            name: None,
-            address: route.address,
-            language: self.mailing.language,
-            told: route.told,
-            instead: route.instead,
-        };
-        (key, route.instead == Some(Instead::Refused), reading)
     }
 
     /// Tells the letters to a reader from those to others; on trial they count for nothing else.
@@ -673,9 +734,7 @@ impl Post<'_> {
             };
             for told in &mut concern.entry.findings {
                 let heard = ledger.heard(&thread, &told.id)?;
-                let digest = aside.digests.iter().find(|(id, _)| *id == told.id);
-                let as_told = heard.as_ref().zip(digest);
-                told.is_news = !as_told.is_some_and(|(heard, (_, digest))| heard.is_as(digest));
+                told.is_news = Stood::of(told, &aside.breadth).is_news_after(heard.as_ref());
                 let on = heard.as_ref().map(|heard| self.mailing.day(heard.at));
                 if on > concern.told_on {
                     concern.told_on = on;
@@ -685,16 +744,20 @@ impl Post<'_> {
             gathering.add(concern);
             Ok(())
         })?;
-        let again = ledger.last_letter(&thread)?.map(|last| self.mailing.again(last));
+        let again = ledger
+            .last_letter(&thread)?
+            .map(|(last, _)| self.mailing.again(last));
         Ok((gathering.occasion(again) != Occasion::None).then_some(Sheet { gathering, people }))
     }
 
-    /// Counts the letters before the first is sent.
+    /// Counts the letters before the first is sent, and leaves out whoever gets none.
     fn count(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
         let mut after: Option<(bool, String)> = None;
         while let Some((last, key, reading)) = next(ledger, after.as_ref())? {
             if self.sheet(ledger, &key, &reading)?.is_some() {
                 self.mailed.letters += 1;
+            } else {
+                ledger.spare(&key)?;
             }
             after = Some((last, key));
         }
@@ -740,17 +803,12 @@ impl Post<'_> {
                     *self.mailed.summary.instead.entry(why).or_default() += people;
                 }
             }
-            Some(Outcome::Refused) if reading.told == Reader::Owner && self.mailing.redirect_to.is_none() => {
-                match self
-                    .mailing
-                    .routing
-                    .instead(Instead::Refused, None, self.mailing.usable)
-                {
-                    Ok(route) => {
-                        let (key, last, reading) = self.stand_in(route);
-                        ledger.redirect(reader, (&key, last), &reading)?;
-                    }
-                    Err(why) => *self.mailed.nobody.entry(why).or_default() += 1,
+            Some(Outcome::Refused)
+                if reading.told != Reader::Fallback && self.mailing.redirect_to.is_none() =>
+            {
+                match self.mailing.stand_in(Instead::Refused, None) {
+                    Ok((key, last, reading)) => ledger.redirect(reader, (&key, last), &reading)?,
+                    Err(why) => *self.mailed.nobody.entry(why).or_default() += people,
                 }
             }
             _ => {}
@@ -773,7 +831,11 @@ impl Post<'_> {
 
     fn letter(&self, (reader, reading): (&str, &Reading), content: Content) -> Letter {
         let thread = self.thread(reader);
-        let said = serde_json::to_string(&content).unwrap_or_default();
+        let mut said = serde_json::to_string(&content).unwrap_or_default();
+        if matches!(content, Content::Summary(_)) {
+            // Whether it repeats what they were told is looked at before it is written.
+            said.push_str(&self.now.to_string());
+        }
         let to = |address: &str, name: Option<String>| Addressee {
             name,
             address: address.to_owned(),
@@ -784,10 +846,11 @@ impl Post<'_> {
                 None => to(&reading.address, reading.name.clone()),
             },
             language: reading.language,
-            key: short_digest([thread.as_str(), &self.mailed.summary.run, &said]),
+            key: short_digest([thread.as_str(), &self.mailed.run, &said]),
             thread,
             at: self.now,
             content,
+            told: reading.told,
             instead: reading.instead,
             meant_for: self.mailing.redirect_to.map(|_| reading.address.clone()),
             list: None,
@@ -841,7 +904,11 @@ impl Post<'_> {
         match outcome {
             Outcome::Accepted => {}
             Outcome::Refused | Outcome::Failed => self.mailed.summary.failed.push((address, reply)),
-            Outcome::Unknown => self.mailed.summary.unknown.push(format!("{address} ({reply})")),
+            Outcome::Unknown => self.mailed.summary.unknown.push(Unsure {
+                address,
+                on: self.today,
+                why: Some(reply),
+            }),
         }
         Ok(Some(outcome))
     }
@@ -853,7 +920,7 @@ impl Post<'_> {
         (reader, reading): (&str, &Reading),
         letter: &Letter,
     ) -> Result<bool, StoreError> {
-        let said = serde_json::to_string(&letter.content).unwrap_or_default();
+        let content = said(&letter.content);
         let start = LetterStart {
             key: &letter.key,
             thread: &letter.thread,
@@ -862,11 +929,11 @@ impl Post<'_> {
             told: if letter.meant_for.is_some() {
                 Reader::Redirected
             } else {
-                reading.told
+                letter.told
             },
             instead: letter.instead.map(Instead::as_str),
-            run: &self.mailed.summary.run,
-            content: &long_digest(&said),
+            run: &self.mailed.run,
+            content: &content,
             at: self.now,
         };
         let in_full: BTreeSet<&FindingId> = match &letter.content {
@@ -880,16 +947,15 @@ impl Post<'_> {
             ledger.read_by(reader, &mut |_, account, aside: Aside| {
                 let aside = aside.to(reading.told);
                 let mut notice = aside.notice().cloned();
-                let Aside { entry, digests, .. } = aside;
-                for (finding, digest) in digests {
-                    let is_in_full = in_full.contains(&finding);
+                let Aside { entry, breadth, .. } = aside;
+                for told in &entry.findings {
                     tell(&Telling {
-                        finding,
+                        finding: told.id.clone(),
                         source: entry.source.clone(),
                         account: account.clone(),
-                        digest,
+                        stood: serde_json::to_string(&Stood::of(told, &breadth)).unwrap_or_default(),
                         due: entry.due.as_ref().map(|due| due.on),
-                        in_full: is_in_full,
+                        in_full: in_full.contains(&told.id),
                         // Once, whatever findings the share has.
                         notice: notice.take(),
                     })?;
@@ -899,7 +965,8 @@ impl Post<'_> {
         })
     }
 
-    /// Tells the administrators what came of the night, where they have an address.
+    /// Tells the administrators what came of the night, where they have an address: once a day, and again where something in
+    /// it changed.
     async fn tell_administrators(
         &mut self,
         ledger: &mut Ledger,
@@ -910,6 +977,13 @@ impl Post<'_> {
         let Some(Ok(address)) = fallback.map(self.mailing.usable) else {
             return Ok(());
         };
+        let summary = Content::Summary(Box::new(self.mailed.summary.clone()));
+        let before = ledger.last_letter(&self.thread(ADMINISTRATORS))?;
+        let was_told = before
+            .is_some_and(|(at, content)| self.mailing.day(at) == self.today && content == said(&summary));
+        if was_told && self.mailed.summary.sent == 0 {
+            return Ok(());
+        }
         if cancel.is_cancelled() || self.closed >= HOPELESS {
             self.mailed.left += 1;
             self.mailed.administrators = Some(false);
@@ -923,14 +997,26 @@ impl Post<'_> {
             instead: None,
         };
         let reader = ADMINISTRATORS;
-        let summary = Box::new(self.mailed.summary.clone());
-        let letter = self.letter((reader, &reading), Content::Summary(summary));
+        let letter = self.letter((reader, &reading), summary);
         let outcome = self
             .hand_over(ledger, carrier, (reader, &reading), letter)
             .await?;
         self.mailed.administrators = outcome.map(|outcome| outcome == Outcome::Accepted);
         Ok(())
     }
+}
+
+/// A digest of what a letter says; of a summary, but for the letters that went well: they are told once.
+fn said(content: &Content) -> String {
+    let said = match content {
+        Content::Digest(digest) => serde_json::to_string(digest),
+        Content::Summary(summary) => serde_json::to_string(&Summary {
+            sent: 0,
+            instead: BTreeMap::new(),
+            ..Summary::clone(summary)
+        }),
+    };
+    long_digest(&said.unwrap_or_default())
 }
 
 /// What became of a letter, and in which words.

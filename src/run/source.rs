@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Desk, ScanError};
 use crate::model::{
-    Batch, KnownScope, PrincipalClass, Problem, ProblemCode, Relist, Share, ShareKind, SourceFacts,
-    SourceKind, SourceName, Want,
+    Batch, KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Relist, Share, ShareKind,
+    SourceFacts, SourceKind, SourceName, Want,
 };
 use crate::policy::{self, Judge, Past, Policy};
 use crate::provider::{Listed, Pace, ReadError, Reader, Sink};
@@ -36,6 +36,8 @@ const WANTS: usize = 20_000;
 const LOOK_UPS: usize = 50;
 /// How many groups a scan asks the members of.
 const GROUPS: usize = 5_000;
+/// Of how many accounts a scan asks who the manager is.
+const MANAGED: usize = 5_000;
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 
 /// A source with its reader, as a run uses it.
@@ -54,7 +56,12 @@ pub struct Part {
     pub relist_every: SignedDuration,
     /// Whether what earlier runs remember of a scope counts; else it is read anew.
     pub remembers: bool,
+    /// Of which owners it matters who their manager is.
+    pub managed: Option<Managed>,
 }
+
+/// Says of an owner whether it matters who their manager is.
+pub type Managed = Arc<dyn Fn(&Principal) -> bool + Send + Sync>;
 
 impl std::fmt::Debug for Part {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -342,6 +349,17 @@ impl SourceRun<'_> {
         for class in looked_up {
             self.look_up(*class).await?;
         }
+        if let Some(managed) = self.part.managed.clone().filter(|_| whole) {
+            let (run, source) = (self.run.clone(), self.part.name.clone());
+            let owners = self
+                .desk
+                .ask(move |ledger| ledger.owners(&run, &source, &*managed, MANAGED));
+            let owners = owners.await??;
+            if !owners.is_empty() && !self.cancel.is_cancelled() {
+                let asked = self.sinking(async |sink| self.part.reader.ask_managers(owners, &sink).await);
+                self.learned(asked.await?).await?;
+            }
+        }
         Ok(())
     }
 
@@ -362,7 +380,12 @@ impl SourceRun<'_> {
         let looked = self
             .sinking(async |sink| self.part.reader.look_up(class, &ids, &sink).await)
             .await?;
-        if let Err(error) = looked
+        self.learned(looked).await
+    }
+
+    /// Keeps why something about people was not told.
+    async fn learned(&self, told: Result<(), ReadError>) -> Result<(), ScanError> {
+        if let Err(error) = told
             && let Some(problem) = error.problem("*")
         {
             let problem = Problem {

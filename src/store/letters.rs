@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::pages::instant;
 use super::sharing::principal_by_row;
-use super::{Ledger, Result, durably, named, number_of, storable, stored};
+use super::{Ledger, Result, durably, named, storable, stored};
 use crate::model::{FindingId, Principal, PrincipalClass, SourceKind, SourceName};
 use crate::notify::{Outcome, Reader};
 use crate::plan::Notice;
@@ -76,8 +76,8 @@ pub struct Telling {
     pub source: SourceName,
     /// The account that is told of it, or that somebody else is told for.
     pub account: Option<String>,
-    /// A digest of how it stands.
-    pub digest: String,
+    /// How it stands, as the teller reads it again.
+    pub stood: String,
     /// The day on which something will be done.
     pub due: Option<Date>,
     /// Whether it is told in full, not only as one of a number.
@@ -89,20 +89,12 @@ pub struct Telling {
 /// What a reader last heard of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// The digest of how it stood.
-    pub digest: i64,
+    /// How it stood; `None` where an earlier version told of it.
+    pub stood: Option<String>,
     /// What was due.
     pub due: Option<Date>,
     /// When.
     pub at: Timestamp,
-}
-
-impl Heard {
-    /// Whether it stood then as this digest says.
-    #[must_use]
-    pub fn is_as(&self, digest: &str) -> bool {
-        self.digest == number_of(digest)
-    }
 }
 
 /// A letter of which is not known whether it left.
@@ -304,6 +296,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Leaves out a reader who is told nothing, unless something more is to be told to them.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn spare(&self, reader: &str) -> Result<()> {
+        self.connection
+            .prepare_cached("DELETE FROM temp.reader WHERE key = ?1")?
+            .execute([reader])?;
+        Ok(())
+    }
+
     /// The next reader, in the order of their keys.
     ///
     /// # Errors
@@ -349,7 +352,7 @@ impl Ledger {
         Ok(self
             .connection
             .prepare_cached(
-                "SELECT t.digest, t.due, l.began_at FROM telling t JOIN letter l ON l.id = t.letter
+                "SELECT t.stood, t.due, l.began_at FROM telling t JOIN letter l ON l.id = t.letter
                  WHERE t.finding = ?2 AND l.thread = ?1 AND COALESCE(l.outcome, 'unknown') IN ('accepted', 'unknown')
                    AND NOT EXISTS (
                      SELECT 1 FROM finding f JOIN finding_version v ON v.finding = f.id
@@ -359,7 +362,7 @@ impl Ledger {
             .query_row([thread, finding.as_str()], |row| {
                 let due: Option<String> = row.get(1)?;
                 Ok(Heard {
-                    digest: row.get(0)?,
+                    stood: row.get(0)?,
                     due: due.and_then(|day| day.parse().ok()),
                     at: instant(row.get(2)?),
                 })
@@ -367,19 +370,20 @@ impl Ledger {
             .optional()?)
     }
 
-    /// When the last letter of a thread was sent.
+    /// When the last letter of a thread was sent, and the digest of what it said.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn last_letter(&self, thread: &str) -> Result<Option<Timestamp>> {
-        let at: Option<i64> = self
+    pub fn last_letter(&self, thread: &str) -> Result<Option<(Timestamp, String)>> {
+        Ok(self
             .connection
             .prepare_cached(
-                "SELECT max(began_at) FROM letter
-                 WHERE thread = ?1 AND COALESCE(outcome, 'unknown') IN ('accepted', 'unknown')",
+                "SELECT began_at, content FROM letter
+                 WHERE thread = ?1 AND COALESCE(outcome, 'unknown') IN ('accepted', 'unknown')
+                 ORDER BY began_at DESC, id DESC LIMIT 1",
             )?
-            .query_row([thread], |row| row.get(0))?;
-        Ok(at.map(instant))
+            .query_row([thread], |row| Ok((instant(row.get(0)?), row.get(1)?)))
+            .optional()?)
     }
 
     /// When an address was refused for good, if nothing was accepted there since.
@@ -552,7 +556,7 @@ fn add_telling(connection: &Connection, letter: i64, telling: &Telling) -> Resul
     let notice = telling.notice.as_ref();
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO telling (letter, finding, source, account, digest, due, in_full, offer)
+            "INSERT OR REPLACE INTO telling (letter, finding, source, account, stood, due, in_full, offer)
              SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8 FROM source WHERE name = ?3",
         )?
         .execute(params![
@@ -560,7 +564,7 @@ fn add_telling(connection: &Connection, letter: i64, telling: &Telling) -> Resul
             telling.finding.as_str(),
             telling.source.as_str(),
             telling.account,
-            number_of(&telling.digest),
+            telling.stood,
             telling.due.map(|day| day.to_string()),
             telling.in_full,
             notice

@@ -170,6 +170,23 @@ impl Ledger {
         })
     }
 
+    /// The id of the last run that read a source whole: all its accounts, by all rules.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn last_whole_run(&self, source: &SourceName) -> Result<Option<String>> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT r.key FROM run r JOIN run_source n ON n.run = r.id JOIN source o ON o.id = n.source
+                 WHERE o.name = ?1 AND r.finished_at IS NOT NULL
+                   AND json_array_length(r.scope, '$.users') = 0 AND json_array_length(r.scope, '$.rules') = 0
+                 ORDER BY r.id DESC LIMIT 1",
+            )?
+            .query_row([source.as_str()], |row| row.get(0))
+            .optional()?)
+    }
+
     fn summaries(&self, run: i64) -> Result<Vec<view::Source>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT source, summary FROM run_source WHERE run = ?1 AND summary IS NOT NULL ORDER BY source",

@@ -150,14 +150,15 @@ impl Person {
             if named.contains(row) {
                 connection.execute(
                     "UPDATE principal SET name = NULL, email = NULL, groups = NULL, zone = NULL, language = NULL,
-                         answered_by = NULL, signed_in = NULL WHERE id = ?1",
+                         answered_by = NULL, manager = NULL, signed_in = NULL WHERE id = ?1",
                     [row],
                 )?;
             } else if *row == last {
                 // Its number must not become another's: digests of shares whose particulars are not kept hold it.
                 connection.execute(
                     "UPDATE principal SET key = ?2 || id, name = NULL, email = NULL, groups = NULL, zone = NULL,
-                         language = NULL, answered_by = NULL, signed_in = NULL, gone = 1 WHERE id = ?1",
+                         language = NULL, answered_by = NULL, manager = NULL, signed_in = NULL, gone = 1
+                     WHERE id = ?1",
                     params![row, FORGOTTEN],
                 )?;
             } else {
@@ -380,6 +381,12 @@ impl Person {
                 )?;
             }
         }
+        // The next scan asks who it is.
+        connection.execute(
+            "UPDATE principal SET manager = NULL
+             WHERE source = ?1 AND lower(manager) IN (SELECT value FROM json_each(?2))",
+            params![self.source, storable("names", &self.names)?],
+        )?;
         Ok(())
     }
 

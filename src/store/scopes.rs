@@ -9,7 +9,7 @@ use super::pages::accounts_named;
 use super::progress::checkpoint_of;
 use super::sharing::{Loader, RECIPIENTS, RawShare, SHARE_COLUMNS, principal_by_row};
 use super::{Ledger, Result, Run, named, storable};
-use crate::model::{KnownScope, PrincipalClass, Relist, Scope, Share, ShareKind, SourceName};
+use crate::model::{KnownScope, Principal, PrincipalClass, Relist, Scope, Share, ShareKind, SourceName};
 
 /// Where a share stands among those of its owner: the owner's row, and the share's.
 pub type Place = (i64, i64);
@@ -123,6 +123,36 @@ impl Ledger {
             |row| row.get(0),
         )?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The accounts that own shares and of which this run told, as far as they are asked for.
+    ///
+    /// # Errors
+    /// Any [`super::StoreError`] of the file.
+    pub fn owners(
+        &self,
+        run: &Run,
+        source: &SourceName,
+        asked_for: &dyn Fn(&Principal) -> bool,
+        limit: usize,
+    ) -> Result<Vec<Principal>> {
+        let Some(source) = self.known_source(source)? else {
+            return Ok(Vec::new());
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id FROM principal p WHERE source = ?1 AND class = ?3 AND gone = 0 AND told_run >= ?2 AND EXISTS (
+                 SELECT 1 FROM share_version v WHERE v.to_run IS NULL AND v.owner = p.id) ORDER BY id",
+        )?;
+        let mut rows = statement.query(params![source, run.id, PrincipalClass::Account.as_str()])?;
+        let mut owners = Vec::new();
+        while let Some(row) = rows.next()? {
+            let owner = principal_by_row(&self.connection, row.get(0)?)?;
+            owners.extend(owner.filter(asked_for));
+            if owners.len() >= limit {
+                break;
+            }
+        }
+        Ok(owners)
     }
 
     /// Shares read in this run, and those in drives that it read of which labels were never looked up under these classes (a

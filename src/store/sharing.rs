@@ -440,12 +440,12 @@ pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Opti
         [Option<i64>; 2],
         Option<String>,
         Option<String>,
-        Option<String>,
+        [Option<String>; 2],
     );
     let found: Option<(Columns, More)> = connection
         .prepare_cached(
             "SELECT class, key, name, email, guest, active, signed_in, gone, groups, members, outsiders, zone, language,
-                 answered_by FROM principal WHERE id = ?1",
+                 answered_by, manager FROM principal WHERE id = ?1",
         )?
         .query_row([row], |row| {
             Ok((
@@ -462,12 +462,12 @@ pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Opti
                     [row.get(9)?, row.get(10)?],
                     row.get(11)?,
                     row.get(12)?,
-                    row.get(13)?,
+                    [row.get(13)?, row.get(14)?],
                 ),
             ))
         })
         .optional()?;
-    let Some((who, (groups, [members, outsiders], zone, language, answered_by))) = found else {
+    let Some((who, (groups, [members, outsiders], zone, language, [answered_by, manager]))) = found else {
         return Ok(None);
     };
     let (class, id, name, email, [guest, active, signed_in], gone) = who;
@@ -489,6 +489,7 @@ pub(super) fn principal_by_row(connection: &Connection, row: i64) -> Result<Opti
         answered_by: list(answered_by)?,
         zone,
         language,
+        manager,
     }))
 }
 
@@ -507,13 +508,14 @@ pub(super) fn tell_principal(
     Ok(connection
         .prepare_cached(
             "INSERT INTO principal (source, class, key, name, email, guest, active, gone, signed_in, groups, members,
-                                    zone, language, told_run, outsiders, answered_by)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                                    zone, language, told_run, outsiders, answered_by, manager)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
              ON CONFLICT (source, class, key) DO UPDATE SET name = excluded.name, email = excluded.email,
                  guest = excluded.guest, active = excluded.active, gone = excluded.gone,
                  signed_in = excluded.signed_in, groups = excluded.groups,
                  members = COALESCE(excluded.members, members), zone = excluded.zone, language = excluded.language,
                  outsiders = COALESCE(excluded.outsiders, outsiders), answered_by = excluded.answered_by,
+                 manager = COALESCE(excluded.manager, manager),
                  told_run = max(COALESCE(told_run, 0), excluded.told_run),
                  changed_run = CASE WHEN active <> excluded.active OR gone <> excluded.gone THEN excluded.told_run
                      ELSE changed_run END
@@ -536,7 +538,8 @@ pub(super) fn tell_principal(
                 told.language,
                 run,
                 count(told.outsiders),
-                list(&told.answered_by)?
+                list(&told.answered_by)?,
+                told.manager
             ],
             |row| row.get(0),
         )?)

@@ -784,3 +784,41 @@ fn a_checkpoint_takes_the_place_of_the_one_before_it_and_goes_with_its_scope() {
     let left: i64 = ledger.connection.query_row(pieces, [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);
 }
+
+#[test]
+fn a_manager_is_kept_until_told_otherwise_and_forgotten_with_themselves() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let manager = |ledger: &Ledger| {
+        let (_, account) = ledger.account(&cloud(), "alice").unwrap().unwrap();
+        account.manager.filter(|manager| !manager.is_empty())
+    };
+    for (day, told, kept) in [
+        (0, Some("bob"), Some("bob")),
+        // It was not asked.
+        (1, None, Some("bob")),
+        (2, Some(""), None),
+        (3, Some("bob"), Some("bob")),
+    ] {
+        let run = begin(&mut ledger, day, &[]);
+        let alice = Principal {
+            manager: told.map(str::to_owned),
+            ..account("alice")
+        };
+        let people = vec![Reading::Principal(alice), Reading::Principal(account("bob"))];
+        absorb(&mut ledger, &run, "alice", people);
+        read(
+            &mut ledger,
+            &run,
+            &[("alice", Some(vec![link("1", "alice", false)]))],
+        );
+        assert_eq!(manager(&ledger).as_deref(), kept, "{day}");
+        let owners = |asked_for: &dyn Fn(&Principal) -> bool| {
+            let owners = ledger.owners(&run, &cloud(), asked_for, 10).unwrap();
+            owners.into_iter().map(|owner| owner.id).collect::<Vec<_>>()
+        };
+        assert_eq!(owners(&|_| true), ["alice"], "who shares something");
+        assert_eq!(owners(&|owner| owner.id != "alice"), Vec::<String>::new());
+    }
+    ledger.forget_owner("bob", &cloud()).unwrap();
+    assert_eq!(manager(&ledger), None);
+}

@@ -609,3 +609,27 @@ fn a_folder_for_letters_has_to_be_there() {
     mail("missing");
     assert_told(doctor(&stage).ended(5), "mail", "failed", &["missing"]);
 }
+
+#[test]
+fn whether_managers_are_told_is_said_where_they_are_asked_for() {
+    let stage = Stage::of(&living());
+    let mail = "[mail]\nmode = \"on\"\nfrom = \"audit@example.org\"\nallowed_domains = [\"example.org\"]\n\
+                transport = { kind = \"files\", directory = \".\" }\n";
+    let examined = |managers: &str, auth: Option<&str>| {
+        stage.configure(&Config {
+            more: &format!("{mail}{managers}"),
+            auth,
+            ..Config::default()
+        });
+        doctor(&stage)
+    };
+    assert!(!examined("", None).out.contains("managers"));
+    assert_told(&examined("managers = true\n", None), "managers", "ok", &["cloud"]);
+    let own = "{ method = \"app-password\", user = \"alice\", password = { env = \"NONE\" } }";
+    assert_told(
+        &examined("managers = true\n", Some(own)),
+        "managers",
+        "limited",
+        &["cloud", "AppAPI with an administrator"],
+    );
+}

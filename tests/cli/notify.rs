@@ -259,3 +259,139 @@ fn two_runs_do_not_send_at_once() {
     drop(lock);
     stage.run(&["notify"]).ended(0);
 }
+
+/// The letters that tell of an item, with whom each is to.
+fn about(folder: &Path, item: &str) -> Vec<(String, String)> {
+    let letters = letters(folder).into_iter();
+    letters
+        .filter(|(_, words)| words.contains(item))
+        .map(|(headers, words)| (headers["to"].clone(), words))
+        .collect()
+}
+
+#[test]
+fn what_belongs_to_somebody_who_left_is_told_to_the_manager_where_that_is_asked_for() {
+    const MANAGER: &str = "The directory names you as the manager of the person concerned.";
+    const NOT_YOURS: &str = "You do not need to sign in to their account";
+    for (managers, to) in [
+        ("", "it-security@example.org"),
+        ("managers = true\n", "g.tanaka@example.org"),
+    ] {
+        let stage = scanned(&format!("{MAIL}{managers}"));
+        let folder = stage.path("letters");
+        stage
+            .run(&["notify", "--preview", &folder.to_string_lossy()])
+            .ended(0);
+        let letters = about(&folder, "/Handover");
+        assert_eq!(letters.len(), 1, "{letters:?}");
+        let (addressee, words) = &letters[0];
+        assert!(addressee.contains(to), "{addressee}");
+        assert_eq!(words.contains(MANAGER), !managers.is_empty(), "{words}");
+        assert!(words.contains(NOT_YOURS), "{words}");
+        assert!(!words.contains("Open the share: links"), "{words}");
+    }
+}
+
+#[test]
+fn of_a_tenant_managers_are_asked_for_only_of_owners_who_cannot_be_written_to() {
+    let mut world = demo();
+    world.as_object_mut().unwrap().remove("nextcloud");
+    let asked = |managers: &str| {
+        let stage = Stage::of(&world);
+        stage.configure_tenant(&Config {
+            more: &format!("{MAIL}{managers}"),
+            ..Config::default()
+        });
+        stage.run(&["scan", "-q"]);
+        let (all, of_managers): (Vec<_>, Vec<_>) = stage
+            .requests()
+            .into_iter()
+            .filter(|asked| !asked.path.ends_with("/token"))
+            .partition(|asked| !asked.path.contains("/manager"));
+        stage.run(&["baseline", "release", "--source", "m365"]).ended(0);
+        let folder = stage.path("letters");
+        stage
+            .run(&["notify", "--preview", &folder.to_string_lossy()])
+            .ended(0);
+        let to = about(&folder, "/Handover").into_iter().map(|(to, _)| to);
+        let asked: Vec<_> = of_managers.into_iter().map(|asked| asked.path).collect();
+        (all.len(), asked, to.collect::<Vec<_>>())
+    };
+    let (without, none, to) = asked("");
+    assert_eq!(none, Vec::<String>::new());
+    assert_eq!(to.len(), 1);
+    assert!(to[0].contains("it-security@"), "{to:?}");
+    let (with, of_managers, to) = asked("managers = true\n");
+    assert!(
+        with <= without + 1,
+        "{with} {without}: they are asked twenty at a time"
+    );
+    let both = ["r.ferrer", "y.kim"];
+    assert_eq!(
+        of_managers.len(),
+        both.len(),
+        "those who are disabled: {of_managers:?}"
+    );
+    assert!(
+        both.iter()
+            .all(|name| of_managers.iter().any(|path| path.contains(name))),
+        "{of_managers:?}"
+    );
+    assert!(to[0].contains("g.tanaka@"), "{to:?}");
+}
+
+#[test]
+fn a_scan_of_one_person_leaves_the_administrators_figures_as_they_were() {
+    let stage = scanned(MAIL);
+    let summary = |name: &str| {
+        let folder = stage.path(name);
+        stage
+            .run(&["notify", "--preview", &folder.to_string_lossy()])
+            .ended(0);
+        let found = about(&folder, "This is the summary for administrators.");
+        assert_eq!(found.len(), 1);
+        let (_, words) = &found[0];
+        words.split("LETTERS").next().unwrap().to_owned()
+    };
+    let before = summary("before");
+    assert!(before.contains("- Critical: new "), "{before}");
+    let narrow = ["scan", "-q", "--user", "r.delgado"];
+    stage.run(&narrow).ended(0);
+    assert_eq!(summary("after"), before);
+    let folder = stage.path("told").to_string_lossy().into_owned();
+    let ran = stage.run(&["notify", "--preview", &folder]);
+    assert!(ran.out.contains("the last that read it whole"), "{}", ran.out);
+}
+
+#[test]
+fn a_fallback_that_is_a_mailing_list_is_told_before_anything_is_sent() {
+    let stage = Stage::of(&demo());
+    let mail = "[mail]\nfrom = \"Share audit <audit@example.org>\"\nfallback = \"Staff@example.org\"\nmode = \"on\"\n\
+                transport = { kind = \"files\", directory = \".\" }\n";
+    let policy = "[policy]\ninternal_domains = [\"example.org\"]\nmailing_lists = [\"staff@*\"]\n";
+    stage.configure(&Config {
+        policy,
+        more: mail,
+        ..Config::default()
+    });
+    let checked = stage.run(&["config", "check"]);
+    checked.ended(0);
+    assert!(
+        checked
+            .err
+            .contains("`fallback` is a mailing list, and none is written to"),
+        "{}",
+        checked.err
+    );
+    let examined = stage.run(&["doctor"]);
+    examined.ended(5);
+    assert!(
+        examined.out.contains("nothing is sent to `fallback`"),
+        "{}",
+        examined.out
+    );
+    stage.run(&["scan", "-q"]);
+    let refused = stage.run(&["notify"]);
+    refused.ended(2);
+    assert!(refused.err.contains("mailing list"), "{}", refused.err);
+}

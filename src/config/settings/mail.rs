@@ -40,7 +40,8 @@ pub struct MailSettings {
     pub names: NameDisplay,
     /// How often an owner hears of what is merely still open.
     pub every: Span,
-    /// Whether the manager that the directory names is told where the owner is gone, before the fallback.
+    /// Whether the manager that the directory names is told where the owner is gone or has no usable address, before the
+    /// fallback.
     pub managers: bool,
     /// What is attached.
     pub attach: Attachment,

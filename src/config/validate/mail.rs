@@ -1,5 +1,6 @@
 //! What owners are told, and how letters leave.
 
+use globset::GlobSet;
 use url::Host;
 
 use super::{
@@ -137,6 +138,30 @@ fn recipient(
         );
     }
     Some(address)
+}
+
+/// Warns of addresses that are to be written to and are mailing lists: none is.
+pub(super) fn lists(it: &mut Context<'_>, written: &Mail, lists: &GlobSet) {
+    let owners = written
+        .owner
+        .iter()
+        .map(|owner| ("address", &owner.get().address));
+    let single = [
+        ("redirect_to", written.redirect_to.as_ref()),
+        ("fallback", written.fallback.as_ref()),
+        ("incident_contact", written.incident_contact.as_ref()),
+    ];
+    let single = single.into_iter().filter_map(|(key, word)| Some((key, word?)));
+    for (key, word) in single.chain(owners) {
+        if lists.is_match(word.get().trim().to_lowercase()) {
+            it.warning(
+                &word.span(),
+                &format!("`{key}` is a mailing list, and none is written to"),
+                "in `mailing_lists`",
+                "name one mailbox that somebody reads, or take it out of `mailing_lists` in [policy]",
+            );
+        }
+    }
 }
 
 fn transport(

@@ -77,6 +77,7 @@ pub(super) fn validate(
         sources,
     };
     enforce::check(it, &file.enforce, &settings);
+    mail::lists(it, &file.mail, &settings.policy.mailing_lists);
     (settings, context.errors, context.warnings)
 }
 

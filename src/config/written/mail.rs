@@ -93,8 +93,8 @@ pub(in crate::config) struct Mail {
     /// How often an owner hears of what is merely still open.
     #[schemars(extend("default" = "7d"))]
     pub(in crate::config) every: At<String>,
-    /// Whether the manager that the directory names is told where the owner is gone, before the fallback; none is read in this
-    /// version, so that the fallback is told.
+    /// Whether the manager that the directory names is told where the owner is gone or has no usable address, before the
+    /// fallback.
     #[schemars(extend("default" = false))]
     pub(in crate::config) managers: bool,
     /// What is attached: with `"csv"` the list of all that the reader is told, encrypted.

@@ -175,7 +175,8 @@ impl Nextcloud {
         tree.set("backend", user.backend.as_str().into());
         tree.set("subadmin", texts(user.subadmin.iter().map(String::as_str)));
         tree.set("quota", quota_tree);
-        tree.set("manager", user.manager.as_deref().unwrap_or_default().into());
+        let manager = user.manager.as_deref().filter(|_| self.is_admin(asking));
+        tree.set("manager", manager.unwrap_or_default().into());
         tree.set("email", user.email.as_deref().into());
         tree.set("additional_mail", Tree::List(Vec::new()));
         tree.set("displayname", user.name.as_str().into());

@@ -19,6 +19,7 @@ fn sender() -> Sender {
 
 fn letter(name: &str) -> Letter {
     Letter {
+        told: crate::notify::Reader::Owner,
         to: addressee(Some(name), "anna@example.org"),
         language: Language::En,
         thread: "person-7".to_owned(),

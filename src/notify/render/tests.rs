@@ -4,9 +4,12 @@ use std::sync::LazyLock;
 use jiff::civil::date;
 use proptest::prelude::*;
 
-use super::super::letter::{Digest, Due, Entry, Instead, Role, Summary, Told};
+use super::super::fate::Reader;
+use super::super::letter::{Digest, Due, Entry, Instead, LastRun, Role, Summary, Told, Unsure};
 use super::*;
-use crate::model::{Access, Audience, FindingId, ItemKind, Level, Right, RuleId, ShareKind, Verdict};
+use crate::model::{
+    Access, Audience, FindingId, ItemKind, Level, ProblemCode, Right, RuleId, ShareKind, Verdict,
+};
 use crate::plan::ActionKind;
 use crate::report::text::is_hidden;
 
@@ -84,6 +87,14 @@ fn a_digest_and_a_summary_look_like_this() {
             insta::assert_snapshot!(format!("{name}.{language}.html"), letter.html);
         }
     }
+    let letter = Letter {
+        told: Reader::Manager,
+        instead: Some(Instead::OwnerGone),
+        ..sample::letter(Language::En, Content::Digest(sample::digest()))
+    };
+    let letter = renderer.render(&letter).unwrap();
+    insta::assert_snapshot!("manager.en.txt", letter.text);
+    insta::assert_snapshot!("manager.en.html", letter.html);
 }
 
 #[test]
@@ -119,7 +130,7 @@ fn no_text_is_the_english_one_by_mistake() {
         (
             Language::De,
             "date.11 date.4 date.8 date.9 digest.how_in item.place letter.part product.name_microsoft365 \
-             product.name_nextcloud product.nextcloud summary.failed_line summary.unread_line",
+             product.name_nextcloud product.nextcloud summary.failed_line summary.unknown_line summary.unread_line",
         ),
         (
             Language::Fr,
@@ -209,11 +220,12 @@ fn every_rule_has_its_sentences_in_every_product_and_language() {
                     } else {
                         rule.as_str()
                     };
-                    for key in [
-                        format!("rule.{name}"),
-                        format!("todo.{name}"),
-                        format!("kind.{kind}"),
-                    ] {
+                    let mailed = format!("todo.{name}_mail");
+                    let todo = match kind {
+                        ShareKind::Mail if words.texts().contains_key(&mailed) => mailed,
+                        _ => format!("todo.{name}"),
+                    };
+                    for key in [format!("rule.{name}"), todo, format!("kind.{kind}")] {
                         assert!(has(&text, &key), "{language} {product} {key}\n{text}");
                     }
                     let has_steps = *rule != RuleId::BreachSuspected && !rule.is_posture();
@@ -272,7 +284,18 @@ fn various() -> Vec<Letter> {
     letters.push(letter(Content::Summary(Box::new(Summary {
         sources: Verdict::ALL
             .iter()
-            .map(|verdict| (SourceName::new("cloud"), *verdict))
+            .map(|verdict| {
+                let last = LastRun {
+                    id: "r".into(),
+                    on: date(2026, 11, 26),
+                    verdict: *verdict,
+                };
+                (SourceName::new("cloud"), Some(last))
+            })
+            .collect(),
+        unread: ProblemCode::ALL
+            .iter()
+            .map(|code| (SourceName::new("cloud"), "dave".to_owned(), *code))
             .collect(),
         new: BTreeMap::from([(Level::Critical, 1)]),
         instead: Instead::ALL.iter().map(|why| (*why, 1)).collect(),
@@ -281,10 +304,13 @@ fn various() -> Vec<Letter> {
         too_many: Some(1),
         ..Summary::default()
     }))));
-    letters.extend(Instead::ALL.iter().map(|why| Letter {
-        instead: Some(*why),
-        ..letter(digest(|_| {}))
-    }));
+    for told in [Reader::Manager, Reader::Fallback] {
+        letters.extend(Instead::ALL.iter().map(|why| Letter {
+            told,
+            instead: Some(*why),
+            ..letter(digest(|_| {}))
+        }));
+    }
     letters
 }
 
@@ -339,12 +365,13 @@ fn no_text_is_there_for_nothing() {
 
 #[test]
 fn what_is_wrong_is_told_as_it_is() {
-    let wrong = |rule: RuleId, audience: Audience, rights: &[Right]| {
+    let wrong = |rule: RuleId, (audience, password), rights: &[Right]| {
         let text = text(
             Language::En,
             digest(|entry| {
                 entry.findings = vec![told(rule)];
                 entry.audience = audience;
+                entry.password = password;
                 entry.access = Access::of(rights);
             }),
         );
@@ -354,8 +381,8 @@ fn what_is_wrong_is_told_as_it_is() {
             .unwrap();
         line.split(" (number").next().unwrap().to_owned()
     };
-    let anyone = Audience::Anyone;
-    for (rule, audience, rights, expected) in [
+    let anyone = (Audience::Anyone, Some(false));
+    for (rule, open_to, rights, expected) in [
         (
             RuleId::LinkWithoutPassword,
             anyone,
@@ -367,6 +394,18 @@ fn what_is_wrong_is_told_as_it_is() {
             anyone,
             &[Right::View, Right::Edit],
             "can open and change what is there.",
+        ),
+        (
+            RuleId::LinkWithoutPassword,
+            (Audience::Anyone, None),
+            &[Right::View],
+            "may be able to use it. We cannot see whether a password protects it.",
+        ),
+        (
+            RuleId::LinkWithoutPassword,
+            (Audience::Anyone, None),
+            &[Right::View, Right::Edit],
+            "may be able to use it. We cannot see whether a password protects it.",
         ),
         (
             RuleId::LinkAllowsUpload,
@@ -388,20 +427,175 @@ fn what_is_wrong_is_told_as_it_is() {
         ),
         (
             RuleId::ClassifiedItemExposed,
-            Audience::Organization,
+            (Audience::Organization, Some(false)),
             &[Right::View],
             "everybody in the organisation",
         ),
         (
             RuleId::ClassifiedItemExposed,
-            Audience::External,
+            (Audience::External, None),
             &[Right::View],
-            "too many people can open it.",
+            "too many people have access to it.",
         ),
     ] {
-        let wrong = wrong(rule, audience, rights);
+        let wrong = wrong(rule, open_to, rights);
         assert!(wrong.contains(expected), "{rule}: {wrong}");
     }
+}
+
+#[test]
+fn of_what_only_takes_files_nobody_is_told_that_it_can_be_opened() {
+    // Of such a link these two are not said.
+    let never = [RuleId::LinkWithoutPassword, RuleId::BreachSuspected];
+    for rule in RuleId::ALL.iter().filter(|rule| !never.contains(rule)) {
+        for audience in Audience::ALL {
+            let letter = |language| {
+                let content = digest(|entry| {
+                    entry.findings = vec![told(*rule)];
+                    entry.audience = *audience;
+                    entry.access = Access::of(&[Right::Create]);
+                });
+                text(language, content)
+            };
+            for (language, opens) in [
+                (Language::En, &["can open", "able to open"][..]),
+                (Language::De, &["öffnen kann", "öffnen können"]),
+                (Language::Fr, &["ouvrir"]),
+            ] {
+                let text = letter(language);
+                assert!(!opens.iter().any(|opens| text.contains(opens)), "{rule}\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mailed_link_is_taken_back_and_no_link_is_ended() {
+    for rule in [
+        RuleId::LinkWithoutPassword,
+        RuleId::LinkWithoutExpiry,
+        RuleId::LinkAllowsUpload,
+        RuleId::ResharedByOther,
+    ] {
+        for kind in [ShareKind::Mail, ShareKind::Link] {
+            let content = digest(|entry| {
+                entry.kind = kind;
+                entry.findings = vec![told(rule)];
+            });
+            let text = text(Language::En, content).to_lowercase();
+            let is_mailed = kind == ShareKind::Mail;
+            for (words, expected) in [
+                ("take access back: choose", is_mailed),
+                ("take the access back", is_mailed),
+                ("end a link: choose", !is_mailed),
+            ] {
+                assert_eq!(text.contains(words), expected, "{rule} {kind}\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_stands_in_is_told_what_they_can_do_and_not_what_owners_can() {
+    let renderer = renderer();
+    for language in Language::ALL {
+        let words = words(*language);
+        for told in [Reader::Manager, Reader::Fallback] {
+            for why in Instead::ALL {
+                let letter = Letter {
+                    told,
+                    instead: Some(*why),
+                    ..sample::letter(*language, Content::Digest(sample::digest()))
+                };
+                let rendered = renderer.render(&letter).unwrap();
+                let is_manager = told == Reader::Manager;
+                let is_gone = *why == Instead::OwnerGone;
+                for (key, expected) in [
+                    ("digest.why_you", false),
+                    ("digest.below", false),
+                    ("how.nextcloud.share", false),
+                    ("how.nextcloud.end_link", false),
+                    ("how.microsoft365.share", false),
+                    ("instead.manager", is_manager),
+                    ("instead_of.account", true),
+                    ("instead_of.manager", is_manager),
+                    ("instead_of.manager_ask", is_manager),
+                    ("instead_of.gone", is_gone && !is_manager),
+                    ("instead_of.here", !is_gone && !is_manager),
+                    ("instead_of.plan", !is_manager),
+                ] {
+                    let said = words.texts()[key].split('{').next().unwrap();
+                    for part in [&rendered.text, &rendered.html] {
+                        assert_eq!(
+                            part.contains(said),
+                            expected,
+                            "{language} {told} {why} {key}\n{part}"
+                        );
+                    }
+                }
+                assert!(rendered.text.contains(&words.texts()[&format!("instead.{why}")]));
+            }
+        }
+    }
+}
+
+#[test]
+fn administrators_are_told_in_their_language_why_something_was_not_read() {
+    for language in Language::ALL {
+        let words = words(*language);
+        for code in ProblemCode::ALL {
+            let summary = Summary {
+                unread: vec![(SourceName::new("cloud"), "dave".into(), *code)],
+                ..Summary::default()
+            };
+            let text = text(*language, Content::Summary(Box::new(summary)));
+            let why = &words.texts()[&format!("problem.{code}")];
+            assert!(
+                text.lines()
+                    .any(|line| line.starts_with("- cloud, dave") && line.ends_with(why.as_str()))
+            );
+        }
+    }
+}
+
+#[test]
+fn letters_of_unknown_fate_are_told_whole_and_with_their_day() {
+    let address = format!("{}@{}.example.org", "a".repeat(64), "b".repeat(60));
+    let unsure = |why: Option<&str>| Unsure {
+        address: address.clone(),
+        on: date(2026, 11, 25),
+        why: why.map(str::to_owned),
+    };
+    let summary = Summary {
+        unknown: vec![unsure(None), unsure(Some("lost after the letter"))],
+        ..Summary::default()
+    };
+    let text = text(Language::De, Content::Summary(Box::new(summary)));
+    let words = words(Language::De);
+    for (key, why) in [("unknown_lost", ""), ("unknown_line", "lost after the letter")] {
+        let line = words.texts()[&format!("summary.{key}")]
+            .replace("{address}", &address)
+            .replace("{date}", "25. November 2026")
+            .replace("{why}", why);
+        assert!(text.lines().any(|found| found == format!("- {line}")), "{text}");
+    }
+}
+
+#[test]
+fn a_summary_says_which_runs_its_figures_are_of() {
+    let summary = Summary {
+        sources: sample::summary().sources,
+        ..Summary::default()
+    };
+    let letter = sample::letter(Language::En, Content::Summary(Box::new(summary)));
+    let rendered = renderer().render(&letter).unwrap();
+    for line in [
+        "- cloud: complete, read on 26 November 2026 (run 20261126T020000Z)",
+        "- lab: not yet read as a whole",
+    ] {
+        assert!(rendered.text.contains(line), "{}", rendered.text);
+    }
+    assert!(rendered.subject.ends_with(": incomplete"), "{}", rendered.subject);
 }
 
 #[test]
@@ -718,9 +912,17 @@ fn letters_about(remote: &str) -> [Letter; 2] {
         };
     }
     let summary = Summary {
-        unread: vec![(SourceName::new("cloud"), remote.to_owned(), remote.to_owned())],
+        unread: vec![(
+            SourceName::new("cloud"),
+            remote.to_owned(),
+            ProblemCode::Forbidden,
+        )],
         failed: vec![(remote.to_owned(), remote.to_owned())],
-        unknown: vec![remote.to_owned()],
+        unknown: vec![Unsure {
+            address: remote.to_owned(),
+            on: date(2026, 11, 26),
+            why: Some(remote.to_owned()),
+        }],
         ..sample::summary()
     };
     [Content::Digest(digest), Content::Summary(Box::new(summary))].map(|content| {

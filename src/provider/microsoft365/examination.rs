@@ -54,7 +54,7 @@ const RIGHTS: [Right; 5] = [
             "Directory.Read.All",
             "Directory.ReadWrite.All",
         ],
-        costs: "who is a guest, disabled or gone is not told",
+        costs: "who is a guest, disabled or gone, and who somebody's manager is, is not told",
         needed: Standing::Limited,
     },
     Right {

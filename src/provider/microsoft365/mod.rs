@@ -53,7 +53,8 @@ use self::writer::Writing;
 use super::{Listed, Pace, ReadError, Reader, Sink};
 use crate::http::{Client, SetupError, USER_AGENT};
 use crate::model::{
-    Classes, KnownScope, PrincipalClass, Reading, RequestTotals, ShareKind, SourceFacts, SourceName, Want,
+    Classes, KnownScope, Principal, PrincipalClass, Reading, RequestTotals, ShareKind, SourceFacts,
+    SourceName, Want,
 };
 
 /// What is read of a tenant.
@@ -246,6 +247,14 @@ impl Reader for Microsoft365 {
         sink: &'a Sink,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         self.look_up_some(class, ids, sink).boxed()
+    }
+
+    fn ask_managers<'a>(
+        &'a self,
+        accounts: Vec<Principal>,
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        self.tell_managers(accounts, sink).boxed()
     }
 
     fn enrich<'a>(

@@ -1,6 +1,7 @@
 //! People and groups of the directory: who exists, who is a guest, who can sign in, who is in a group.
 //!
-//! <https://learn.microsoft.com/en-us/graph/api/user-list?view=graph-rest-1.0> with the application right
+//! <https://learn.microsoft.com/en-us/graph/api/user-list?view=graph-rest-1.0> and, for single people,
+//! <https://learn.microsoft.com/en-us/graph/api/user-list-manager?view=graph-rest-1.0> with the application right
 //! `User.Read.All`; groups with `GroupMember.Read.All`. A person is called by the user principal name, in lower case, as
 //! SharePoint's claims do; Graph's own ids are translated.
 
@@ -10,7 +11,7 @@ use std::sync::{PoisonError, RwLock};
 use futures::TryStreamExt as _;
 use serde::Deserialize;
 
-use super::batch::Inner;
+use super::batch::{self, Inner, InnerAnswer};
 use super::graph::{Identified, Kind, segment};
 use super::permission::claim::is_guest_name;
 use super::wire::{self, Told};
@@ -241,6 +242,38 @@ impl Microsoft365 {
         Ok(collector.flush().await?)
     }
 
+    /// Asks who the managers of people are: of those few for whom it matters, since a list with managers has a hundred people
+    /// a page at most.
+    pub(super) async fn tell_managers(&self, accounts: Vec<Principal>, sink: &Sink) -> Result<(), ReadError> {
+        let mut collector = sink.of(None);
+        for some in accounts.chunks(batch::MOST) {
+            let ask = |account: &Principal| {
+                let of = segment(&account.id);
+                Inner::get(
+                    format!("/users/{of}/manager?$select=id,userPrincipalName"),
+                    Kind::Directory,
+                )
+            };
+            let answers = self.graph.batch(some.iter().map(ask).collect()).await?;
+            for (account, answer) in some.iter().zip(answers) {
+                match manager(answer) {
+                    Ok(manager) => {
+                        let told = Principal {
+                            manager: Some(manager.unwrap_or_default()),
+                            ..account.clone()
+                        };
+                        collector.push(Reading::Principal(told)).await?;
+                    }
+                    Err(error) => {
+                        collector.flush().await?;
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(collector.flush().await?)
+    }
+
     async fn tell_people(&self, names: &[String], collector: &mut Collector<'_>) -> Result<(), ReadError> {
         let ask = |name: &String| {
             Inner::get(
@@ -271,4 +304,25 @@ impl Microsoft365 {
         }
         Ok(())
     }
+}
+
+/// The name of the manager whom an answer tells; `None` where there is none, or a contact of the organisation, which has no
+/// account.
+fn manager(answer: Result<InnerAnswer, ReadError>) -> Result<Option<String>, ReadError> {
+    let answer = answer?;
+    if answer.status == StatusCode::OK {
+        let manager: User = answer.json()?;
+        return Ok(wire::id_of(manager.user_principal_name).map(|name| name.to_lowercase()));
+    }
+    let refusal = answer.refusal();
+    if errors::is_missing(&refusal) {
+        return Ok(None);
+    }
+    Err(match refusal {
+        ReadError::Service { code, message } => ReadError::Service {
+            code,
+            message: format!("it is not told who somebody's manager is: {message}"),
+        },
+        error @ ReadError::Closed(_) => error,
+    })
 }

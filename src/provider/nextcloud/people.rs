@@ -182,6 +182,8 @@ fn account(id: &str, fields: &Map<String, Value>) -> Principal {
         .unwrap_or_default();
     account.zone = text("timezone").map(str::to_owned);
     account.language = text("language").map(str::to_owned);
+    // Empty where there is none, and for whoever is no administrator.
+    account.manager = fields.get("manager").and_then(Value::as_str).map(str::to_owned);
     account
 }
 
@@ -221,15 +223,19 @@ mod tests {
     fn what_is_not_told_is_not_known() {
         let bare = &accounts(json!({"zoe": {"id": "zoe"}})).unwrap()[0];
         assert_eq!((bare.active, bare.signed_in, bare.guest), (None, None, None));
+        assert_eq!(bare.manager, None);
         let full = &accounts(
             json!({"ann": {"id": "ann", "enabled": false, "lastLogin": 0, "email": null,
-            "backend": "Guests", "groups": ["g"], "timezone": "Europe/Berlin"}}),
+            "backend": "Guests", "groups": ["g"], "timezone": "Europe/Berlin", "manager": "bob"}}),
         )
         .unwrap()[0];
         assert_eq!(
             (full.active, full.signed_in, full.guest),
             (Some(false), Some(false), Some(true))
         );
-        assert_eq!(full.email, None);
+        assert_eq!(
+            (full.email.as_ref(), full.manager.as_deref()),
+            (None, Some("bob"))
+        );
     }
 }

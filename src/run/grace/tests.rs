@@ -331,7 +331,7 @@ impl Letters for Post {
                         finding: FindingId::of(RuleId::LinkWithoutExpiry, source, Some(share)),
                         source: source.clone(),
                         account: None,
-                        digest: "0".repeat(16),
+                        stood: "{}".to_owned(),
                         due: None,
                         in_full: true,
                         notice: Some(notice.clone()),
@@ -462,6 +462,7 @@ impl Bench {
             stop_after: Duration::from_mins(1),
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
+            managed: None,
         };
         self.scan_of(now, &[part])
     }

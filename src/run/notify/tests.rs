@@ -123,6 +123,8 @@ struct Stage {
     notices: Notices,
     lists: Option<Renderer>,
     rehearsal: bool,
+    /// Whose shares are read; empty: everybody's.
+    users: Vec<String>,
 }
 
 impl Stage {
@@ -143,6 +145,7 @@ impl Stage {
             notices: Notices::new(),
             lists: None,
             rehearsal: false,
+            users: Vec::new(),
         }
     }
 
@@ -168,9 +171,9 @@ impl Stage {
         ];
         let scope = view::RunScope {
             sources: vec!["cloud".to_owned(), "m365".to_owned()],
-            users: Vec::new(),
+            users: self.users.clone(),
             rules: Vec::new(),
-            full: true,
+            full: self.users.is_empty(),
         };
         let note = view::PolicyNote {
             digest: "p".to_owned(),
@@ -282,6 +285,21 @@ impl Stage {
         let cancel = CancellationToken::new();
         let mailed = notify(&mut self.ledger, mailing, carrier, &cancel).now_or_never();
         mailed.map(|mailed| mailed.unwrap())
+    }
+
+    /// Mails on a day, and gives the administrators' summary, where one was sent.
+    fn summary(&mut self, day: i64, server: &mut Server) -> Option<Summary> {
+        self.try_mail(day, server).unwrap();
+        let mut summaries = server
+            .taken()
+            .into_iter()
+            .filter_map(|letter| match letter.content {
+                Content::Summary(summary) => Some(*summary),
+                Content::Digest(_) => None,
+            });
+        let summary = summaries.next();
+        assert!(summaries.next().is_none());
+        summary
     }
 
     /// Mails on a day, and gives what was taken, but for the administrators' summary.
@@ -501,6 +519,246 @@ fn those_who_cannot_be_told_have_somebody_told_in_their_stead() {
     assert_eq!(told(&letters), [("bob@example.org", vec!["1.txt"])]);
     assert_eq!(mailed.nobody.values().sum::<u64>(), 5);
     assert!(!mailed.is_clean() && mailed.administrators.is_none());
+}
+
+#[test]
+fn what_narrows_or_becomes_less_grave_is_no_news() {
+    type Change = fn(&mut Share);
+    let told_first = Share {
+        access: Access::of(&[Right::View, Right::Download]),
+        recipients: vec![account("bob")],
+        ..link(cloud(), "1", alice())
+    };
+    let cases: [(&str, Change, bool); 7] = [
+        ("as it was", |_| {}, false),
+        ("a password", |share| share.password = Some(true), false),
+        ("less", |share| share.access = Access::of(&[Right::View]), false),
+        ("a recipient fewer", |share| share.recipients.clear(), false),
+        (
+            "a recipient more",
+            |share| share.recipients.push(account("carol")),
+            true,
+        ),
+        (
+            "another recipient",
+            |share| share.recipients = vec![account("carol")],
+            true,
+        ),
+        (
+            "more",
+            |share| share.access = share.access.with(Right::Reshare),
+            true,
+        ),
+    ];
+    for (what, change, is_news) in cases {
+        let mut stage = Stage::new();
+        stage.night(0, std::slice::from_ref(&told_first));
+        assert_eq!(stage.mail(0, &mut Server::default()).1.len(), 1, "{what}");
+        let mut share = told_first.clone();
+        change(&mut share);
+        stage.begin(1, &[share]);
+        let letters = stage.mail(1, &mut Server::default()).1;
+        assert_eq!(letters.len(), usize::from(is_news), "{what}");
+    }
+    // As wide again as it was told.
+    let mut stage = Stage::new();
+    stage.night(0, std::slice::from_ref(&told_first));
+    stage.mail(0, &mut Server::default());
+    for (day, access) in [(1, Access::of(&[Right::View])), (2, told_first.access)] {
+        stage.begin(
+            day,
+            &[Share {
+                access,
+                ..told_first.clone()
+            }],
+        );
+        assert_eq!(told(&stage.mail(day, &mut Server::default()).1), [], "{day}");
+    }
+    // Less grave, as the policy has it now.
+    let mut stage = Stage::new();
+    stage.min_level = Level::Low;
+    let shares = [link(cloud(), "1", alice())];
+    stage.night(0, &shares);
+    assert_eq!(stage.mail(0, &mut Server::default()).1.len(), 1);
+    for (day, level, letters) in [(1, Level::Medium, 0), (2, Level::Critical, 1)] {
+        stage.policy.overrides = vec![Override {
+            level: Some(Some(level)),
+            ..Override::default()
+        }];
+        stage.begin(day, &shares);
+        assert_eq!(
+            stage.mail(day, &mut Server::default()).1.len(),
+            letters,
+            "{level}"
+        );
+    }
+}
+
+/// Somebody whose manager a directory names.
+fn managed(who: Principal, manager: &str) -> Principal {
+    Principal {
+        manager: Some(manager.to_owned()),
+        ..who
+    }
+}
+
+#[test]
+fn the_manager_whom_the_directory_names_is_told_before_the_fallback() {
+    let gone = |manager: &str| managed(disabled("dan"), manager);
+    let french = Principal {
+        name: Some("Alice".to_owned()),
+        language: Some("fr".to_owned()),
+        ..alice()
+    };
+    // Whom everybody else's shares make known.
+    let others = [
+        link(cloud(), "a", french),
+        link(cloud(), "b", disabled("old")),
+        link(cloud(), "c", named("out", "out@home.example")),
+        link(cloud(), "d", named("bare", "bare")),
+    ];
+    let boss = ("alice@example.org", Reader::Manager);
+    let it = (IT, Reader::Fallback);
+    for (what, owner, managers, expected) in [
+        ("gone", gone("alice"), true, boss),
+        ("as another writes it", gone("ALICE"), true, boss),
+        ("not asked for", gone("alice"), false, it),
+        ("no address", managed(account("dan"), "alice"), true, boss),
+        (
+            "an address outside",
+            managed(named("dan", "dan@home.example"), "alice"),
+            true,
+            boss,
+        ),
+        ("none is named", gone(""), true, it),
+        ("nobody knows them", gone("nobody"), true, it),
+        ("themselves", managed(account("dan"), "dan"), true, it),
+        ("a manager who is disabled", gone("old"), true, it),
+        ("a manager outside", gone("out"), true, it),
+        ("a manager without an address", gone("bare"), true, it),
+    ] {
+        let mut stage = Stage::new();
+        stage.routing.managers = managers;
+        let mut shares = others.to_vec();
+        shares.push(link(cloud(), "1", owner));
+        stage.night(0, &shares);
+        let (_, letters) = stage.mail(0, &mut Server::default());
+        let is_his = |entry: &Entry| entry.item == "/Projects/1.txt";
+        let his: Vec<_> = letters
+            .iter()
+            .filter(|letter| entries(letter).iter().any(is_his))
+            .collect();
+        assert_eq!(his.len(), 1, "{what}");
+        assert_eq!((his[0].to.address.as_str(), his[0].told), expected, "{what}");
+        let entry = entries(his[0]).iter().find(|entry| is_his(entry)).unwrap();
+        assert_eq!(entry.role, Role::Responsible("dan".to_owned()), "{what}");
+        if expected == boss {
+            assert_eq!(
+                (his[0].language, his[0].to.name.as_deref()),
+                (Language::Fr, Some("Alice")),
+                "a letter in the manager's own language: {what}"
+            );
+        }
+        stage.begin(1, &shares);
+        assert_eq!(told(&stage.mail(1, &mut Server::default()).1), [], "{what}");
+    }
+}
+
+#[test]
+fn a_manager_whom_another_account_of_the_same_person_names_is_told_too() {
+    let mut stage = Stage::new();
+    stage.routing.managers = true;
+    let map = [(cloud(), "dan"), (m365(), "dan@example.org")];
+    let entry = |(source, id): (SourceName, &str)| (source, id.to_owned(), "Dan".to_owned());
+    stage.identities = Identities::new(map.map(entry));
+    let boss = || named("boss@example.org", "boss@example.org");
+    let shares = [
+        link(cloud(), "1", disabled("dan")),
+        link(m365(), "2", boss()),
+        // What makes his account in the directory known, and concerns another.
+        Share {
+            shared_by: Some(managed(disabled("dan@example.org"), "boss@example.org")),
+            ..link(m365(), "3", boss())
+        },
+    ];
+    stage.night(0, &shares);
+    let (_, letters) = stage.mail(0, &mut Server::default());
+    let managers = letters.iter().filter(|letter| letter.told == Reader::Manager);
+    let managers: Vec<_> = managers
+        .map(|letter| told(std::slice::from_ref(letter)))
+        .collect();
+    assert_eq!(managers, [[("boss@example.org", vec!["/Projects/1.txt"])]]);
+}
+
+#[test]
+fn where_the_managers_address_is_refused_the_fallback_is_told_the_same_night() {
+    let shares = [
+        link(cloud(), "1", managed(disabled("dan"), "alice")),
+        link(cloud(), "2", managed(disabled("eve"), "alice")),
+    ];
+    let refused = Sent::Refused {
+        words: "550 no such user".to_owned(),
+        permanent: true,
+    };
+    let mut server = Server::saying("alice@example.org", refused);
+    let mut stage = Stage::new();
+    stage.routing.managers = true;
+    let known = [shares[0].clone(), shares[1].clone(), link(cloud(), "3", alice())];
+    stage.night(0, &known);
+    let (mailed, letters) = stage.mail(0, &mut server);
+    let items: Vec<_> = told(&letters).into_iter().flat_map(|(_, items)| items).collect();
+    assert!(letters.iter().all(|letter| letter.to.address == IT));
+    assert_eq!(items.len(), 3, "{items:?}");
+    assert!(mailed.nobody.is_empty());
+    assert_eq!(
+        told(&stage.mail(1, &mut server).1),
+        [],
+        "she is not asked again soon"
+    );
+}
+
+#[test]
+fn a_run_of_one_account_changes_nothing_in_the_summary() {
+    let shares = [link(cloud(), "1", alice()), link(cloud(), "2", bob())];
+    let mut stage = Stage::new();
+    stage.night(0, &shares);
+    let whole = stage.summary(0, &mut Server::default()).unwrap();
+    assert_eq!(whole.standing[&Level::High], 2);
+    stage.users = vec!["alice".to_owned()];
+    stage.begin(1, &shares);
+    let after = stage.summary(1, &mut Server::default()).unwrap();
+    assert_eq!((after.standing, after.new), (whole.standing, whole.new));
+}
+
+#[test]
+fn administrators_are_told_once_a_day_and_again_where_something_changed() {
+    let mut shares = vec![link(cloud(), "1", alice())];
+    let mut stage = Stage::new();
+    stage.night(0, &shares);
+    let mut server = Server::default();
+    assert_eq!(stage.summary(0, &mut server).unwrap().sent, 1);
+    assert_eq!(stage.summary(0, &mut server), None);
+    let again = stage.try_mail(0, &mut server).unwrap();
+    assert_eq!((again.administrators, again.is_clean()), (None, true));
+    // What was found since is a reason.
+    shares.push(link(cloud(), "2", bob()));
+    stage.night(0, &shares);
+    assert_eq!(stage.summary(0, &mut server).unwrap().sent, 1);
+    // The night's letters that failed are told; the same once more on the same day is not.
+    shares.push(link(cloud(), "3", named("carol", "carol@example.org")));
+    stage.night(0, &shares);
+    let words = "451 4.7.1 greylisted".to_owned();
+    let failing = Sent::Refused {
+        words,
+        permanent: false,
+    };
+    let mut server = Server::saying("carol@example.org", failing);
+    assert_eq!(stage.summary(0, &mut server).unwrap().failed.len(), 1);
+    assert_eq!(stage.summary(0, &mut server), None);
+    let mut server = Server::default();
+    let summary = stage.summary(0, &mut server).unwrap();
+    assert_eq!((summary.sent, summary.failed.len()), (1, 0));
+    assert!(stage.summary(1, &mut server).is_some(), "another day");
 }
 
 #[test]

@@ -105,7 +105,11 @@ fn copy_tables(connection: &Connection) {
     };
     for table in list("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     {
-        let columns = list(&format!("SELECT name FROM pragma_table_info('{table}', 'main')")).join(", ");
+        let columns = list(&format!(
+            "SELECT name FROM pragma_table_info('{table}', 'main')
+             WHERE name IN (SELECT name FROM pragma_table_info('{table}', 'now'))"
+        ))
+        .join(", ");
         let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}");
         connection.execute_batch(&copy).unwrap();
     }

@@ -200,6 +200,7 @@ impl Scene {
             stop_after: Duration::from_secs(50),
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
+            managed: None,
         }];
         let scan = Scan {
             now: now(),

@@ -41,6 +41,7 @@ fn with(to: &str, key: &str, attached: Option<&Attached>) -> Message {
         Some(&whom("Help, desk", "help@example.org")),
     );
     let letter = Letter {
+        told: sharewarden::notify::Reader::Owner,
         to: whom("Jürgen \"J\"\r\nBcc: eve@evil.example", to),
         language: Language::De,
         thread: "person".to_owned(),

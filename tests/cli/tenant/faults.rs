@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{shares, shares_on};
-use crate::harness::{Stage, list, problems, tenant, verdict};
+use crate::harness::{Config, Stage, list, problems, tenant, verdict};
 
 fn open() -> Value {
     let mut world = tenant();
@@ -160,6 +160,31 @@ fn an_unanswered_permission_makes_its_drive_incomplete_and_hides_no_other() {
                    "body": "{\"error\":{\"code\":\"itemNotFound\",\"message\":\"Item not found\"}}"}
     }));
     assert_eq!(verdict(&stage.report(&[])), "complete");
+}
+
+#[test]
+fn managers_who_are_not_told_limit_the_scan_and_end_nothing() {
+    let stage = Stage::of(&open());
+    let managers = "[mail]\nmanagers = true\nallowed_domains = [\"example.org\"]\n";
+    stage.configure_tenant(&Config {
+        more: managers,
+        ..Config::default()
+    });
+    let before = stage.report(&["--all-shares"]);
+    assert_eq!(verdict(&before), "complete");
+    stage.fault(&json!({
+        "match": {"service": "graph", "inner": true, "path_contains": "/manager"}, "times": 1,
+        "action": {"do": "status", "status": 403,
+                   "body": "{\"error\":{\"code\":\"Authorization_RequestDenied\",\"message\":\"Insufficient privileges\"}}"}
+    }));
+    let report = stage.report(&["--all-shares"]);
+    assert_eq!(verdict(&report), "limited");
+    assert!(
+        problems(&report).contains(&("*", "people-unreadable")),
+        "{:?}",
+        problems(&report)
+    );
+    assert_eq!(shares(&report).len(), shares(&before).len());
 }
 
 #[test]

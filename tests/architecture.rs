@@ -28,6 +28,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "store",
         &["enforce", "model", "notify", "plan", "policy", "report"],
     ),
+    ("export", &["config", "files", "model", "report", "store"]),
     ("emulator", &[]),
     (
         "run",
@@ -38,8 +39,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "config", "emulator", "enforce", "http", "model", "notify", "plan", "policy", "provider",
-            "report", "run", "store",
+            "config", "emulator", "enforce", "export", "files", "http", "model", "notify", "plan", "policy",
+            "provider", "report", "run", "store",
         ],
     ),
 ];

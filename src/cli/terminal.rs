@@ -3,7 +3,7 @@
 //! Results go to standard output or a file, everything else to standard error. A closed pipe is no error.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
@@ -12,6 +12,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::files::{self, Rights};
 use crate::{config, report};
 
 /// When to colour.
@@ -92,34 +93,13 @@ impl Output {
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 write(&mut out).and_then(|()| out.flush())
             }
-            Self::File(path) => write_file(path, write),
+            Self::File(path) => files::replace(path, Rights::Owner, write),
         };
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             written => written,
         }
     }
-}
-
-/// Writes beside the target and renames, so that nobody reads half a report; devices and pipes are written to.
-fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    if path.metadata().is_ok_and(|there| !there.is_file()) {
-        let mut out = io::BufWriter::new(std::fs::OpenOptions::new().write(true).open(path)?);
-        return write(&mut out).and_then(|()| out.flush());
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    {
-        let mut out = io::BufWriter::new(file.as_file_mut());
-        write(&mut out)?;
-        out.flush()?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// Says something to people on standard error; where that is closed there is nobody to tell.

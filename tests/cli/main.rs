@@ -23,6 +23,8 @@ mod examination;
 #[cfg(test)]
 mod exits;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod fence;
 #[cfg(test)]
 mod grace;

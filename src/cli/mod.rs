@@ -18,6 +18,7 @@ mod mail;
 mod notify;
 mod plan;
 mod prepared;
+mod progress;
 mod purge;
 mod report;
 mod rules;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, Memory};
 use super::terminal::{Output, say};
-use super::{Exit, Global, unwritten};
+use super::{Exit, Global, progress, unwritten};
 use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, SourceName, Verdict};
 use crate::policy::{self, Policy};
@@ -100,7 +100,8 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         cancel.clone(),
         "what was read is being kept; once more ends at once",
     );
-    let scanned = run::scan(ledger, &policy, &parts, &request, || global.finished(), &cancel).await;
+    let scanning = run::scan(ledger, &policy, &parts, &request, || global.finished(), &cancel);
+    let scanned = progress::shown(global, &parts, scanning).await;
     watch.abort();
     let state = &settings.state.path;
     let mut scanned = scanned.map_err(|error| match error {

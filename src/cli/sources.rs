@@ -15,7 +15,7 @@ use crate::config::{
 use crate::http;
 use crate::model::SourceName;
 use crate::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
-use crate::run::Part;
+use crate::run::{Part, Progress};
 
 /// The sources that the command line names, or all.
 pub(super) fn choose<'s>(settings: &'s Settings, named: &[String]) -> Result<Vec<&'s SourceSettings>, Exit> {
@@ -92,6 +92,7 @@ impl<'a> Making<'a> {
                 stop_after: nextcloud.limits.stop_after,
                 relist_every: nextcloud.limits.relist_every,
                 remembers: self.memory == Memory::Heeded,
+                progress: Progress::default(),
             }),
             SourceDetails::Microsoft365(tenant) => Ok(Part {
                 name: name.clone(),
@@ -101,6 +102,7 @@ impl<'a> Making<'a> {
                 stop_after: tenant.limits.stop_after,
                 relist_every: tenant.limits.relist_every,
                 remembers: self.memory == Memory::Heeded,
+                progress: Progress::default(),
             }),
         }
     }

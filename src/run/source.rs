@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, ScanError};
+use super::{Desk, Progress, ScanError, Step};
 use crate::model::{
     Batch, KnownScope, PrincipalClass, Problem, ProblemCode, Relist, Share, ShareKind, SourceFacts,
     SourceKind, SourceName, Want,
@@ -54,6 +54,8 @@ pub struct Part {
     pub relist_every: SignedDuration,
     /// Whether what earlier runs remember of a scope counts; else it is read anew.
     pub remembers: bool,
+    /// How far reading it has come.
+    pub progress: Progress,
 }
 
 impl std::fmt::Debug for Part {
@@ -87,6 +89,8 @@ impl SourceRun<'_> {
         let deadline = Instant::now() + self.part.stop_after;
         let mut reading = Reading::default();
         let whole = self.run.scope.users.is_empty();
+        let progress = &self.part.progress;
+        progress.begin(Step::Opening);
         let facts = match self.part.reader.open().await {
             Ok(facts) => facts,
             Err(error) => {
@@ -94,7 +98,9 @@ impl SourceRun<'_> {
                 return Ok(reading);
             }
         };
+        tracing::info!(product = facts.product.as_deref(), "opened");
         reading.facts = Some(facts);
+        progress.begin(Step::Listing);
         let users = self.run.scope.users.clone();
         let before = async { if whole { self.control().await } else { Ok(None) } };
         let discovered = self.sinking(async |sink| self.part.reader.discover(&users, &sink).await);
@@ -115,6 +121,12 @@ impl SourceRun<'_> {
         if let Some(problem) = stopped {
             self.tell(problem).await?;
         }
+        tracing::info!(
+            tried = progress.read(),
+            of = progress.scopes(),
+            "{} read",
+            self.scopes_in_words()
+        );
         // After reading, since shares name accounts that the list does not: those that were deleted.
         let (run, source) = (self.run.clone(), self.part.name.clone());
         self.desk
@@ -128,6 +140,7 @@ impl SourceRun<'_> {
                 Ok::<_, StoreError>(())
             })
             .await??;
+        progress.begin(Step::Asking);
         if whole && asking {
             reading.after = self.control().await?;
         }
@@ -212,7 +225,12 @@ impl SourceRun<'_> {
         let ended =
             &|now: Instant| stop.load(Ordering::Relaxed) || self.cancel.is_cancelled() || now >= deadline;
         let relisting = self.relisting().await?;
-        let scopes = stream::iter(self.scopes().await?);
+        let scopes = self.scopes().await?;
+        let progress = &self.part.progress;
+        progress.found(scopes.len());
+        tracing::info!(count = scopes.len(), "{} listed", self.scopes_in_words());
+        progress.begin(Step::Reading);
+        let scopes = stream::iter(scopes);
         let relisting = &relisting;
         let paces = scopes.map(|row| async move {
             if ended(Instant::now()) {
@@ -220,7 +238,11 @@ impl SourceRun<'_> {
             }
             let mut known = self.recall(row, relisting.of(row)).await?;
             known.changed = relisting.changed.get(&row).cloned().unwrap_or_default();
-            Ok::<_, ScanError>(Some(self.part.reader.read(known, sink).await))
+            let id = known.scope.id.clone();
+            let pace = self.part.reader.read(known, sink).await;
+            progress.one_read();
+            tracing::debug!(scope = %id, ?pace, "read");
+            Ok::<_, ScanError>(Some(pace))
         });
         let mut paces = std::pin::pin!(paces.buffer_unordered(self.part.in_flight.max(1)));
         let mut unread = false;

@@ -142,6 +142,7 @@ impl Nights {
             stop_after: Duration::from_secs(50),
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
+            progress: sharewarden::run::Progress::default(),
         };
         let request = Scan {
             now,

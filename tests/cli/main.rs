@@ -51,6 +51,8 @@ mod outgoing;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod progress;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod state;

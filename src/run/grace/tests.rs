@@ -425,6 +425,7 @@ impl Bench {
             stop_after: Duration::from_mins(1),
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
+            progress: crate::run::Progress::default(),
         };
         self.scan_of(now, &[part])
     }

@@ -200,6 +200,7 @@ impl Scene {
             stop_after: Duration::from_secs(50),
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
+            progress: run::Progress::default(),
         }];
         let scan = Scan {
             now: now(),

@@ -149,3 +149,47 @@ impl Events {
         written
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failing(out: &mut dyn Write, bytes: usize) -> Result<(), Why> {
+        out.write_all(&vec![b'x'; bytes])?;
+        Err(Why::File(io::ErrorKind::StorageFull.into()))
+    }
+
+    #[test]
+    fn nothing_stays_of_an_attempt_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.ndjson");
+        let mut events = Events::open(&path).unwrap();
+        events
+            .append(|out| Ok(out.write_all(b"{\"event_id\":\"1\"}\n")?))
+            .unwrap();
+        // Less than is written at once, and more.
+        for bytes in [10, 100_000] {
+            assert!(events.append(|out| failing(out, bytes)).is_err());
+            assert_eq!(
+                std::fs::read(&path).unwrap(),
+                b"{\"event_id\":\"1\"}\n",
+                "{bytes}"
+            );
+        }
+        events
+            .append(|out| Ok(out.write_all(b"{\"event_id\":\"2\"}\n")?))
+            .unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn one_writes_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.ndjson");
+        let first = Events::open(&path).unwrap();
+        let refused = Events::open(&path).err().unwrap().to_string();
+        assert_eq!(refused, "another process is appending to it");
+        drop(first);
+        assert!(Events::open(&path).is_ok());
+    }
+}

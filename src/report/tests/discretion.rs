@@ -26,7 +26,7 @@ fn exports(book: &Book, discretion: &Discretion) -> String {
     all
 }
 
-fn change() -> view::Change {
+pub(super) fn change() -> view::Change {
     let seen = view::Seen {
         kind: crate::model::ShareKind::User,
         audience: crate::model::Audience::External,
@@ -60,7 +60,7 @@ fn change() -> view::Change {
     }
 }
 
-fn letter() -> view::Letter {
+pub(super) fn letter() -> view::Letter {
     view::Letter {
         key: "00aa11bb22cc33dd".to_owned(),
         run: None,

@@ -15,9 +15,6 @@ use crate::model::{NameDisplay, PrincipalKind, Problem};
 /// Stands for words that may tell what an export hides.
 const LEFT_OUT: &str = "left out of this export, since it may name files or people";
 
-/// How many hexadecimal digits tell one person from another.
-const DIGITS: usize = 16;
-
 /// The pseudonyms of one installation: the same for the same id in every night, and without its secret nobody can tell
 /// whose they are, or try out who might have one.
 #[derive(Clone)]
@@ -40,10 +37,8 @@ impl Pseudonyms {
     #[must_use]
     pub fn of(&self, id: &str) -> String {
         let tag = hmac::sign(&self.0, id.to_lowercase().as_bytes());
-        let mut pseudonym: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        pseudonym.truncate(DIGITS);
-        pseudonym.insert_str(0, "p-");
-        pseudonym
+        let first = tag.as_ref().first_chunk().copied().unwrap_or_default();
+        format!("p-{:016x}", u64::from_be_bytes(first))
     }
 }
 

@@ -9,7 +9,7 @@ use std::io;
 
 use jiff::Timestamp;
 
-use super::view::Header;
+use super::view::{Header, Source};
 use crate::model::{Effect, Level, RuleId, Status, Verdict};
 
 /// What is known when the metrics are written.
@@ -193,25 +193,17 @@ fn of_scan(text: &mut Text, latest: &Header, findings: &[Findings]) {
         SCAN_DURATION,
         [(none(), seconds(run.started_at, run.finished_at))],
     );
-    let of_sources = || {
-        sources
-            .iter()
-            .map(|source| (("source", source.name.as_str()), source))
-    };
     text.metric(
         VERDICT,
-        of_sources().flat_map(|(name, source)| {
+        of(sources).flat_map(|(name, source)| {
             Verdict::ALL.iter().map(move |verdict| {
                 let is = u8::from(source.verdict == *verdict);
                 (vec![name, ("verdict", verdict.as_str())], is)
             })
         }),
     );
-    text.metric(
-        SHARES,
-        of_sources().map(|(name, it)| (vec![name], it.shares_seen)),
-    );
-    text.metric(ITEMS, of_sources().map(|(name, it)| (vec![name], it.items_seen)));
+    text.metric(SHARES, of(sources).map(|(name, it)| (vec![name], it.shares_seen)));
+    text.metric(ITEMS, of(sources).map(|(name, it)| (vec![name], it.items_seen)));
     text.metric(
         FINDINGS,
         findings.iter().map(|it| {
@@ -224,9 +216,32 @@ fn of_scan(text: &mut Text, latest: &Header, findings: &[Findings]) {
             (labels, it.count)
         }),
     );
+    of_coverage(text, sources);
+    of_requests(text, sources);
+    let mut codes = BTreeMap::new();
+    for notice in notices {
+        *codes.entry(notice.code.as_str()).or_insert(0_u64) += 1;
+    }
+    text.metric(
+        NOTICES,
+        codes
+            .into_iter()
+            .map(|(code, count)| (vec![("code", code)], count)),
+    );
+}
+
+/// The sources, with their names as labels.
+fn of(sources: &[Source]) -> impl Iterator<Item = ((&'static str, &str), &Source)> {
+    sources
+        .iter()
+        .map(|source| (("source", source.name.as_str()), source))
+}
+
+/// What was read of each source, and what was not.
+fn of_coverage(text: &mut Text, sources: &[Source]) {
     text.metric(
         ACCOUNTS,
-        of_sources().flat_map(|(name, source)| {
+        of(sources).flat_map(|(name, source)| {
             let it = source.accounts;
             [
                 ("scanned", it.scanned),
@@ -239,7 +254,7 @@ fn of_scan(text: &mut Text, latest: &Header, findings: &[Findings]) {
     );
     text.metric(
         NOT_CHECKED,
-        of_sources().flat_map(|(name, source)| {
+        of(sources).flat_map(|(name, source)| {
             let mut reasons = BTreeMap::new();
             for problem in &source.problems {
                 if problem.code.effect() != Effect::Note {
@@ -253,40 +268,34 @@ fn of_scan(text: &mut Text, latest: &Header, findings: &[Findings]) {
     );
     text.metric(
         KNOWN,
-        of_sources().map(|(name, it)| (vec![name], it.inventory.known_percent / 100.0)),
+        of(sources).map(|(name, it)| (vec![name], it.inventory.known_percent / 100.0)),
     );
     text.metric(
         OLDEST,
-        of_sources().filter_map(|(name, it)| Some((vec![name], second(it.inventory.oldest_check?)))),
+        of(sources).filter_map(|(name, it)| Some((vec![name], second(it.inventory.oldest_check?)))),
     );
     text.metric(
         UNDETERMINED,
-        of_sources().map(|(name, it)| (vec![name], it.classification_undetermined)),
+        of(sources).map(|(name, it)| (vec![name], it.classification_undetermined)),
     );
     let control = || {
-        of_sources().flat_map(|(name, source)| {
+        of(sources).flat_map(|(name, source)| {
             let control = source.control.iter().flatten();
             control.map(move |(kind, counts)| (vec![name, ("kind", kind.as_str())], counts))
         })
     };
     text.metric(EXPECTED, control().map(|(labels, it)| (labels, it.expected)));
     text.metric(SEEN, control().map(|(labels, it)| (labels, it.seen)));
-    let requests = || of_sources().map(|(name, source)| (vec![name], source.requests));
+}
+
+/// What reading each source took.
+fn of_requests(text: &mut Text, sources: &[Source]) {
+    let requests = || of(sources).map(|(name, source)| (vec![name], source.requests));
     text.metric(REQUESTS, requests().map(|(name, it)| (name, it.sent)));
     text.metric(RETRIED, requests().map(|(name, it)| (name, it.retried)));
     text.metric(THROTTLED, requests().map(|(name, it)| (name, it.throttled)));
     text.metric(WAITED, requests().map(|(name, it)| (name, it.waited_seconds)));
     text.metric(UNITS, requests().map(|(name, it)| (name, it.units)));
-    let mut codes = BTreeMap::new();
-    for notice in notices {
-        *codes.entry(notice.code.as_str()).or_insert(0_u64) += 1;
-    }
-    text.metric(
-        NOTICES,
-        codes
-            .into_iter()
-            .map(|(code, count)| (vec![("code", code)], count)),
-    );
 }
 
 /// What was written until now.

@@ -519,6 +519,7 @@ impl SourceRun<'_> {
     }
 
     pub(super) async fn tell(&self, problem: Problem) -> Result<(), ScanError> {
+        tracing::info!(scope = problem.scope, code = %problem.code, "{}", problem.message);
         let (run, source) = (self.run.clone(), self.part.name.clone());
         Ok(self
             .desk

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::config::{ExportSettings, OwnerDisplay};
 use crate::files::{self, Rights};
 use crate::report::discretion::{Discreet, Discretion};
-use crate::report::metrics::{self, State};
+use crate::report::metrics::{self, Night};
 use crate::report::{self, Format, Style};
 use crate::store::{Ledger, RunFilter, StoreError};
 
@@ -129,20 +129,27 @@ pub fn write_all(
         let result = discretion().and_then(|discretion| write_report(ledger, scan, report, discretion));
         results.push(("report", path, result));
     }
-    let written: Vec<_> = results
+    let written = results
         .iter()
-        .map(|(export, _, result)| (*export, result.is_ok()))
-        .collect();
+        .map(|(export, _, result)| ((*export).to_owned(), result.is_ok()));
+    let written = written.collect();
     let failed = |(export, path, result): (_, &Path, Result<(), Why>)| {
         let path = path.to_owned();
         result.err().map(|why| Failure { export, path, why })
     };
     let mut failures: Vec<Failure> = results.into_iter().filter_map(failed).collect();
-    let kept = ledger.night_ended(ended.started_at, ended.ended_at, exit(&failures));
+    let night = Night {
+        started_at: ended.started_at,
+        ended_at: ended.ended_at,
+        exit: exit(&failures),
+        exports: written,
+        succeeded_at: None,
+    };
+    let kept = ledger.night_ended(&night);
     let state = ledger.path().to_owned();
     failures.extend(failed(("record of the night", &state, kept.map_err(Why::State))));
     if let Some(path) = &exports.metrics {
-        failures.extend(failed(("metrics", path, write_metrics(ledger, path, written))));
+        failures.extend(failed(("metrics", path, write_metrics(ledger, path))));
     }
     failures
 }
@@ -172,9 +179,8 @@ fn write_report(
     })
 }
 
-fn write_metrics(ledger: &Ledger, path: &Path, written: Vec<(&'static str, bool)>) -> Result<(), Why> {
-    let mut state: State = ledger.gauges()?;
-    state.exports.extend(written);
+fn write_metrics(ledger: &Ledger, path: &Path) -> Result<(), Why> {
+    let state = ledger.gauges()?;
     write_file(path, Rights::All, |out| metrics::write(&state, out))
 }
 

@@ -29,12 +29,10 @@ pub struct State {
     pub letters: BTreeMap<String, u64>,
     /// Announced actions that are not due yet, or not done, by source.
     pub announced: BTreeMap<String, u64>,
-    /// Whether each export was written.
-    pub exports: BTreeMap<&'static str, bool>,
 }
 
 /// A run of the unattended job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Night {
     /// When it began.
     pub started_at: Timestamp,
@@ -42,7 +40,9 @@ pub struct Night {
     pub ended_at: Timestamp,
     /// What the operating system was told.
     pub exit: u8,
-    /// When it last ended with 0 or 1.
+    /// Whether each export was written, but for the metrics themselves.
+    pub exports: BTreeMap<String, bool>,
+    /// When one last ended with 0 or 1.
     pub succeeded_at: Option<Timestamp>,
 }
 
@@ -141,12 +141,12 @@ pub fn write(state: &State, out: &mut dyn io::Write) -> io::Result<()> {
             [(none(), seconds(night.started_at, night.ended_at))],
         );
         text.metric(NIGHT_EXIT, [(none(), night.exit)]);
+        let exports = night.exports.iter();
+        text.metric(
+            EXPORT_FAILED,
+            exports.map(|(export, written)| (vec![("export", export.as_str())], u8::from(!written))),
+        );
     }
-    let exports = state.exports.iter();
-    text.metric(
-        EXPORT_FAILED,
-        exports.map(|(export, written)| (vec![("export", *export)], u8::from(!written))),
-    );
     let succeeded = state.succeeded.iter();
     text.metric(
         SUCCESS,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::pages::instant;
-use super::{Ledger, Result, RunFilter, durably};
+use super::{Ledger, Result, RunFilter, durably, storable, stored};
 use crate::report::Pages as _;
 use crate::report::metrics::{Changes, Night, State};
 
@@ -14,18 +14,20 @@ use crate::report::metrics::{Changes, Night, State};
 const FULL: &str = "finished_at IS NOT NULL AND json_extract(scope, '$.full')";
 
 impl Ledger {
-    /// Records how a run of the unattended job ended, and gives it with when one last succeeded.
+    /// Records how a run of the unattended job ended. When one last succeeded is found out here.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn night_ended(&mut self, started: Timestamp, ended: Timestamp, exit: u8) -> Result<()> {
-        let succeeded = Night::is_success(exit).then(|| ended.as_second());
+    pub fn night_ended(&mut self, night: &Night) -> Result<()> {
+        let (started, ended) = (night.started_at.as_second(), night.ended_at.as_second());
+        let succeeded = Night::is_success(night.exit).then_some(ended);
+        let exports = storable("exports", &night.exports)?;
         durably(self, |connection| {
             connection.execute(
-                "INSERT INTO night (id, started_at, ended_at, exit, succeeded_at) VALUES (1, ?1, ?2, ?3, ?4)
+                "INSERT INTO night (id, started_at, ended_at, exit, exports, succeeded_at) VALUES (1, ?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
-                     exit = excluded.exit, succeeded_at = COALESCE(excluded.succeeded_at, succeeded_at)",
-                params![started.as_second(), ended.as_second(), exit, succeeded],
+                     exit = excluded.exit, exports = excluded.exports, succeeded_at = COALESCE(excluded.succeeded_at, succeeded_at)",
+                params![started, ended, night.exit, exports, succeeded],
             )?;
             Ok(())
         })
@@ -36,23 +38,24 @@ impl Ledger {
     /// # Errors
     /// Any [`super::StoreError`] of the file.
     pub fn last_night(&self) -> Result<Option<Night>> {
-        let night = self
+        let mut statement = self
             .connection
-            .prepare_cached("SELECT started_at, ended_at, exit, succeeded_at FROM night")?
-            .query_row([], |row| {
-                let succeeded: Option<i64> = row.get(3)?;
-                Ok(Night {
-                    started_at: instant(row.get(0)?),
-                    ended_at: instant(row.get(1)?),
-                    exit: row.get(2)?,
-                    succeeded_at: succeeded.map(instant),
-                })
-            })
-            .optional()?;
-        Ok(night)
+            .prepare_cached("SELECT started_at, ended_at, exit, exports, succeeded_at FROM night")?;
+        let mut rows = statement.query([])?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let succeeded: Option<i64> = row.get(4)?;
+        Ok(Some(Night {
+            started_at: instant(row.get(0)?),
+            ended_at: instant(row.get(1)?),
+            exit: row.get(2)?,
+            exports: stored("exports", &row.get::<_, String>(3)?)?,
+            succeeded_at: succeeded.map(instant),
+        }))
     }
 
-    /// What the metrics tell, but for which exports could be written.
+    /// What the metrics tell.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
@@ -73,14 +76,13 @@ impl Ledger {
             None => (None, Vec::new()),
         };
         Ok(State {
-            letters: self.letters_since(night.map_or(Timestamp::MIN, |night| night.started_at))?,
+            letters: self.letters_since(night.as_ref().map_or(Timestamp::MIN, |night| night.started_at))?,
             night,
             latest,
             succeeded: self.last_read()?,
             findings,
             changes: self.receipts()?,
             announced: self.announced_by_source()?,
-            exports: BTreeMap::new(),
         })
     }
 

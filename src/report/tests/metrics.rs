@@ -21,6 +21,7 @@ fn state() -> State {
             started_at: at("2026-11-22T02:00:00Z"),
             ended_at: at("2026-11-22T02:05:00Z"),
             exit: 3,
+            exports: BTreeMap::from([("events".to_owned(), true), ("report".to_owned(), false)]),
             succeeded_at: Some(at("2026-11-21T02:05:00Z")),
         }),
         latest: Some(book.header.clone()),
@@ -34,7 +35,6 @@ fn state() -> State {
         }],
         letters: BTreeMap::from([("accepted".to_owned(), 12), ("refused".to_owned(), 1)]),
         announced: BTreeMap::from([("cloud".to_owned(), 7)]),
-        exports: BTreeMap::from([("events", true), ("report", false)]),
     }
 }
 

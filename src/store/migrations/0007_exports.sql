@@ -12,5 +12,6 @@ CREATE TABLE night (                         -- the unattended job, as it last e
     started_at INTEGER NOT NULL,
     ended_at INTEGER NOT NULL,
     exit INTEGER NOT NULL,                   -- the number that the operating system was told
+    exports TEXT NOT NULL,                   -- JSON: each export, and whether it was written
     succeeded_at INTEGER                     -- when it last ended with nothing left undone
 ) STRICT;

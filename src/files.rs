@@ -1,4 +1,4 @@
-//! Files that only their owner may read: written whole or not at all, or locked.
+//! Files that are written whole or not at all, those that only their owner may read above all, or locked.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -21,6 +21,97 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let model = fs::symlink_metadata(path).or_else(|_| fs::metadata(folder))?;
     give(file.as_file(), &model);
     file.persist(path)?;
+    Ok(())
+}
+
+/// Who may read a file that is made; one that is there keeps its rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// Its owner.
+    Owner,
+    /// Its owner and their group.
+    Group,
+    /// Everybody.
+    All,
+}
+
+impl Rights {
+    /// As the system counts them.
+    pub(crate) fn mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::Group => 0o640,
+            Self::All => 0o644,
+        }
+    }
+}
+
+/// Writes beside the target and renames, so that nobody reads half of it; devices and pipes are written to.
+///
+/// # Errors
+/// What the system says, or the writer.
+pub(crate) fn replace(
+    path: &Path,
+    rights: Rights,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let there = path.metadata().ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        let mut out = io::BufWriter::new(OpenOptions::new().write(true).open(path)?);
+        return write(&mut out).and_then(|()| out.flush());
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(of_folder)?;
+    {
+        let mut out = io::BufWriter::new(file.as_file_mut());
+        write(&mut out)?;
+        out.flush()?;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let permissions = match there {
+            Some(there) => there.permissions(),
+            None => fs::Permissions::from_mode(rights.mode()),
+        };
+        file.as_file().set_permissions(permissions)?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// What the system said, without the name of a file that was never there.
+fn of_folder(error: io::Error) -> io::Error {
+    let inner = std::error::Error::source(&error).and_then(|inner| inner.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
+}
+
+/// Refuses what a file would be written to for ever, or never: folders, pipes that nobody reads, sockets.
+///
+/// # Errors
+/// In words what it is.
+pub(crate) fn check_writable_kind(path: &Path) -> io::Result<()> {
+    let Ok(there) = path.metadata() else {
+        return Ok(());
+    };
+    let kind = there.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if kind.is_fifo() || kind.is_socket() || kind.is_block_device() {
+            return Err(io::Error::other("it is no file"));
+        }
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod emulator;
 pub mod enforce;
+pub mod export;
 mod files;
 pub mod health;
 pub mod http;

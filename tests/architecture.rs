@@ -30,6 +30,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "store",
         &["enforce", "model", "notify", "plan", "policy", "report"],
     ),
+    ("export", &["config", "files", "model", "report", "store"]),
     ("emulator", &[]),
     (
         "run",
@@ -40,8 +41,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "config", "emulator", "enforce", "health", "http", "model", "notify", "plan", "policy",
-            "provider", "report", "run", "store",
+            "config", "emulator", "enforce", "export", "files", "health", "http", "model", "notify", "plan",
+            "policy", "provider", "report", "run", "store",
         ],
     ),
 ];

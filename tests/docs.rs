@@ -309,6 +309,46 @@ fn the_configurations_in_the_documents_are_valid() {
     }
 }
 
+/// Runs `promtool` on files of a folder, where there is one.
+fn promtool(folder: &Path, arguments: &[&str]) {
+    let tool = std::env::var_os("SHAREWARDEN_PROMTOOL").unwrap_or_else(|| "promtool".into());
+    let Ok(output) = Command::new(tool).args(arguments).current_dir(folder).output() else {
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+}
+
+#[test]
+fn the_alerts_in_the_documents_are_heard_when_they_should_be() {
+    let operation = read("docs/operation.md");
+    let rules: Vec<_> = blocks(&operation, "yaml")
+        .into_iter()
+        .filter(|block| block.starts_with("groups:"))
+        .collect();
+    let [rules] = rules.as_slice() else {
+        panic!("one list of rules: {rules:?}")
+    };
+    let metrics: BTreeSet<&str> = rules
+        .split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_')
+        .filter(|word| word.starts_with("share_audit_"))
+        .collect();
+    for metric in &metrics {
+        let row = format!("| `{metric}`");
+        assert!(operation.contains(&row), "no metric is called {metric}");
+    }
+    assert!(metrics.len() >= 6);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("alerts.yml"), format!("{rules}\n")).unwrap();
+    fs::write(
+        folder.path().join("nights.yml"),
+        read("fixtures/prometheus/nights.yml"),
+    )
+    .unwrap();
+    promtool(folder.path(), &["check", "rules", "alerts.yml"]);
+    promtool(folder.path(), &["test", "rules", "nights.yml"]);
+}
+
 #[test]
 fn the_code_map_names_every_folder_and_file_of_the_source() {
     let map = read("docs/architecture.md");

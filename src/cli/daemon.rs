@@ -1,6 +1,7 @@
 //! `daemon`: goes through the nights by `[schedule]`, catches up one that was missed, and tells how it is on a loopback
 //! address.
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::terminal::say;
 use super::{Exit, Global, change, clock, scan};
 use crate::config::{Loaded, Settings};
 use crate::health::{self, LastRun, Pulse, Shared, Teller};
+use crate::report::metrics;
 use crate::store::Ledger;
 
 /// How often the clock is looked at while nothing is due: it may be set, and machines sleep.
@@ -52,7 +54,7 @@ pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
     let teller = Teller {
         pulse: pulse.clone(),
         clock,
-        stored: Arc::new(|| Ok(String::new())),
+        stored: stored(loaded.settings.state.path.clone()),
     };
     let server = tokio::spawn(health::serve(listener, teller));
     let mut daemon = Daemon {
@@ -85,6 +87,20 @@ fn missed(settings: &Settings) -> Result<Option<Timestamp>, Exit> {
         let due = schedule.at.next(*last, &schedule.time_zone);
         due.is_some_and(|due| due <= clock())
     }))
+}
+
+/// Metrics of what is stored; none before the first run.
+fn stored(state: PathBuf) -> Arc<dyn Fn() -> Result<String, String> + Send + Sync> {
+    Arc::new(move || {
+        if !state.exists() {
+            return Ok(String::new());
+        }
+        let mut text = Vec::new();
+        let gauges = Ledger::open_to_read(&state).and_then(|ledger| ledger.gauges());
+        let gauges = gauges.map_err(|error| error.to_string())?;
+        metrics::write(&gauges, &mut text).map_err(|error| error.to_string())?;
+        String::from_utf8(text).map_err(|error| error.to_string())
+    })
 }
 
 struct Daemon<'a> {

@@ -21,6 +21,7 @@ mod notify;
 mod password;
 mod plan;
 mod prepared;
+mod progress;
 mod purge;
 mod report;
 mod rules;
@@ -76,7 +77,7 @@ struct Global {
     /// Say nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Say what is done; twice, each request
+    /// Say each step; twice, each account or drive and each request
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// When to colour; auto heeds NO_COLOR

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::notify::{self, Mailer, Mailroom};
@@ -16,6 +17,7 @@ use super::terminal::{Output, say};
 use super::{Exit, Global, change, plan, scan, sources, unwritten};
 use crate::config::{MailMode, Settings};
 use crate::enforce::EnforceError;
+use crate::export::{self, Ended, Failure};
 use crate::model::{Effect, Level, Problem, Share, Status, Verdict};
 use crate::notify::Outgoing;
 use crate::plan::{Action, Calendar, Notices};
@@ -71,6 +73,7 @@ impl Job<'_> {
     /// Goes through the night and prints a line that tells of it; what went wrong on the way is told on standard error.
     pub(super) async fn run(self) -> Result<Exit, Exit> {
         let (global, settings) = (self.global, self.settings);
+        let started_at = global.finished();
         let asked = Asked {
             unattended: true,
             ..Asked::default()
@@ -92,6 +95,7 @@ impl Job<'_> {
         }
         if !self.dry_run {
             told.step("tidying up", scan::forget(global, settings, &mut scanned));
+            self.export(&mut scanned, started_at, &mut told);
         }
         let line = told.line(&scanned.run.key);
         if !global.quiet {
@@ -286,6 +290,28 @@ impl Job<'_> {
             cancel: self.cancel,
         };
         keep(&mut scanned.ledger, &night, owners).await
+    }
+
+    /// Writes what other programs read.
+    fn export(self, scanned: &mut Scanned, started_at: Timestamp, told: &mut Told) {
+        let ended = Ended {
+            started_at,
+            ended_at: self.global.finished(),
+            scan: Some(scanned.run.key.clone()),
+        };
+        let so_far = if self.cancel.is_cancelled() {
+            Exit::Interrupted
+        } else {
+            told.exit
+        };
+        let exit = |failures: &[Failure]| match failures {
+            [] => so_far.code(),
+            _ => so_far.max(Exit::NotKept).code(),
+        };
+        for failure in export::write_all(&mut scanned.ledger, &self.settings.export, &ended, &exit) {
+            say(&format!("error: {failure}"));
+            told.step("exports", Exit::NotKept);
+        }
     }
 
     /// What was announced and what was done.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, Memory};
 use super::terminal::{Output, say};
-use super::{Exit, Global, unwritten};
+use super::{Exit, Global, progress, unwritten};
 use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, SourceName, Verdict};
 use crate::policy::{self, Policy};
@@ -178,7 +178,8 @@ impl<'a> Ready<'a> {
     pub(super) async fn read(&self, ledger: Ledger, cancel: &CancellationToken) -> Result<Scanned, Exit> {
         let policy = Arc::new(with_made_waivers(self.global, self.settings, &ledger)?);
         let finished = || self.global.finished();
-        let scanned = run::scan(ledger, &policy, &self.parts, &self.request, finished, cancel).await;
+        let scanning = run::scan(ledger, &policy, &self.parts, &self.request, finished, cancel);
+        let scanned = progress::shown(self.global, &self.parts, scanning).await;
         let state = &self.settings.state.path;
         scanned.map_err(|error| match error {
             ScanError::NotBegun(error) => unusable(state, &error),

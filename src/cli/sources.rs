@@ -16,7 +16,7 @@ use crate::http;
 use crate::model::{Principal, SourceName};
 use crate::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
 use crate::provider::{Reader, Unready};
-use crate::run::{Managed, Part};
+use crate::run::{Managed, Part, Progress};
 
 /// The sources that the command line names, or all.
 pub(super) fn choose<'s>(settings: &'s Settings, named: &[String]) -> Result<Vec<&'s SourceSettings>, Exit> {
@@ -128,6 +128,7 @@ impl<'a> Making<'a> {
                 SourceDetails::Nextcloud(_) => None,
                 SourceDetails::Microsoft365(_) => self.managed(),
             },
+            progress: Progress::default(),
         }
     }
 

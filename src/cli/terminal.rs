@@ -3,15 +3,20 @@
 //! Results go to standard output or a file, everything else to standard error. A closed pipe is no error.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::files::{self, Rights};
 use crate::{config, report};
 
 /// When to colour.
@@ -92,7 +97,7 @@ impl Output {
                 let mut out = io::BufWriter::new(io::stdout().lock());
                 write(&mut out).and_then(|()| out.flush())
             }
-            Self::File(path) => write_file(path, write),
+            Self::File(path) => files::replace(path, Rights::Owner, write),
         };
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -101,30 +106,54 @@ impl Output {
     }
 }
 
-/// Writes beside the target and renames, so that nobody reads half a report; devices and pipes are written to.
-fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    if path.metadata().is_ok_and(|there| !there.is_file()) {
-        let mut out = io::BufWriter::new(std::fs::OpenOptions::new().write(true).open(path)?);
-        return write(&mut out).and_then(|()| out.flush());
+/// What is drawn on standard error for a while, and steps aside for whatever else is written there.
+static DRAWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Has something drawn on standard error until this is dropped.
+#[derive(Debug)]
+pub(super) struct Drawing(MultiProgress);
+
+impl Drawing {
+    /// What is drawn by this steps aside for all that is said and logged.
+    pub(super) fn begin() -> Self {
+        let drawn = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(drawn.clone());
+        Self(drawn)
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    {
-        let mut out = io::BufWriter::new(file.as_file_mut());
-        write(&mut out)?;
-        out.flush()?;
+
+    /// Adds a line.
+    pub(super) fn line(&self) -> ProgressBar {
+        self.0.add(ProgressBar::no_length())
     }
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
-/// Says something to people on standard error; where that is closed there is nobody to tell.
+impl Drop for Drawing {
+    fn drop(&mut self) {
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        // Where the terminal is gone there is nothing to clear.
+        let _ = self.0.clear();
+    }
+}
+
+/// Writes to standard error; where that is closed there is nobody to tell.
+fn write_error(bytes: &[u8]) {
+    let write = || {
+        let _ = io::stderr().lock().write_all(bytes);
+    };
+    match &*DRAWN.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(drawn) => drawn.suspend(write),
+        None => write(),
+    }
+}
+
+/// Whether something may be drawn on standard error: it is a terminal that can move its cursor.
+pub(super) fn can_draw() -> bool {
+    io::stderr().is_terminal() && config::variable("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Says something to people on standard error.
 pub(super) fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    write_error(format!("{}\n", text.trim_end()).as_bytes());
 }
 
 /// Asks a question on the terminal; anything but a clear yes is no.
@@ -141,12 +170,15 @@ pub(super) fn ask(question: &str) -> bool {
     read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// Standard error for the log; where it is closed there is nobody to tell, and the work goes on.
-struct Log;
+/// Standard error for the log.
+struct Log(LogFormat);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().lock().write_all(bytes);
+        match self.0 {
+            LogFormat::Text => write_error(bytes),
+            LogFormat::Json => write_error(in_ascii(&String::from_utf8_lossy(bytes)).as_bytes()),
+        }
         Ok(bytes.len())
     }
 
@@ -156,18 +188,65 @@ impl Write for Log {
     }
 }
 
-/// Starts the log on standard error: what this program does, not what its libraries do.
-pub(super) fn start_log(level: LevelFilter, format: LogFormat, color: Color) {
+/// JSON in which nothing is hidden from whoever looks at it: that means the same to a reader of JSON.
+fn in_ascii(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for sign in json.chars() {
+        if sign != '\n' && report::text::is_hidden(sign) {
+            for unit in sign.encode_utf16(&mut [0; 2]) {
+                let _ = std::fmt::Write::write_fmt(&mut shown, format_args!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(sign);
+        }
+    }
+    shown
+}
+
+/// Starts the log on standard error: what this program does, not what its libraries do. What comes from a service is
+/// escaped, for no name may look like another line, or move the cursor.
+pub(super) fn start_log(level: LevelFilter, form: LogFormat, color: Color) {
     let ours = Targets::new().with_target(env!("CARGO_PKG_NAME"), level);
+    let fields = format::debug_fn(|out, field, value| {
+        let value = format!("{value:?}");
+        let value = report::text::visible(&value);
+        match field.name() {
+            "message" => write!(out, "{value}"),
+            name => write!(out, "{name}={value}"),
+        }
+    });
     let log = tracing_subscriber::fmt::layer()
-        .with_writer(|| Log)
+        .with_writer(move || Log(form))
         .with_target(false)
         .with_ansi(color.is_on(io::stderr().is_terminal()));
     let registry = tracing_subscriber::registry();
-    let started = match format {
-        LogFormat::Text => registry.with(log.with_filter(ours)).try_init(),
+    let started = match form {
+        LogFormat::Text => registry
+            .with(log.fmt_fields(fields.delimited(" ")).with_filter(ours))
+            .try_init(),
         LogFormat::Json => registry.with(log.json().with_filter(ours)).try_init(),
     };
     // A second start, as in tests of the library, keeps the first.
     drop(started);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_ascii;
+
+    #[test]
+    fn json_in_a_log_hides_nothing_and_says_the_same() {
+        let value = serde_json::json!({"path": "a\u{202e}b\u{1b}[2J\u{e0041}ü\u{85}\u{2028}"});
+        let line = format!("{value}\n");
+        let shown = in_ascii(&line);
+        assert!(
+            shown
+                .trim_end()
+                .chars()
+                .all(|sign| !crate::report::text::is_hidden(sign)),
+            "{shown}"
+        );
+        assert!(shown.ends_with('\n') && shown.contains('ü'));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
 }

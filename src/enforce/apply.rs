@@ -189,7 +189,7 @@ impl Enforcer<'_> {
             verdict
         };
         tracing::info!(
-            action = action.id, source = %action.source, share = action.share, deed = %action.action,
+            run = self.with.run, action = action.id, source = %action.source, share = action.share, deed = %action.action,
             outcome = verdict.outcome.map(Outcome::as_str), "action"
         );
         Ok(Some(verdict.receipt(

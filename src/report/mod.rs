@@ -8,10 +8,13 @@ use std::io;
 use crate::model::names;
 
 pub mod csv;
+pub mod discretion;
 mod flat;
 pub mod history;
 pub mod json;
+pub mod metrics;
 pub mod ndjson;
+pub mod ocsf;
 pub mod table;
 pub mod text;
 pub mod view;
@@ -62,6 +65,8 @@ names! {
         Ndjson = "ndjson",
         /// One finding a row.
         Csv = "csv",
+        /// One OCSF Compliance Finding a line.
+        Ocsf = "ocsf",
     }
 }
 
@@ -84,5 +89,6 @@ pub fn write(format: Format, style: Style, pages: &dyn Pages, out: &mut dyn io::
         Format::Json => json::write(pages, out),
         Format::Ndjson => ndjson::write(pages, out),
         Format::Csv => csv::write(pages, out),
+        Format::Ocsf => ocsf::write(pages, out),
     }
 }

@@ -121,6 +121,15 @@ pub fn write_change(change: &view::Change, out: &mut dyn Write) -> io::Result<()
     out.write_all(b"\n")
 }
 
+/// Writes what became of a letter as an event.
+///
+/// # Errors
+/// Whatever `out` reports.
+pub fn write_letter(letter: &view::Letter, out: &mut dyn Write) -> io::Result<()> {
+    json::compact(&LetterLine(letter), out)?;
+    out.write_all(b"\n")
+}
+
 impl Stamp<'_> {
     fn serialize_into<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
         line.serialize_entry("event_id", &format!("{}-{}", self.run, self.sequence))?;
@@ -224,6 +233,33 @@ impl Serialize for ChangeLine<'_> {
         seen(&mut line, "", change.after.as_ref())?;
         seen(&mut line, "was_", change.before.as_ref())?;
         line.serialize_entry("hash", &change.hash)?;
+        line.end()
+    }
+}
+
+struct LetterLine<'a>(&'a view::Letter);
+
+impl Serialize for LetterLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let letter = self.0;
+        let mut line = serializer.serialize_map(None)?;
+        // A letter that was refused may be tried again, which is another event.
+        line.serialize_entry(
+            "event_id",
+            &format!("letter-{}-{}", letter.key, letter.time.as_second()),
+        )?;
+        line.serialize_entry("event", &Event::Letter)?;
+        line.serialize_entry("time", &letter.time)?;
+        line.serialize_entry("run", &letter.run)?;
+        line.serialize_entry("letter", &letter.key)?;
+        line.serialize_entry("thread", &letter.thread)?;
+        line.serialize_entry("told", &letter.told)?;
+        line.serialize_entry("instead", &letter.instead)?;
+        line.serialize_entry("address", &letter.address)?;
+        line.serialize_entry("outcome", &letter.outcome)?;
+        line.serialize_entry("reply", &letter.reply)?;
+        line.serialize_entry("findings", &letter.findings)?;
+        line.serialize_entry("announced", &letter.announced)?;
         line.end()
     }
 }

@@ -310,6 +310,33 @@ pub struct Seen {
     pub recipients: Vec<String>,
 }
 
+/// A letter that was sent, or was to be.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Tells it from all others.
+    pub key: String,
+    /// The run whose picture it tells, where that is still stored.
+    pub run: Option<String>,
+    /// When it was known what became of it.
+    pub time: Timestamp,
+    /// Its thread: the same for the same reader in every night.
+    pub thread: String,
+    /// `owner`, `manager`, `fallback` or `redirected`.
+    pub told: String,
+    /// Why it did not go to the owner.
+    pub instead: Option<String>,
+    /// Where it went.
+    pub address: String,
+    /// `accepted`, `refused`, `failed` or `unknown`.
+    pub outcome: String,
+    /// What the mail server said.
+    pub reply: Option<String>,
+    /// Of how many findings it told.
+    pub findings: u64,
+    /// How many actions it announced.
+    pub announced: u64,
+}
+
 /// What changed, and what was before: only what changed is given.
 #[derive(Clone, Debug, Default)]
 pub struct Before {

@@ -6,6 +6,7 @@ mod desk;
 pub mod grace;
 mod notify;
 mod plan;
+mod progress;
 mod scan;
 mod source;
 
@@ -13,5 +14,6 @@ pub use change::{apply, over_caps, undo};
 pub use desk::{Desk, DeskGone};
 pub use notify::{Carrier, Mailed, Mailing, notify};
 pub use plan::{Planned, Proposed, propose, waived};
+pub use progress::{Progress, Step};
 pub use scan::{Scan, ScanError, Scanned, scan};
 pub use source::{Managed, Part};

@@ -7,9 +7,10 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::source::{Part, Reading, SourceRun};
-use super::{Desk, DeskGone, coverage};
+use super::{Desk, DeskGone, Step, coverage};
 use crate::model::{Problem, ProblemCode, RuleId, SourceFacts, Verdict, short_digest};
 use crate::policy::{self, Judge, Outgrown, Policy};
 use crate::report::view;
@@ -90,7 +91,9 @@ pub async fn scan(
             policy,
             cancel,
         };
-        async move { scan_source(source).await }
+        // At this level, so that warnings have it whatever is logged.
+        let span = tracing::error_span!("scan", run = %run.key, source = %part.name);
+        scan_source(source).instrument(span)
     }))
     .await?;
     let mut verdict = Verdict::Complete;
@@ -121,8 +124,7 @@ pub async fn scan(
 }
 
 async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, JudgedSource), ScanError> {
-    let name = &source.part.name;
-    tracing::info!(source = %name, "reading");
+    let progress = &source.part.progress;
     let reading = source.read().await?;
     if source.cancel.is_cancelled() {
         let words = "the scan was interrupted: what is missing was not read";
@@ -130,7 +132,7 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, JudgedSource), S
             .tell(Problem::new("*", ProblemCode::Interrupted, words))
             .await?;
     }
-    tracing::info!(source = %name, "judging");
+    progress.begin(Step::Judging);
     // What is known of the server decides what its shares are worth: of single accounts nothing is judged without.
     let judged = if reading.facts.is_none() && !source.run.scope.users.is_empty() {
         JudgedSource::default()
@@ -140,8 +142,9 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, JudgedSource), S
     let summary = summarise(&source, &reading, &judged).await?;
     let verdict = summary.verdict;
     tracing::info!(
-        source = %name, %verdict, accounts = summary.accounts.scanned, shares = summary.shares_seen,
-        requests = summary.requests.sent, "read"
+        %verdict, found = summary.accounts.found, scanned = summary.accounts.scanned,
+        skipped = summary.accounts.skipped, failed = summary.accounts.failed, shares = summary.shares_seen,
+        requests = summary.requests.sent, units = summary.requests.units, "judged"
     );
     let whole = verdict != Verdict::Incomplete
         && source.run.scope.users.is_empty()
@@ -151,6 +154,7 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, JudgedSource), S
         .desk
         .ask(move |ledger| ledger.finish_source(&run, &summary, whole))
         .await??;
+    progress.begin(Step::Done);
     Ok((verdict, judged))
 }
 

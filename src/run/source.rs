@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, ScanError};
+use super::{Desk, Progress, ScanError, Step};
 use crate::model::{
     Batch, KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Relist, Share, ShareKind,
     SourceFacts, SourceKind, SourceName, Want,
@@ -58,6 +58,8 @@ pub struct Part {
     pub remembers: bool,
     /// Of which owners it matters who their manager is.
     pub managed: Option<Managed>,
+    /// How far reading it has come.
+    pub progress: Progress,
 }
 
 /// Says of an owner whether it matters who their manager is.
@@ -94,6 +96,8 @@ impl SourceRun<'_> {
         let deadline = Instant::now() + self.part.stop_after;
         let mut reading = Reading::default();
         let whole = self.run.scope.users.is_empty();
+        let progress = &self.part.progress;
+        progress.begin(Step::Opening);
         let facts = match self.part.reader.open().await {
             Ok(facts) => facts,
             Err(error) => {
@@ -101,7 +105,9 @@ impl SourceRun<'_> {
                 return Ok(reading);
             }
         };
+        tracing::info!(product = facts.product.as_deref(), "opened");
         reading.facts = Some(facts);
+        progress.begin(Step::Listing);
         let users = self.run.scope.users.clone();
         let before = async { if whole { self.control().await } else { Ok(None) } };
         let discovered = self.sinking(async |sink| self.part.reader.discover(&users, &sink).await);
@@ -122,6 +128,12 @@ impl SourceRun<'_> {
         if let Some(problem) = stopped {
             self.tell(problem).await?;
         }
+        tracing::info!(
+            tried = progress.read(),
+            of = progress.scopes(),
+            "{} read",
+            self.scopes_in_words()
+        );
         // After reading, since shares name accounts that the list does not: those that were deleted.
         let (run, source) = (self.run.clone(), self.part.name.clone());
         self.desk
@@ -135,6 +147,7 @@ impl SourceRun<'_> {
                 Ok::<_, StoreError>(())
             })
             .await??;
+        progress.begin(Step::Asking);
         if whole && asking {
             reading.after = self.control().await?;
         }
@@ -219,7 +232,12 @@ impl SourceRun<'_> {
         let ended =
             &|now: Instant| stop.load(Ordering::Relaxed) || self.cancel.is_cancelled() || now >= deadline;
         let relisting = self.relisting().await?;
-        let scopes = stream::iter(self.scopes().await?);
+        let scopes = self.scopes().await?;
+        let progress = &self.part.progress;
+        progress.found(scopes.len());
+        tracing::info!(count = scopes.len(), "{} listed", self.scopes_in_words());
+        progress.begin(Step::Reading);
+        let scopes = stream::iter(scopes);
         let relisting = &relisting;
         let paces = scopes.map(|row| async move {
             if ended(Instant::now()) {
@@ -227,7 +245,11 @@ impl SourceRun<'_> {
             }
             let mut known = self.recall(row, relisting.of(row)).await?;
             known.changed = relisting.changed.get(&row).cloned().unwrap_or_default();
-            Ok::<_, ScanError>(Some(self.part.reader.read(known, sink).await))
+            let id = known.scope.id.clone();
+            let pace = self.part.reader.read(known, sink).await;
+            progress.one_read();
+            tracing::debug!(scope = %id, ?pace, "read");
+            Ok::<_, ScanError>(Some(pace))
         });
         let mut paces = std::pin::pin!(paces.buffer_unordered(self.part.in_flight.max(1)));
         let mut unread = false;
@@ -520,6 +542,7 @@ impl SourceRun<'_> {
     }
 
     pub(super) async fn tell(&self, problem: Problem) -> Result<(), ScanError> {
+        tracing::info!(scope = problem.scope, code = %problem.code, "{}", problem.message);
         let (run, source) = (self.run.clone(), self.part.name.clone());
         Ok(self
             .desk

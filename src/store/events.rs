@@ -18,6 +18,15 @@ use crate::model::{Audience, Level, Share, Status};
 use crate::report::ndjson::Event;
 use crate::report::view::{Before, Happening, Subject};
 
+/// Which events are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// All.
+    All,
+    /// Those that tell that something changed.
+    Transitions,
+}
+
 /// A version of a finding: where it stood, and its words.
 struct Version {
     status: Status,
@@ -43,15 +52,22 @@ impl StoredRun<'_> {
     pub(super) fn walk_events(
         &self,
         after: u64,
+        telling: Telling,
         visit: &mut dyn FnMut(u64, Happening) -> io::Result<()>,
     ) -> Result<io::Result<u64>> {
         let mut number = 0;
+        let transitions_only = telling == Telling::Transitions;
         let findings = self.walk_findings(&mut |place, loaders| {
             number += 1;
-            if number <= after {
+            // What stands as it stood need not even be read.
+            if number <= after || (transitions_only && !place.told) {
                 return Ok(Ok(()));
             }
-            Ok(visit(number, self.finding_event(place, loaders)?))
+            let happening = self.finding_event(place, loaders)?;
+            if transitions_only && happening.event == Event::StillOpen {
+                return Ok(Ok(()));
+            }
+            Ok(visit(number, happening))
         })?;
         if let Err(error) = findings {
             return Ok(Err(error));

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::announcements::due_at_run;
+use super::events::Telling;
 use super::findings::{FindingBody, JudgedNote};
 use super::judging::NOTED;
 use super::notes::note_text;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, share_id};
 use super::{Ledger, Result, Run, StoreError, named, storable, stored};
-use crate::model::{
-    Audience, Level, Principal, PrincipalClass, PrincipalKind, Problem, RuleId, Share, SourceName, Status,
-};
+use crate::model::{Audience, Principal, PrincipalClass, PrincipalKind, Problem, Share, SourceName, Status};
+use crate::report::metrics::Findings as Counted;
 use crate::report::{Pages, view};
 
 pub(super) const WORDS: &str = note_text!("v.note");
@@ -210,16 +210,14 @@ impl Ledger {
         let users = storable("accounts", &run.scope.users)?;
         let rules = storable("rules", &run.scope.rules)?;
         let mut totals = view::Totals::default();
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT v.status, v.level, f.rule, COALESCE(n.told_by = :run, 0), count(*) {} GROUP BY 1, 2, 3, 4",
-            finding_set()
-        ))?;
-        let mut rows = statement.query(named_params! {":run": run.id, ":rules": rules, ":users": users})?;
-        while let Some(row) = rows.next()? {
-            let status = status(&row.get::<_, String>(0)?, row.get(3)?)?;
-            let level: Level = named("a level", &row.get::<_, String>(1)?)?;
-            let rule: RuleId = named("a rule", &row.get::<_, String>(2)?)?;
-            let count = u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default();
+        count_findings(&self.connection, (run.id, &rules, &users), &mut |counted| {
+            let Counted {
+                rule,
+                level,
+                status,
+                count,
+                ..
+            } = counted;
             *totals.by_status.entry(status).or_default() += count;
             match status {
                 Status::Waived => totals.waived += count,
@@ -230,7 +228,7 @@ impl Ledger {
                     *totals.by_rule.entry(rule).or_default() += count;
                 }
             }
-        }
+        })?;
         let shares: i64 = self.connection.query_row(
             &format!(
                 "SELECT count(*) FROM share s JOIN share_version w ON w.share = s.id AND w.from_run <= :run
@@ -244,6 +242,30 @@ impl Ledger {
         totals.shares = u64::try_from(shares).unwrap_or_default();
         Ok(totals)
     }
+}
+
+/// Counts the findings of a run's report, source by source and kind by kind.
+fn count_findings(
+    connection: &Connection,
+    (run, rules, users): (i64, &str, &str),
+    visit: &mut dyn FnMut(Counted),
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT v.status, v.level, f.rule, COALESCE(n.told_by = :run, 0), o.name, count(*) {} GROUP BY 1, 2, 3, 4, 5
+         ORDER BY 5, 3, 2, 1",
+        finding_set()
+    ))?;
+    let mut rows = statement.query(named_params! {":run": run, ":rules": rules, ":users": users})?;
+    while let Some(row) = rows.next()? {
+        visit(Counted {
+            source: row.get(4)?,
+            rule: named("a rule", &row.get::<_, String>(2)?)?,
+            level: named("a level", &row.get::<_, String>(1)?)?,
+            status: status(&row.get::<_, String>(0)?, row.get(3)?)?,
+            count: u64::try_from(row.get::<_, i64>(5)?).unwrap_or_default(),
+        });
+    }
+    Ok(())
 }
 
 /// `new` is what stands in the run that tells of it first.
@@ -300,7 +322,8 @@ impl Pages for StoredRun<'_> {
         after: u64,
         visit: &mut dyn FnMut(u64, view::Happening) -> io::Result<()>,
     ) -> io::Result<u64> {
-        self.walk_events(after, visit).map_err(io::Error::other)?
+        self.walk_events(after, Telling::All, visit)
+            .map_err(io::Error::other)?
     }
 
     fn shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> io::Result<()> {
@@ -345,6 +368,17 @@ impl StoredRun<'_> {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// How many findings there are of each kind.
+    pub(super) fn counted(&self) -> Result<Vec<Counted>> {
+        let mut all = Vec::new();
+        count_findings(
+            &self.ledger.connection,
+            (self.id, &self.rules, &self.users),
+            &mut |counted| all.push(counted),
+        )?;
+        Ok(all)
     }
 
     /// When it ended.

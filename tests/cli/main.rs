@@ -25,6 +25,8 @@ mod examination;
 #[cfg(test)]
 mod exits;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod fence;
 #[cfg(test)]
 mod harness;
@@ -50,6 +52,8 @@ mod notify;
 mod outgoing;
 #[cfg(test)]
 mod policy;
+#[cfg(test)]
+mod progress;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

@@ -675,8 +675,7 @@ fn any_stored_run_is_printed_in_any_format_without_a_request() {
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
         assert_eq!(events.filter(|event| event["finding"].is_string()).count(), count);
         assert!(print("table").ended(0).out.contains(id));
-        for format in ["html", "ocsf"] {
-            print(format).ended(2);
-        }
+        assert_eq!(print("ocsf").ended(0).out.lines().count(), count);
+        print("html").ended(2);
     }
 }

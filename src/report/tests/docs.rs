@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{book::Book, written};
 use crate::model::{ProblemCode, Status, Verdict};
-use crate::report::{Format, Style, csv, flat, history::Milestone, ndjson::Event};
+use crate::report::ndjson::{self, Event};
+use crate::report::{Format, Style, csv, flat, history::Milestone};
 
 const DOCS: &str = include_str!("../../../docs/report.md");
 
@@ -149,4 +150,12 @@ fn every_column_and_field_is_listed() {
         assert_eq!(keys(line), listed(&["Event", "Flat finding", "What was before"]));
     }
     assert_eq!(keys(lines.last().unwrap()), listed(&["Event", "Run finished"]));
+    let mut line = Vec::new();
+    ndjson::write_letter(&super::discretion::letter(), &mut line).unwrap();
+    let letter: Value = serde_json::from_slice(&line).unwrap();
+    assert_eq!(keys(&letter), listed(&["Letter"]));
+    line.clear();
+    ndjson::write_change(&super::discretion::change(), &mut line).unwrap();
+    let change: Value = serde_json::from_slice(&line).unwrap();
+    assert_eq!(keys(&change), listed(&["Action"]));
 }

@@ -2,9 +2,12 @@
 
 mod book;
 mod csv;
+mod discretion;
 mod docs;
 mod json;
+mod metrics;
 mod ndjson;
+mod ocsf;
 mod table;
 mod text;
 

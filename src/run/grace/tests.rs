@@ -463,6 +463,7 @@ impl Bench {
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
             managed: None,
+            progress: crate::run::Progress::default(),
         };
         self.scan_of(now, &[part])
     }

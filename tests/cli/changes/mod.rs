@@ -201,6 +201,7 @@ impl Scene {
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
             managed: None,
+            progress: run::Progress::default(),
         }];
         let scan = Scan {
             now: now(),

@@ -52,7 +52,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // The emulators serve, and an adapter answers a server that registers the auditor.
     ("axum", &["emulator", "provider"]),
     ("lettre", &["notify"]),
-    ("minijinja", &["notify"]),
+    ("minijinja", &["notify", "report"]),
     ("annotate_snippets", &["config"]),
     ("clap", &["cli"]),
     ("std::env::var", &["config"]),

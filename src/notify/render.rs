@@ -13,9 +13,9 @@ use minijinja::value::Kwargs;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context};
 
 use super::letter::{Content, Language, Letter};
-use super::words::{Part, Words, file};
 use super::{sample, view};
 use crate::model::{SourceKind, SourceName};
+use crate::report::words::{Part, Words, WordsError, file};
 
 /// The built-in templates.
 const TEMPLATES: [(&str, &str); 5] = [
@@ -79,6 +79,12 @@ fn place(file: &str, line: Option<usize>) -> String {
         let _ = write!(place, ", line {line}");
     }
     place
+}
+
+impl From<WordsError> for RenderError {
+    fn from(WordsError { file, line, what }: WordsError) -> Self {
+        Self { file, line, what }
+    }
 }
 
 impl RenderError {

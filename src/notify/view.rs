@@ -9,10 +9,10 @@ use minijinja::{Value, context};
 
 use super::letter::{Content, Digest, Due, Entry, Letter, Role, Summary, Told};
 use super::remedy::{Step, rules, steps};
-use super::render::{Facts, RenderError};
-use super::words::Voice;
+use super::render::Facts;
 use crate::model::{Level, RuleId, ShareKind, SourceKind, SourceName};
 use crate::plan::ActionKind;
+use crate::report::words::{Case, Voice, WordsError};
 
 /// How many columns an item takes, with the folders above it.
 const ITEM: usize = 160;
@@ -21,7 +21,7 @@ const NAME: usize = 80;
 /// How many columns a reason takes.
 const REASON: usize = 240;
 
-type Said = Result<Value, RenderError>;
+type Said = Result<Value, WordsError>;
 
 /// A letter, as templates see it.
 pub(super) fn letter(voice: Voice<'_>, facts: &Facts, letter: &Letter) -> Said {
@@ -204,7 +204,7 @@ impl View<'_> {
         Ok(self.voice.list(&rights))
     }
 
-    fn role(&self, role: &Role) -> Result<Option<Value>, RenderError> {
+    fn role(&self, role: &Role) -> Result<Option<Value>, WordsError> {
         let (key, who) = match role {
             Role::Owner => return Ok(None),
             Role::Sharer(owner) => ("role.sharer", owner),
@@ -229,24 +229,14 @@ impl View<'_> {
         self.voice.say("digest.finding_news", &values)
     }
 
-    /// A rule's text of a kind; what is about settings of a service has one for all.
     fn of_rule(&self, kind: &str, rule: RuleId, entry: &Entry) -> Said {
-        let name = if rule.is_posture() {
-            "posture"
-        } else {
-            rule.as_str()
+        let case = Case {
+            password: entry.password,
+            access: entry.access,
+            audience: entry.audience,
         };
-        let case = match rule {
-            RuleId::LinkWithoutPassword if entry.password.is_none() => "unknown",
-            RuleId::LinkWithoutPassword if entry.access.changes() => "changes",
-            RuleId::LinkAllowsUpload if entry.access.shows() => "shows",
-            RuleId::ClassifiedItemExposed => entry.audience.as_str(),
-            _ => "always",
-        };
-        let general = format!("{kind}.{name}");
-        let special = format!("{general}_{case}");
         self.voice
-            .either(&special, &general, &[("contact", self.contact())])
+            .of_rule(kind, rule, case, &[("contact", self.contact())])
     }
 
     /// What will happen, and when.
@@ -268,7 +258,7 @@ impl View<'_> {
     }
 
     /// What puts it right, each thing once.
-    fn todo(&self, entry: &Entry) -> Result<Vec<Value>, RenderError> {
+    fn todo(&self, entry: &Entry) -> Result<Vec<Value>, WordsError> {
         let mut said = BTreeSet::new();
         let mut todo = Vec::new();
         for rule in rules(entry) {
@@ -281,7 +271,7 @@ impl View<'_> {
     }
 
     /// How that is done, product by product: only what these shares need.
-    fn how(&self, entries: &[Entry]) -> Result<Vec<Value>, RenderError> {
+    fn how(&self, entries: &[Entry]) -> Result<Vec<Value>, WordsError> {
         let mut products: BTreeMap<SourceKind, (BTreeSet<&SourceName>, BTreeSet<Step>)> = BTreeMap::new();
         for entry in entries {
             let steps: Vec<_> = rules(entry)
@@ -330,7 +320,7 @@ impl View<'_> {
 
     fn summary(&self, summary: &Summary) -> Said {
         let voice = self.voice;
-        let sources: Result<Vec<_>, RenderError> = summary
+        let sources: Result<Vec<_>, WordsError> = summary
             .sources
             .iter()
             .map(|(source, verdict)| {
@@ -339,7 +329,7 @@ impl View<'_> {
             })
             .collect();
         let count = |of: &BTreeMap<Level, u64>, level| voice.number(of.get(&level).copied().unwrap_or(0));
-        let levels: Result<Vec<_>, RenderError> = Level::ALL
+        let levels: Result<Vec<_>, WordsError> = Level::ALL
             .iter()
             .rev()
             .map(|level| {
@@ -350,7 +340,7 @@ impl View<'_> {
                 })
             })
             .collect();
-        let due: Result<Vec<_>, RenderError> = summary
+        let due: Result<Vec<_>, WordsError> = summary
             .due
             .iter()
             .map(|(day, count)| voice.count("summary.due_line", *count, &[("date", voice.date(*day)?)]))
@@ -395,7 +385,7 @@ impl View<'_> {
         Ok(text)
     }
 
-    fn unread(&self, summary: &Summary) -> Result<Vec<Value>, RenderError> {
+    fn unread(&self, summary: &Summary) -> Result<Vec<Value>, WordsError> {
         let lines = summary.unread.iter().map(|(source, scope, why)| {
             let values = [
                 ("source", self.voice.stated(source.as_str())),
@@ -408,7 +398,7 @@ impl View<'_> {
     }
 
     /// Letters that did not go as they should.
-    fn trouble(&self, summary: &Summary) -> Result<Vec<Value>, RenderError> {
+    fn trouble(&self, summary: &Summary) -> Result<Vec<Value>, WordsError> {
         let voice = self.voice;
         let failed = summary.failed.iter().map(|(address, why)| {
             let values = [

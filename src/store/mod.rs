@@ -17,6 +17,7 @@ mod keep;
 mod letters;
 mod lock;
 mod migrations;
+mod narrow;
 mod notes;
 mod pages;
 mod people;

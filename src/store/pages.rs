@@ -63,6 +63,8 @@ fn finding_set() -> String {
 pub struct RunFilter {
     /// Whether shares without findings are reported too.
     pub all_shares: bool,
+    /// Only what these people own or shared, by account id or mail address; everything where nobody is named.
+    pub users: Vec<String>,
 }
 
 /// A stored run.
@@ -72,9 +74,9 @@ pub struct StoredRun<'a> {
     pub(super) id: i64,
     started: i64,
     pub(super) users: String,
-    rules: String,
-    filter: RunFilter,
-    header: view::Header,
+    pub(super) rules: String,
+    pub(super) filter: RunFilter,
+    pub(super) header: view::Header,
 }
 
 impl Ledger {
@@ -159,7 +161,7 @@ impl Ledger {
             totals: stored("totals", &totals)?,
             notices: stored("notices", &notices)?,
         };
-        Ok(StoredRun {
+        let run = StoredRun {
             ledger: self,
             id,
             started,
@@ -167,7 +169,8 @@ impl Ledger {
             rules,
             filter,
             header,
-        })
+        };
+        run.narrowed()
     }
 
     fn summaries(&self, run: i64) -> Result<Vec<view::Source>> {
@@ -192,12 +195,17 @@ impl Ledger {
     pub(super) fn totals(&self, run: &Run) -> Result<view::Totals> {
         let users = storable("accounts", &run.scope.users)?;
         let rules = storable("rules", &run.scope.rules)?;
+        self.totals_of(run.id, &users, &rules)
+    }
+
+    /// The sums over those findings of a run that are of accounts and rules in JSON lists.
+    pub(super) fn totals_of(&self, run: i64, users: &str, rules: &str) -> Result<view::Totals> {
         let mut totals = view::Totals::default();
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT v.status, v.level, f.rule, COALESCE(n.told_by = :run, 0), count(*) {} GROUP BY 1, 2, 3, 4",
             finding_set()
         ))?;
-        let mut rows = statement.query(named_params! {":run": run.id, ":rules": rules, ":users": users})?;
+        let mut rows = statement.query(named_params! {":run": run, ":rules": rules, ":users": users})?;
         while let Some(row) = rows.next()? {
             let status = status(&row.get::<_, String>(0)?, row.get(3)?)?;
             let level: Level = named("a level", &row.get::<_, String>(1)?)?;
@@ -221,7 +229,7 @@ impl Ledger {
                  WHERE s.source IN (SELECT source FROM run_source WHERE run = :run) AND (:users = '[]' OR {})",
                 of_users("w", ":users")
             ),
-            named_params! {":run": run.id, ":users": users},
+            named_params! {":run": run, ":users": users},
             |row| row.get(0),
         )?;
         totals.shares = u64::try_from(shares).unwrap_or_default();
@@ -291,6 +299,10 @@ impl Pages for StoredRun<'_> {
             return Ok(());
         }
         self.walk_shares(visit).map_err(io::Error::other)?
+    }
+
+    fn trend(&self) -> io::Result<Vec<view::Point>> {
+        self.earlier().map_err(io::Error::other)
     }
 }
 

@@ -18,6 +18,8 @@ const OWNERS: usize = 25;
 const HEIGHT: u64 = 1000;
 const STEP: usize = 10;
 const COLUMN: usize = 8;
+/// How many columns there is room for at least: few are not drawn as walls.
+const ROOM: usize = 24;
 /// How wide a bar is.
 const BAR: u64 = 1000;
 
@@ -321,7 +323,7 @@ fn course(tongue: Tongue<'_>, trend: &[Point]) -> Result<Option<Value>, WordsErr
         partial => (partial > 0).then(|| tongue.voice.count("trend.partial", partial, &[])).transpose()?,
         columns,
         column => COLUMN,
-        width => trend.len() * STEP - (STEP - COLUMN),
+        width => trend.len().max(ROOM) * STEP - (STEP - COLUMN),
         most => tongue.voice.number(most),
         first => tongue.date(first.at)?,
         last => tongue.date(last.at)?,

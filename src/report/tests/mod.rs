@@ -3,6 +3,7 @@
 mod book;
 mod csv;
 mod docs;
+mod html;
 mod json;
 mod ndjson;
 mod table;

@@ -151,7 +151,7 @@ fn owners_see_what_they_own_or_shared_and_nothing_else() {
         nobody
             .ended(2)
             .err
-            .contains("nothing is known of the account nobody")
+            .contains("nothing is known of the account \"nobody\"")
     );
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Gathered in one walk. What is kept grows with rules, sources and owners, never with shares.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -24,7 +25,6 @@ pub(super) struct Owner {
 }
 
 /// A share that is open beyond colleagues.
-#[derive(Clone)]
 pub(super) struct Exposure {
     /// The gravest of its findings.
     pub(super) finding: String,
@@ -42,8 +42,8 @@ pub(super) struct Overview {
     pub(super) sources: BTreeMap<String, Counts>,
     /// By source and id.
     pub(super) owners: BTreeMap<(String, String), Owner>,
-    pub(super) oldest: Vec<Exposure>,
-    pub(super) widest: Vec<Exposure>,
+    pub(super) oldest: First<Timestamp>,
+    pub(super) widest: First<Reverse<Width>>,
 }
 
 impl Overview {
@@ -81,12 +81,8 @@ impl Overview {
         if share.audience == Audience::Internal || share.expired {
             return;
         }
-        keep(&mut self.oldest, finding, share, |one, other| {
-            one.since.cmp(&other.since)
-        });
-        keep(&mut self.widest, finding, share, |one, other| {
-            width(&other.share).cmp(&width(&one.share))
-        });
+        self.oldest.add(since(finding).0, finding, share);
+        self.widest.add(Reverse(width(share)), finding, share);
     }
 }
 
@@ -101,8 +97,11 @@ pub(super) fn since(finding: &Finding) -> (Timestamp, bool) {
     made.map_or((finding.first_seen, false), |made| (made, true))
 }
 
-/// How far a share reaches: who, past which protection, to how much.
-fn width(share: &Share) -> (Audience, bool, u64, bool) {
+/// How far a share reaches: who, past which protection, to how much, and whether it can be changed.
+type Width = (Audience, bool, u64, bool);
+
+/// How far a share reaches. What is not counted is one file.
+fn width(share: &Share) -> Width {
     let files = match share.item.kind {
         ItemKind::Folder => share.item.files_beneath.unwrap_or(1),
         ItemKind::File | ItemKind::Other => 1,
@@ -115,32 +114,48 @@ fn width(share: &Share) -> (Audience, bool, u64, bool) {
     )
 }
 
-/// Keeps a share among the first in an order. Each is there once, with the gravest of its findings, which comes first.
-fn keep(
-    kept: &mut Vec<Exposure>,
-    finding: &Finding,
-    share: &Share,
-    order: fn(&Exposure, &Exposure) -> std::cmp::Ordering,
-) {
-    let new = Exposure {
-        finding: finding.id.clone(),
-        level: finding.level,
-        source: finding.source.clone(),
-        since: since(finding).0,
-        share: share.clone(),
-    };
-    let last = kept.last().filter(|_| kept.len() == EXPOSURES);
-    if last.is_some_and(|last| order(&new, last).is_ge()) {
-        return;
+/// The first shares in an order. Each is there once, with the gravest of its findings, which comes first.
+pub(super) struct First<K>(Vec<(K, Exposure)>);
+
+impl<K> Default for First<K> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
-    match kept
-        .iter_mut()
-        .find(|one| one.source == new.source && one.share.id == new.share.id)
-    {
-        Some(known) if order(&new, known).is_lt() => known.since = new.since,
-        Some(_) => {}
-        None => kept.push(new),
+}
+
+impl<K: Ord> First<K> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Exposure> {
+        self.0.iter().map(|(_, exposure)| exposure)
     }
-    kept.sort_by(order);
-    kept.truncate(EXPOSURES);
+
+    fn add(&mut self, key: K, finding: &Finding, share: &Share) {
+        let is_full = self.0.len() == EXPOSURES;
+        if is_full && self.0.last().is_some_and(|(last, _)| key >= *last) {
+            return;
+        }
+        let known = self
+            .0
+            .iter_mut()
+            .find(|(_, one)| one.source == finding.source && one.share.id == share.id);
+        match known {
+            Some((known, one)) => {
+                if key < *known {
+                    *known = key;
+                    one.since = since(finding).0;
+                }
+            }
+            None => self.0.push((
+                key,
+                Exposure {
+                    finding: finding.id.clone(),
+                    level: finding.level,
+                    source: finding.source.clone(),
+                    since: since(finding).0,
+                    share: share.clone(),
+                },
+            )),
+        }
+        self.0.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.0.truncate(EXPOSURES);
+    }
 }

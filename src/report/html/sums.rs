@@ -57,8 +57,8 @@ pub(super) fn opening(tongue: Tongue<'_>, header: &Header, overview: &Overview, 
             owner => by_owner(tongue, overview)?,
             owners_more => more_owners(tongue, overview)?,
         },
-        oldest => exposures(tongue, &overview.oldest)?,
-        widest => exposures(tongue, &overview.widest)?,
+        oldest => exposures(tongue, overview.oldest.iter())?,
+        widest => exposures(tongue, overview.widest.iter())?,
         filter => filter(tongue, overview)?,
         findings => overview.findings,
     })
@@ -249,8 +249,11 @@ fn more_owners(tongue: Tongue<'_>, overview: &Overview) -> Result<Option<Value>,
         .transpose()
 }
 
-fn exposures(tongue: Tongue<'_>, exposures: &[Exposure]) -> Result<Vec<Value>, WordsError> {
-    let rows = exposures.iter().map(|exposure| {
+fn exposures<'e>(
+    tongue: Tongue<'_>,
+    exposures: impl Iterator<Item = &'e Exposure>,
+) -> Result<Vec<Value>, WordsError> {
+    let rows = exposures.map(|exposure| {
         let share = &exposure.share;
         let files = share
             .item

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{HOSTILE, book::Book, cases, written};
-use crate::model::{Level, Problem, ProblemCode, RuleId, Status, Verdict};
+use crate::model::{Audience, ItemKind, Level, Problem, ProblemCode, RuleId, Status, Verdict};
 use crate::report::text::is_hidden;
 use crate::report::words::{Language, Words};
 use crate::report::{Format, Style, view};
@@ -295,4 +295,42 @@ fn there_are_words_for_whatever_a_report_may_tell() {
             );
         }
     }
+}
+
+#[test]
+fn what_is_open_for_longest_and_widest_comes_first_and_once() {
+    let mut book = Book::ordinary();
+    let pattern = book.findings[0].clone();
+    let shares = 14;
+    book.findings = (0..shares * 2)
+        .map(|number| {
+            let which = number % shares;
+            let mut finding = pattern.clone();
+            finding.id = format!("{number}");
+            let share = finding.share.as_mut().unwrap();
+            share.id = format!("{which}");
+            share.item.name = format!("share{which:02}");
+            share.item.kind = ItemKind::Folder;
+            share.item.files_beneath = Some(100 - which);
+            share.audience = if which == 13 {
+                Audience::Internal
+            } else {
+                Audience::Anyone
+            };
+            let day = 1 + (which * 5) % 13;
+            share.created_at = Some(format!("2025-01-{day:02}T00:00:00Z").parse().unwrap());
+            finding
+        })
+        .collect();
+    let page = page(Language::En, &book);
+    let listed = |id: &str| -> Vec<u64> {
+        let section = between(&page, &format!("<h2 id=\"{id}\">"), "</section>");
+        let names = section.split("<bdi>share").skip(1);
+        names.map(|rest| rest[..2].parse().unwrap()).collect()
+    };
+    assert_eq!(listed("widest"), (0..10).collect::<Vec<_>>());
+    let mut oldest: Vec<u64> = (0..13).collect();
+    oldest.sort_by_key(|which| (which * 5) % 13);
+    assert_eq!(listed("oldest"), oldest[..10]);
+    assert!(!listed("oldest").contains(&13), "colleagues may open it");
 }

@@ -78,7 +78,7 @@ fn a_page_is_in_the_language_of_letters_or_in_the_one_asked_for() {
         let ran = stage.run(&[&["--no-state", "scan", "--format", "html"], arguments].concat());
         ran.ended(0).out.clone()
     };
-    assert!(scan(&[]).contains("<html lang=\"de\"") && scan(&[]).contains("Was offen steht"));
+    assert!(scan(&[]).contains("<html lang=\"de\"") && scan(&[]).contains("<h1>Geteilte Dateien</h1>"));
     assert!(scan(&["--language", "fr"]).contains("<h1>Fichiers partagés</h1>"));
     stage.run(&["scan", "--language", "it"]).ended(2);
 }

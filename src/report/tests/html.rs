@@ -216,9 +216,9 @@ fn sums_count_what_stands() {
     let mut book = Book::ordinary();
     let finding = book.findings[0].clone();
     let one = |status, level, rule| view::Finding {
-        status,
-        level,
         rule,
+        level,
+        status,
         ..finding.clone()
     };
     book.findings = vec![

@@ -21,8 +21,14 @@ impl StoredRun<'_> {
         if self.filter.users.is_empty() {
             return Ok(self);
         }
-        let keys = self.keys()?;
-        self.users = storable("accounts", &keys)?;
+        let unknown = self.unknown()?;
+        if !unknown.is_empty() {
+            return Err(StoreError::Unknown {
+                what: "account",
+                ids: unknown,
+            });
+        }
+        self.users = storable("accounts", &self.filter.users)?;
         self.header.totals = self.ledger.totals_of(self.id, &self.users, &self.rules)?;
         self.header.notices = Vec::new();
         let sources = std::mem::take(&mut self.header.sources);
@@ -48,34 +54,22 @@ impl StoredRun<'_> {
         Ok(self)
     }
 
-    /// The ids of the accounts that the filter names and that the run was asked for.
-    fn keys(&self) -> Result<BTreeSet<String>> {
-        let mut statement = self.ledger.connection.prepare_cached(&format!(
-            "SELECT p.key FROM principal p WHERE p.id IN {} AND (?2 = '[]' OR p.id IN {})
-                 AND p.source IN (SELECT source FROM run_source WHERE run = ?3)",
-            accounts_named("?1"),
-            accounts_named("?2")
+    /// Whom the filter names and the run knows nothing of: they have no account, or it was asked for others.
+    fn unknown(&self) -> Result<Vec<String>> {
+        let mut account = self.ledger.connection.prepare_cached(&format!(
+            "SELECT 1 FROM principal p WHERE p.id IN {}
+                 AND p.source IN (SELECT source FROM run_source WHERE run = ?2)",
+            accounts_named("?1")
         ))?;
-        let mut keys = BTreeSet::new();
+        let asked = &self.header.run.scope.users;
         let mut unknown = Vec::new();
         for user in &self.filter.users {
-            let one = storable("accounts", &[user])?;
-            let rows =
-                statement.query_map(params![one, self.users, self.id], |row| row.get::<_, String>(0))?;
-            let theirs = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-            if theirs.is_empty() {
+            let was_asked = asked.is_empty() || asked.iter().any(|other| is_same(user, other));
+            if !was_asked || !account.exists(params![storable("accounts", &[user])?, self.id])? {
                 unknown.push(user.clone());
             }
-            keys.extend(theirs);
         }
-        if unknown.is_empty() {
-            Ok(keys)
-        } else {
-            Err(StoreError::Unknown {
-                what: "account",
-                ids: unknown,
-            })
-        }
+        Ok(unknown)
     }
 
     /// What they should see of a source; `None` where they have nothing in it.
@@ -200,6 +194,10 @@ impl StoredRun<'_> {
         points.reverse();
         Ok(points)
     }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 fn day(time: Timestamp) -> jiff::civil::Date {

@@ -80,7 +80,7 @@ pub struct StoredRun<'a> {
 }
 
 impl Ledger {
-    /// A stored run for a report, by its id, or the latest that was finished.
+    /// A stored run for a report, by its id, or the latest that was finished: that looked at those whom the filter names.
     ///
     /// # Errors
     /// [`StoreError::NoSuchRun`], [`StoreError::NoRun`], or any other of the file.
@@ -103,8 +103,11 @@ impl Ledger {
             .query_row(
                 "SELECT id, key, started_at, finished_at, verdict, scope, policy, baseline, totals, notices, journal_head
                  FROM run
-                 WHERE finished_at IS NOT NULL AND (?1 IS NULL OR key = ?1) ORDER BY id DESC LIMIT 1",
-                [key],
+                 WHERE finished_at IS NOT NULL AND (key = ?1 OR (?1 IS NULL AND (
+                     ?2 = '[]' OR json_array_length(scope, '$.users') = 0 OR NOT EXISTS (
+                         SELECT 1 FROM json_each(?2) u WHERE lower(u.value) NOT IN (
+                             SELECT lower(value) FROM json_each(scope, '$.users')))))) ORDER BY id DESC LIMIT 1",
+                params![key, storable("accounts", &filter.users)?],
                 |row| {
                     Ok((
                         row.get(0)?,

@@ -170,13 +170,19 @@ fn what_was_read_of_others_says_nothing_about_ones_own() {
 }
 
 #[test]
-fn a_run_of_one_account_tells_another_nothing() {
+fn the_latest_run_that_looked_at_somebody_is_reported() {
     let stage = Stage::small();
-    stage.run(&["scan"]).ended(0);
-    stage.run(&["scan", "--user", "alice"]).ended(0);
-    stage.run(&["report", "--user", "bob"]).ended(2);
-    let report = own(&stage, "alice@example.org", 0);
-    assert!(!findings(&report).is_empty());
+    let run = |report: Value| report["run"]["id"].as_str().unwrap().to_owned();
+    let whole = run(stage.run(&["scan", "--format", "json"]).ended(0).json());
+    let alice = run(stage
+        .run(&["scan", "--user", "alice", "--format", "json"])
+        .ended(0)
+        .json());
+    assert_eq!(run(own(&stage, "bob", 0)), whole);
+    assert_eq!(run(own(&stage, "ALICE", 0)), alice);
+    stage.run(&["report", "--run", &alice, "--user", "bob"]).ended(2);
+    let report = stage.run(&["report", "--run", &alice, "--user", "alice", "--format", "json"]);
+    assert!(!findings(&report.ended(0).json()).is_empty());
 }
 
 #[test]

@@ -56,7 +56,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["emulator", "health", "provider"]),
     ("lettre", &["notify"]),
     ("cronexpr", &["schedule"]),
-    ("minijinja", &["notify"]),
+    ("minijinja", &["notify", "report"]),
     ("annotate_snippets", &["config"]),
     ("clap", &["cli"]),
     ("std::env::var", &["config"]),

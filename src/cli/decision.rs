@@ -15,11 +15,12 @@ pub(super) fn open(global: &Global, what: &str) -> Result<(Loaded, Ledger), Exit
     Ok((loaded, ledger))
 }
 
-/// The state as it is, for a command that only prints it.
-pub(super) fn read(global: &Global, what: &str) -> Result<Ledger, Exit> {
+/// The configuration, and the state as it is, for a command that only prints it.
+pub(super) fn read(global: &Global, what: &str) -> Result<(Loaded, Ledger), Exit> {
     let loaded = stated(global, what)?;
     let path = &loaded.settings.state.path;
-    Ledger::open_to_read(path).map_err(|error| scan::unusable(path, &error))
+    let ledger = Ledger::open_to_read(path).map_err(|error| scan::unusable(path, &error))?;
+    Ok((loaded, ledger))
 }
 
 /// The configuration, where there is a state.

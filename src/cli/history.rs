@@ -60,7 +60,7 @@ fn format() -> clap::builder::PossibleValuesParser {
 }
 
 pub(super) fn run(global: &Global, arguments: Arguments) -> Result<Exit, Exit> {
-    let ledger = decision::read(global, "history")?;
+    let (_, ledger) = decision::read(global, "history")?;
     let source = arguments.source.map(SourceName::new);
     let life = ledger
         .life(&arguments.of.life(), source.as_ref())

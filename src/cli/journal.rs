@@ -42,7 +42,7 @@ pub(super) fn run(global: &Global, command: &Command) -> Result<Exit, Exit> {
 }
 
 fn verify(global: &Global, arguments: &Verify) -> Result<Exit, Exit> {
-    let ledger = decision::read(global, "journal verify")?;
+    let (_, ledger) = decision::read(global, "journal verify")?;
     let verified = ledger
         .verify_journal(arguments.head.as_deref())
         .map_err(|error| {
@@ -73,7 +73,7 @@ fn verify(global: &Global, arguments: &Verify) -> Result<Exit, Exit> {
 }
 
 fn export(global: &Global, arguments: &Export) -> Result<Exit, Exit> {
-    let ledger = decision::read(global, "journal export")?;
+    let (_, ledger) = decision::read(global, "journal export")?;
     if let Some(run) = &arguments.run
         && ledger.of_run(run).is_ok_and(|lines| lines.is_empty())
     {

@@ -152,7 +152,7 @@ enum Command {
     /// Serve the built-in emulators of Nextcloud and Microsoft 365 on loopback
     Emulate(emulate::Arguments),
     /// Scan an invented organisation and print the report; needs no configuration
-    Demo,
+    Demo(demo::Arguments),
     /// Print a shell's completion script
     Completions(shell::Completions),
     /// Print the manual page
@@ -251,7 +251,7 @@ fn run(cli: Cli) -> Exit {
         Command::Rules(arguments) => rules::run(&global, &arguments),
         Command::Config(command) => config::run(&global, &command),
         Command::Emulate(arguments) => block_on(emulate::run(&global, arguments)),
-        Command::Demo => block_on(demo::run(&global)),
+        Command::Demo(arguments) => block_on(demo::run(&global, arguments)),
         Command::Completions(arguments) => shell::completions(&arguments, Cli::command()),
         Command::Man => shell::manual(Cli::command()),
     };

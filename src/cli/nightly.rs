@@ -19,7 +19,7 @@ use crate::config::{MailMode, Settings};
 use crate::enforce::EnforceError;
 use crate::export::{self, Ended, Failure};
 use crate::model::{Effect, Level, Problem, Share, Status, Verdict};
-use crate::notify::Outgoing;
+use crate::notify::{Language, Outgoing};
 use crate::plan::{Action, Calendar, Notices};
 use crate::policy::Policy;
 use crate::report::text::visible;
@@ -298,6 +298,7 @@ impl Job<'_> {
             started_at,
             ended_at: self.global.finished(),
             scan: Some(scanned.run.key.clone()),
+            language: Language::of(&self.settings.mail.language).unwrap_or_default(),
         };
         let so_far = if self.cancel.is_cancelled() {
             Exit::Interrupted

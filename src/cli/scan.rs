@@ -13,6 +13,7 @@ use super::{Exit, Global, progress, unwritten};
 use crate::config::{Details, Settings};
 use crate::model::{Level, RuleId, SourceName, Verdict};
 use crate::policy::{self, Policy};
+use crate::report::words::Language;
 use crate::report::{self, Format, Pages};
 use crate::run::{self, Part, Scan, ScanError, Scanned};
 use crate::store::{Ledger, RunFilter, SourceLock, StoreError, StoredRun};
@@ -45,6 +46,35 @@ pub(super) struct Arguments {
     /// Report shares without findings too
     #[arg(long)]
     pub(super) all_shares: bool,
+    #[command(flatten)]
+    pub(super) language: Spoken,
+    /// The page that is written beside the report.
+    #[arg(skip)]
+    pub(super) page: Option<Output>,
+}
+
+/// In which language a report for people is written.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Spoken {
+    /// The language of HTML [default: `language` in \[mail\] of the configuration]
+    #[arg(long, value_name = "LANGUAGE", value_parser = languages())]
+    language: Option<String>,
+}
+
+impl Spoken {
+    /// The language that was asked for, else that of letters.
+    pub(super) fn within(&self, settings: &Settings) -> Language {
+        let asked = self.language.as_ref().unwrap_or(&settings.mail.language);
+        Language::of(asked).unwrap_or_default()
+    }
+}
+
+fn languages() -> clap::builder::PossibleValuesParser {
+    Language::ALL
+        .iter()
+        .map(|language| language.as_str())
+        .collect::<Vec<_>>()
+        .into()
 }
 
 /// The names of the formats, for the command line.
@@ -89,11 +119,21 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
     let mut scanned = scanned?;
     let filter = RunFilter {
         all_shares: arguments.all_shares,
+        users: Vec::new(),
     };
     let fail_on: Option<Level> = arguments.fail_on.parse().ok();
     let output = Output::of(arguments.output);
+    let style = report::Style {
+        language: arguments.language.within(settings),
+        ..output.style(global.color)
+    };
     let mut exit = match stored(&scanned.ledger, Some(&scanned.run.key), filter) {
-        Ok(stored) => print(global, &stored, &arguments.format, &output, fail_on),
+        Ok(stored) => {
+            let printed = print(style, &stored, &arguments.format, &output, fail_on);
+            let page = arguments.page.as_ref();
+            let page = page.map(|page| print(style, &stored, Format::Html.as_str(), page, None));
+            printed.max(page.unwrap_or(Exit::Done))
+        }
         Err(exit) => exit,
     };
     exit = exit.max(forget(global, settings, &mut scanned));
@@ -277,7 +317,7 @@ pub(super) fn stored<'l>(
     filter: RunFilter,
 ) -> Result<StoredRun<'l>, Exit> {
     ledger.stored_run(run, filter).map_err(|error| match error {
-        StoreError::NoRun | StoreError::NoSuchRun(_) => {
+        StoreError::NoRun | StoreError::NoSuchRun(_) | StoreError::Unknown { .. } => {
             say(&format!("error: {error}"));
             Exit::Usage
         }
@@ -293,14 +333,13 @@ pub(super) fn stored<'l>(
 
 /// Prints a stored run; the exit code tells of findings and of a report that could not be written.
 pub(super) fn print(
-    global: &Global,
+    style: report::Style,
     stored: &StoredRun<'_>,
     format: &str,
     output: &Output,
     fail_on: Option<Level>,
 ) -> Exit {
     let format = format.parse().unwrap_or(Format::Table);
-    let style = output.style(global.color);
     let written = output.write(|out| report::write(format, style, stored, out));
     let mut exit = written.map_or_else(|error| unwritten(&error), |()| Exit::Done);
     let worst = stored.header().totals.worst();

@@ -86,7 +86,8 @@ impl Output {
             .map(|(width, _)| width.0);
         report::Style {
             color: color.is_on(terminal),
-            width: width.or(report::Style::default().width),
+            width,
+            ..report::Style::default()
         }
     }
 

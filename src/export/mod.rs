@@ -16,6 +16,7 @@ use crate::config::{ExportSettings, OwnerDisplay};
 use crate::files::{self, Rights};
 use crate::report::discretion::{Discreet, Discretion};
 use crate::report::metrics::{self, Night};
+use crate::report::words::Language;
 use crate::report::{self, Format, Style};
 use crate::store::{Ledger, RunFilter, StoreError};
 
@@ -28,6 +29,8 @@ pub struct Ended {
     pub ended_at: Timestamp,
     /// The id of the scan that it made; `None` where there is none to report.
     pub scan: Option<String>,
+    /// In which language people read it.
+    pub language: Language,
 }
 
 /// An export that could not be written.
@@ -124,9 +127,9 @@ pub fn write_all(
         let result = discretion().and_then(|discretion| events::append(ledger, path, discretion));
         results.push(("events", path, result));
     }
-    if let (Some(path), Some(scan), Ok(format)) = (&exports.html, &ended.scan, "html".parse()) {
-        let report = (format, path.as_path());
-        let result = discretion().and_then(|discretion| write_report(ledger, scan, report, discretion));
+    if let (Some(path), Some(scan)) = (&exports.html, &ended.scan) {
+        let page = (ended.language, path.as_path());
+        let result = discretion().and_then(|discretion| write_page(ledger, scan, page, discretion));
         results.push(("report", path, result));
     }
     let written = results
@@ -166,16 +169,20 @@ fn discretion(state: &Path, exports: &ExportSettings) -> io::Result<Discretion> 
     })
 }
 
-fn write_report(
+fn write_page(
     ledger: &Ledger,
     scan: &str,
-    (format, path): (Format, &Path),
+    (language, path): (Language, &Path),
     discretion: &Discretion,
 ) -> Result<(), Why> {
     let stored = ledger.stored_run(Some(scan), RunFilter::default())?;
     let pages = Discreet::new(&stored, discretion);
+    let style = Style {
+        language,
+        ..Style::default()
+    };
     write_file(path, Rights::Group, |out| {
-        report::write(format, Style::default(), &pages, out)
+        report::write(Format::Html, style, &pages, out)
     })
 }
 

@@ -14,30 +14,7 @@ use crate::model::{
     Verdict, names,
 };
 use crate::plan::ActionKind;
-
-names! {
-    /// The languages that every text is there in.
-    Language {
-        /// English.
-        En = "en",
-        /// German.
-        De = "de",
-        /// French.
-        Fr = "fr",
-    }
-}
-
-impl Language {
-    /// The language that a service or the configuration names, by its first part: `de_AT`, `de-CH` and `de` are German.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        let first = name.split(['_', '-', '.', '@']).next()?;
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|language| language.as_str().eq_ignore_ascii_case(first))
-    }
-}
+pub use crate::report::words::Language;
 
 /// Whom a letter is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

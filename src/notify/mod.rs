@@ -12,7 +12,6 @@ mod remedy;
 mod render;
 mod sample;
 mod view;
-mod words;
 
 pub use digest::{Concern, Gathering, IN_FULL, Occasion};
 pub use fate::{Outcome, Reader};

@@ -15,9 +15,9 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehav
 
 use super::letter::{Content, Language, Letter};
 use super::view::Listing;
-use super::words::{Part, Words, file};
 use super::{sample, view};
 use crate::model::{SourceKind, SourceName};
+use crate::report::words::{Part, Words, WordsError, file};
 
 /// The built-in templates.
 const TEMPLATES: [(&str, &str); 5] = [
@@ -81,6 +81,12 @@ fn place(file: &str, line: Option<usize>) -> String {
         let _ = write!(place, ", line {line}");
     }
     place
+}
+
+impl From<WordsError> for RenderError {
+    fn from(WordsError { file, line, what }: WordsError) -> Self {
+        Self { file, line, what }
+    }
 }
 
 impl RenderError {
@@ -157,7 +163,7 @@ impl Renderer {
             if let Some(own) = overrides.get(&file(language)) {
                 built_in.replace(own)?;
             }
-            Ok(built_in)
+            Ok::<_, RenderError>(built_in)
         };
         let words = Arc::new(AllWords {
             english: words(Language::En)?,

@@ -13,10 +13,10 @@ pub use self::listing::Listing;
 use super::fate::Reader;
 use super::letter::{Content, Digest, Due, Entry, Instead, LastRun, Letter, List, Role, Summary, Told};
 use super::remedy::{Step, rules, steps};
-use super::render::{Facts, RenderError};
-use super::words::Voice;
+use super::render::Facts;
 use crate::model::{Level, RuleId, ShareKind, SourceKind, SourceName, Verdict};
 use crate::plan::ActionKind;
+use crate::report::words::{Case, Voice, WordsError};
 
 /// How many columns an item takes, with the folders above it.
 const ITEM: usize = 160;
@@ -27,7 +27,7 @@ const ADDRESS: usize = 320;
 /// How many columns a reason takes.
 const REASON: usize = 240;
 
-type Said = Result<Value, RenderError>;
+type Said = Result<Value, WordsError>;
 
 /// A letter, as templates see it.
 pub(super) fn letter(voice: Voice<'_>, facts: &Facts, letter: &Letter) -> Said {
@@ -263,7 +263,7 @@ impl View<'_> {
         Ok(self.voice.list(&rights))
     }
 
-    fn role(&self, role: &Role) -> Result<Option<Value>, RenderError> {
+    fn role(&self, role: &Role) -> Result<Option<Value>, WordsError> {
         let (key, who) = match role {
             Role::Owner => return Ok(None),
             Role::Sharer(owner) => ("role.sharer", owner),
@@ -288,28 +288,15 @@ impl View<'_> {
         self.voice.say("digest.finding_news", &values)
     }
 
-    /// A rule's text of a kind; what is about settings of a service has one for all.
     fn of_rule(&self, kind: &str, rule: RuleId, entry: &Entry) -> Said {
-        let name = if rule.is_posture() {
-            "posture"
-        } else {
-            rule.as_str()
+        let case = Case {
+            kind: entry.kind,
+            password: entry.password,
+            access: entry.access,
+            audience: entry.audience,
         };
-        let case = match rule {
-            RuleId::LinkWithoutPassword if entry.password.is_none() => "unknown",
-            RuleId::LinkWithoutPassword if entry.access.changes() => "changes",
-            RuleId::LinkAllowsUpload if entry.access.shows() => "shows",
-            RuleId::ClassifiedItemExposed => entry.audience.as_str(),
-            _ => "always",
-        };
-        let case = match (kind, entry.kind) {
-            ("todo", ShareKind::Mail) if rule != RuleId::ClassifiedItemExposed => "mail",
-            _ => case,
-        };
-        let general = format!("{kind}.{name}");
-        let special = format!("{general}_{case}");
         self.voice
-            .either(&special, &general, &[("contact", self.contact())])
+            .of_rule(kind, rule, case, &[("contact", self.contact())])
     }
 
     /// What will happen, and when.
@@ -331,7 +318,7 @@ impl View<'_> {
     }
 
     /// What puts it right, each thing once.
-    fn todo(&self, entry: &Entry) -> Result<Vec<Value>, RenderError> {
+    fn todo(&self, entry: &Entry) -> Result<Vec<Value>, WordsError> {
         let mut said = BTreeSet::new();
         let mut todo = Vec::new();
         for rule in rules(entry) {
@@ -344,7 +331,7 @@ impl View<'_> {
     }
 
     /// How that is done, product by product: only what these shares need.
-    fn how(&self, entries: &[Entry]) -> Result<Vec<Value>, RenderError> {
+    fn how(&self, entries: &[Entry]) -> Result<Vec<Value>, WordsError> {
         let mut products: BTreeMap<SourceKind, (BTreeSet<&SourceName>, BTreeSet<Step>)> = BTreeMap::new();
         for entry in entries {
             let steps: Vec<_> = rules(entry)
@@ -393,13 +380,13 @@ impl View<'_> {
 
     fn summary(&self, summary: &Summary) -> Said {
         let voice = self.voice;
-        let sources: Result<Vec<_>, RenderError> = summary
+        let sources: Result<Vec<_>, WordsError> = summary
             .sources
             .iter()
             .map(|(source, last)| self.last_run(source, last.as_ref()))
             .collect();
         let count = |of: &BTreeMap<Level, u64>, level| voice.number(of.get(&level).copied().unwrap_or(0));
-        let levels: Result<Vec<_>, RenderError> = Level::ALL
+        let levels: Result<Vec<_>, WordsError> = Level::ALL
             .iter()
             .rev()
             .map(|level| {
@@ -410,7 +397,7 @@ impl View<'_> {
                 })
             })
             .collect();
-        let due: Result<Vec<_>, RenderError> = summary
+        let due: Result<Vec<_>, WordsError> = summary
             .due
             .iter()
             .map(|(day, count)| voice.count("summary.due_line", *count, &[("date", voice.date(*day)?)]))
@@ -478,7 +465,7 @@ impl View<'_> {
         self.voice.say("summary.source_line", &values)
     }
 
-    fn unread(&self, summary: &Summary) -> Result<Vec<Value>, RenderError> {
+    fn unread(&self, summary: &Summary) -> Result<Vec<Value>, WordsError> {
         let lines = summary.unread.iter().map(|(source, scope, code)| {
             let values = [
                 ("source", self.voice.stated(source.as_str())),
@@ -491,7 +478,7 @@ impl View<'_> {
     }
 
     /// Letters that did not go as they should.
-    fn trouble(&self, summary: &Summary) -> Result<Vec<Value>, RenderError> {
+    fn trouble(&self, summary: &Summary) -> Result<Vec<Value>, WordsError> {
         let voice = self.voice;
         let line = |(address, why): &(String, String)| {
             let values = [

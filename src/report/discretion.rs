@@ -263,4 +263,9 @@ impl Pages for Discreet<'_> {
         self.pages
             .shares(&mut |share| visit(self.discretion.share(share)))
     }
+
+    fn trend(&self) -> io::Result<Vec<view::Point>> {
+        // It names nobody.
+        self.pages.trend()
+    }
 }

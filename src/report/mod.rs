@@ -11,6 +11,7 @@ pub mod csv;
 pub mod discretion;
 mod flat;
 pub mod history;
+pub mod html;
 pub mod json;
 pub mod metrics;
 pub mod ndjson;
@@ -18,6 +19,7 @@ pub mod ocsf;
 pub mod table;
 pub mod text;
 pub mod view;
+pub mod words;
 
 pub(crate) use json::compact;
 pub(crate) use table::PAGE;
@@ -52,6 +54,12 @@ pub trait Pages {
     /// # Errors
     /// Whatever the visitor or the underlying store reports.
     fn shares(&self, visit: &mut dyn FnMut(view::Share) -> std::io::Result<()>) -> std::io::Result<()>;
+
+    /// What the last runs that looked at the same came to, the earliest first; this run is the last of them.
+    ///
+    /// # Errors
+    /// Whatever the underlying store reports.
+    fn trend(&self) -> std::io::Result<Vec<view::Point>>;
 }
 
 names! {
@@ -67,16 +75,20 @@ names! {
         Csv = "csv",
         /// One OCSF Compliance Finding a line.
         Ocsf = "ocsf",
+        /// A page for a browser, for people.
+        Html = "html",
     }
 }
 
-/// How the table looks; the other formats always look the same.
+/// How what people read looks; the formats for programs always look the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// Whether to use colour and weight.
     pub color: bool,
     /// How many columns there are; `None` where there is no terminal.
     pub width: Option<u16>,
+    /// The language of the page; the table is in English.
+    pub language: words::Language,
 }
 
 /// Writes a run in a format.
@@ -90,5 +102,6 @@ pub fn write(format: Format, style: Style, pages: &dyn Pages, out: &mut dyn io::
         Format::Ndjson => ndjson::write(pages, out),
         Format::Csv => csv::write(pages, out),
         Format::Ocsf => ocsf::write(pages, out),
+        Format::Html => html::write(style.language, pages, out),
     }
 }

@@ -177,6 +177,17 @@ impl Totals {
     }
 }
 
+/// What one of several runs came to.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// When it judged.
+    pub at: Timestamp,
+    /// What its result is worth.
+    pub verdict: Verdict,
+    /// Findings that stand, by level.
+    pub by_level: BTreeMap<Level, u64>,
+}
+
 /// Something the operator should know about the policy itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Notice {

@@ -19,6 +19,7 @@ mod keep;
 mod letters;
 mod lock;
 mod migrations;
+mod narrow;
 mod notes;
 mod pages;
 mod people;

@@ -63,6 +63,8 @@ fn finding_set() -> String {
 pub struct RunFilter {
     /// Whether shares without findings are reported too.
     pub all_shares: bool,
+    /// Only what these people own or shared, by account id or mail address; everything where nobody is named.
+    pub users: Vec<String>,
 }
 
 /// A stored run.
@@ -72,13 +74,13 @@ pub struct StoredRun<'a> {
     pub(super) id: i64,
     started: i64,
     pub(super) users: String,
-    rules: String,
-    filter: RunFilter,
-    header: view::Header,
+    pub(super) rules: String,
+    pub(super) filter: RunFilter,
+    pub(super) header: view::Header,
 }
 
 impl Ledger {
-    /// A stored run for a report, by its id, or the latest that was finished.
+    /// A stored run for a report, by its id, or the latest that was finished: that looked at those whom the filter names.
     ///
     /// # Errors
     /// [`StoreError::NoSuchRun`], [`StoreError::NoRun`], or any other of the file.
@@ -101,8 +103,11 @@ impl Ledger {
             .query_row(
                 "SELECT id, key, started_at, finished_at, verdict, scope, policy, baseline, totals, notices, journal_head
                  FROM run
-                 WHERE finished_at IS NOT NULL AND (?1 IS NULL OR key = ?1) ORDER BY id DESC LIMIT 1",
-                [key],
+                 WHERE finished_at IS NOT NULL AND (key = ?1 OR (?1 IS NULL AND (
+                     ?2 = '[]' OR json_array_length(scope, '$.users') = 0 OR NOT EXISTS (
+                         SELECT 1 FROM json_each(?2) u WHERE lower(u.value) NOT IN (
+                             SELECT lower(value) FROM json_each(scope, '$.users')))))) ORDER BY id DESC LIMIT 1",
+                params![key, storable("accounts", &filter.users)?],
                 |row| {
                     Ok((
                         row.get(0)?,
@@ -159,7 +164,7 @@ impl Ledger {
             totals: stored("totals", &totals)?,
             notices: stored("notices", &notices)?,
         };
-        Ok(StoredRun {
+        let run = StoredRun {
             ledger: self,
             id,
             started,
@@ -167,7 +172,8 @@ impl Ledger {
             rules,
             filter,
             header,
-        })
+        };
+        run.narrowed()
     }
 
     /// The id of the last run that read a source whole: all its accounts, by all rules.
@@ -209,8 +215,13 @@ impl Ledger {
     pub(super) fn totals(&self, run: &Run) -> Result<view::Totals> {
         let users = storable("accounts", &run.scope.users)?;
         let rules = storable("rules", &run.scope.rules)?;
+        self.totals_of(run.id, &users, &rules)
+    }
+
+    /// The sums over those findings of a run that are of accounts and rules in JSON lists.
+    pub(super) fn totals_of(&self, run: i64, users: &str, rules: &str) -> Result<view::Totals> {
         let mut totals = view::Totals::default();
-        count_findings(&self.connection, (run.id, &rules, &users), &mut |counted| {
+        count_findings(&self.connection, (run, rules, users), &mut |counted| {
             let Counted {
                 rule,
                 level,
@@ -236,7 +247,7 @@ impl Ledger {
                  WHERE s.source IN (SELECT source FROM run_source WHERE run = :run) AND (:users = '[]' OR {})",
                 of_users("w", ":users")
             ),
-            named_params! {":run": run.id, ":users": users},
+            named_params! {":run": run, ":users": users},
             |row| row.get(0),
         )?;
         totals.shares = u64::try_from(shares).unwrap_or_default();
@@ -331,6 +342,10 @@ impl Pages for StoredRun<'_> {
             return Ok(());
         }
         self.walk_shares(visit).map_err(io::Error::other)?
+    }
+
+    fn trend(&self) -> io::Result<Vec<view::Point>> {
+        self.earlier().map_err(io::Error::other)
     }
 }
 

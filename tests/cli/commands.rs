@@ -132,7 +132,7 @@ fn the_configuration_is_found_where_it_is_looked_for() {
 #[test]
 fn a_closed_pipe_is_no_error() {
     let stage = Stage::small();
-    for format in ["table", "json", "ndjson", "csv"] {
+    for format in ["table", "json", "ndjson", "csv", "html"] {
         let mut program = stage.program();
         program.arguments(&[
             "--no-state",
@@ -264,6 +264,18 @@ fn the_demonstration_needs_nothing_and_leaves_nothing() {
             .starts_with("LIMITED: ")
     );
     assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+    let page = folder.path().join("sharewarden-demo.html");
+    assert!(ran.err.contains(&*page.to_string_lossy()), "{}", ran.err);
+    assert!(
+        std::fs::read_to_string(&page)
+            .unwrap()
+            .contains("Merger options.pptx")
+    );
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        2,
+        "nothing but the page and the folder for temporary files"
+    );
 }
 
 #[test]

@@ -51,6 +51,8 @@ mod notify;
 #[cfg(test)]
 mod outgoing;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod progress;

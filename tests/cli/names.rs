@@ -202,3 +202,13 @@ fn json_holds_exactly_what_was_told_and_ndjson_an_object_a_line() {
         lines.iter().map(|event| event["event_id"].to_string()).collect();
     assert_eq!(ids.len(), lines.len());
 }
+
+#[test]
+fn pages_hold_names_as_text_only() {
+    let stage = Stage::of(&world());
+    let page = stage.run(&["--no-state", "scan", "--all-shares", "--format", "html"]);
+    let text = &page.ended(0).out;
+    assert!(!text.chars().any(is_raw));
+    assert_eq!(text.matches("<script").count(), 1);
+    assert!(text.contains("&lt;script&gt;alert(1)&lt;") && text.contains("\\u{202e}gpj.exe"));
+}

@@ -34,7 +34,7 @@ pub struct MailSettings {
     pub incident_contact: Option<String>,
     /// A folder with templates that stand in for the built-in ones, file by file.
     pub templates: Option<PathBuf>,
-    /// The language where the owner's own is unknown.
+    /// The language where the owner's own is unknown, and that of HTML reports.
     pub language: String,
     /// How file names appear.
     pub names: NameDisplay,

@@ -84,7 +84,7 @@ pub(in crate::config) struct Mail {
     pub(in crate::config) incident_contact: Option<At<String>>,
     /// A folder with templates that stand in for the built-in ones, file by file.
     pub(in crate::config) templates: Option<At<PathBuf>>,
-    /// The language where the owner's own is unknown.
+    /// The language where the owner's own is unknown, and that of HTML reports.
     #[schemars(extend("default" = "en"))]
     pub(in crate::config) language: At<String>,
     /// How file names appear.

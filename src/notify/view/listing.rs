@@ -13,9 +13,9 @@ use minijinja::Value;
 use super::View;
 use crate::model::Level;
 use crate::notify::letter::{Entry, Language, List, Told};
-use crate::notify::render::{Facts, RenderError};
-use crate::notify::words::{Part, Words};
+use crate::notify::render::Facts;
 use crate::report::text::spreadsheet_cell;
+use crate::report::words::{Part, Words, WordsError};
 
 /// The longest list, in bytes. Microsoft Graph takes requests of 4 MB: a letter with a list of this length, encrypted, encoded
 /// as an attachment and encoded again as a message, has 3 MB.
@@ -135,7 +135,7 @@ impl<'a> Listing<'a> {
         let titles = COLUMNS.iter().map(|key| self.view.voice.say(key, &[]));
         let titles: Vec<_> = titles
             .collect::<Result<_, _>>()
-            .map_err(|error: RenderError| error.to_string())?;
+            .map_err(|error: WordsError| error.to_string())?;
         let titles: StringRecord = titles.iter().map(Value::to_string).collect();
         let rows = self.rows.iter().map(|(_, row)| row);
         for row in std::iter::once(&titles).chain(rows) {
@@ -145,7 +145,7 @@ impl<'a> Listing<'a> {
     }
 
     /// The cells of a finding, in the order of [`COLUMNS`].
-    fn row(&self, entry: &Entry, told: &Told) -> Result<StringRecord, RenderError> {
+    fn row(&self, entry: &Entry, told: &Told) -> Result<StringRecord, WordsError> {
         let view = &self.view;
         let say = |key: &str| view.voice.say(key, &[]);
         let item = if entry.item.is_empty() {

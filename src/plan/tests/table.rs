@@ -9,6 +9,7 @@ fn drawn(width: u16, actions: &[Action], unproposed: &[Unproposed]) -> String {
     let style = Style {
         color: false,
         width: Some(width),
+        ..Style::default()
     };
     table::write(style, actions, unproposed, &mut out).unwrap();
     String::from_utf8(out).unwrap()

@@ -16,6 +16,8 @@ pub(super) struct Book {
     pub(super) shares: Vec<view::Share>,
     /// Shares that changed.
     pub(super) changes: Vec<view::Happening>,
+    /// What it and the runs before it came to.
+    pub(super) trend: Vec<view::Point>,
 }
 
 impl Pages for Book {
@@ -59,6 +61,10 @@ impl Pages for Book {
 
     fn shares(&self, visit: &mut dyn FnMut(view::Share) -> io::Result<()>) -> io::Result<()> {
         self.shares.iter().cloned().try_for_each(visit)
+    }
+
+    fn trend(&self) -> io::Result<Vec<view::Point>> {
+        Ok(self.trend.clone())
     }
 }
 
@@ -128,11 +134,13 @@ impl Book {
             .take(2)
             .collect();
         let changes = vec![change(&findings)];
+        let trend = trend(&header);
         Self {
             header,
             findings,
             shares,
             changes,
+            trend,
         }
     }
 
@@ -225,6 +233,24 @@ impl Book {
         }
         book
     }
+}
+
+/// Three nights, of which the second could not read everything.
+fn trend(header: &view::Header) -> Vec<view::Point> {
+    let night = |at: &str, verdict, critical, high| view::Point {
+        at: time(at),
+        verdict,
+        by_level: BTreeMap::from([(Level::Critical, critical), (Level::High, high)]),
+    };
+    vec![
+        night("2026-11-20T02:00:00Z", Verdict::Complete, 4, 2),
+        night("2026-11-21T02:00:00Z", Verdict::Incomplete, 1, 0),
+        view::Point {
+            at: header.run.started_at,
+            verdict: header.run.verdict,
+            by_level: header.totals.by_level.clone(),
+        },
+    ]
 }
 
 /// What a service counts before and after, and what was seen.

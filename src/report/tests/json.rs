@@ -239,6 +239,9 @@ fn a_failing_store_fails_the_report() {
         ) -> std::io::Result<()> {
             Ok(())
         }
+        fn trend(&self) -> std::io::Result<Vec<crate::report::view::Point>> {
+            self.0.trend()
+        }
     }
     for format in Format::ALL {
         let result = crate::report::write(

@@ -4,6 +4,7 @@ mod book;
 mod csv;
 mod discretion;
 mod docs;
+mod html;
 mod json;
 mod metrics;
 mod ndjson;

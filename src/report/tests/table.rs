@@ -5,7 +5,14 @@ use crate::model::Verdict;
 use crate::report::{Format, Style};
 
 fn drawn(width: Option<u16>, book: &Book) -> String {
-    written(Format::Table, Style { color: false, width }, book)
+    written(
+        Format::Table,
+        Style {
+            width,
+            ..Style::default()
+        },
+        book,
+    )
 }
 
 fn last_words(book: &Book) -> String {
@@ -28,6 +35,7 @@ fn in_color() {
     let style = Style {
         color: true,
         width: Some(100),
+        ..Style::default()
     };
     insta::assert_snapshot!(written(Format::Table, style, &Book::ordinary()).replace('\u{1b}', "␛"));
 }

@@ -161,7 +161,10 @@ fn night(ledger: &mut Ledger, day: i64) -> Run {
 
 /// A run's report, all shares included.
 pub(super) fn printed(ledger: &Ledger, run: &str) -> String {
-    let filter = RunFilter { all_shares: true };
+    let filter = RunFilter {
+        all_shares: true,
+        ..RunFilter::default()
+    };
     let stored = ledger.stored_run(Some(run), filter).unwrap();
     let mut out = Vec::new();
     report::write(Format::Json, report::Style::default(), &stored, &mut out).unwrap();

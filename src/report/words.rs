@@ -1,61 +1,132 @@
-//! The words of letters: texts by language, and what is filled into them. Pure.
+//! The words of what people read, letters and reports: texts by language, and what is filled into them. Pure.
 //!
 //! Whatever was not written here is made safe before a template sees it: remote text is visible characters only, not too
-//! long, no address that a mail program would make a link of, and in HTML escaped and isolated from its surroundings.
+//! long, in letters no address that a mail program would make a link of, and in HTML escaped and isolated from its
+//! surroundings.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use minijinja::{HtmlEscape, Value};
 use toml::de::{DeTable, DeValue};
 
-use super::letter::Language;
-use super::render::RenderError;
-use crate::report::text::{shorten, visible};
+use super::text::{shorten, visible};
+use crate::model::{Access, Audience, RuleId, ShareKind, names};
 
-/// Which part of a letter is written.
+names! {
+    /// The languages that every text is there in.
+    #[derive(Default)]
+    Language {
+        /// English.
+        #[default]
+        En = "en",
+        /// German.
+        De = "de",
+        /// French.
+        Fr = "fr",
+    }
+}
+
+impl Language {
+    /// The language that a service or the configuration names, by its first part: `de_AT`, `de-CH` and `de` are German.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        let first = name.split(['_', '-', '.', '@']).next()?;
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|language| language.as_str().eq_ignore_ascii_case(first))
+    }
+}
+
+/// Why a text cannot be said.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {what}")]
+pub(crate) struct WordsError {
+    /// The file of words.
+    pub(crate) file: String,
+    /// Where in it.
+    pub(crate) line: Option<usize>,
+    /// What is wrong.
+    pub(crate) what: String,
+}
+
+impl WordsError {
+    fn new(file: &str, line: Option<usize>, what: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            what: what.into(),
+        }
+    }
+}
+
+/// Where the words are to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Its subject, or its text.
+pub(crate) enum Part {
+    /// The subject of a letter, or its text.
     Text,
-    /// Its HTML.
+    /// The HTML of a letter.
     Html,
+    /// A page for a browser.
+    Page,
 }
 
 /// The words of a language: texts by key, in which `{name}` stands for what is filled in.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
+pub(crate) struct Words {
     language: Language,
     texts: BTreeMap<String, String>,
 }
 
 impl Words {
-    /// The words of a language, as built in.
+    /// The words of letters in a language, as built in.
     ///
     /// # Errors
     /// Where they are no texts.
-    pub(super) fn built_in(language: Language) -> Result<Self, RenderError> {
-        let source = match language {
+    pub(crate) fn built_in(language: Language) -> Result<Self, WordsError> {
+        let mut words = Self {
+            language,
+            texts: BTreeMap::new(),
+        };
+        words.take(match language {
             Language::En => include_str!("../templates/mail/words.en.toml"),
             Language::De => include_str!("../templates/mail/words.de.toml"),
             Language::Fr => include_str!("../templates/mail/words.fr.toml"),
-        };
-        let texts = texts(&file(language), source)?.into_iter();
-        let texts = texts.map(|(key, (text, _))| (key, spaced(language, &text)));
-        Ok(Self {
-            language,
-            texts: texts.collect(),
-        })
+        })?;
+        Ok(words)
+    }
+
+    /// The words of reports: of shares and rules they speak as letters do, and of what only they tell in words of their own.
+    ///
+    /// # Errors
+    /// Where they are no texts.
+    pub(crate) fn of_reports(language: Language) -> Result<Self, WordsError> {
+        let mut words = Self::built_in(language)?;
+        words.take(match language {
+            Language::En => include_str!("../templates/report/words.en.toml"),
+            Language::De => include_str!("../templates/report/words.de.toml"),
+            Language::Fr => include_str!("../templates/report/words.fr.toml"),
+        })?;
+        Ok(words)
+    }
+
+    fn take(&mut self, source: &str) -> Result<(), WordsError> {
+        let texts = texts(&file(self.language), source)?.into_iter();
+        self.texts
+            .extend(texts.map(|(key, (text, _))| (key, spaced(self.language, &text))));
+        Ok(())
     }
 
     /// Puts some of an organisation's own texts in the place of the built-in ones.
     ///
     /// # Errors
     /// Where the file does not parse, or has a text that there is not, or one that wants what is not filled in.
-    pub(super) fn replace(&mut self, source: &str) -> Result<(), RenderError> {
+    pub(crate) fn replace(&mut self, source: &str) -> Result<(), WordsError> {
         let file = file(self.language);
         for (key, (text, line)) in texts(&file, source)? {
-            let fail = |what: String| RenderError::new(&file, Some(line), what);
+            let fail = |what: String| WordsError::new(&file, Some(line), what);
             let Some(place) = self.texts.get_mut(&key) else {
                 return Err(fail(format!("there is no text `{key}`")));
             };
@@ -69,27 +140,26 @@ impl Words {
     }
 
     /// The words, for a part of a letter.
-    pub(super) fn voice(&self, part: Part) -> Voice<'_> {
+    pub(crate) fn voice(&self, part: Part) -> Voice<'_> {
         Voice { words: self, part }
     }
 
     #[cfg(test)]
-    pub(super) fn texts(&self) -> &BTreeMap<String, String> {
+    pub(crate) fn texts(&self) -> &BTreeMap<String, String> {
         &self.texts
     }
 }
 
 /// The name of the file that has the words of a language.
-pub(super) fn file(language: Language) -> String {
+pub(crate) fn file(language: Language) -> String {
     format!("words.{language}.toml")
 }
 
 /// Texts by key, with their lines.
-fn texts(file: &str, source: &str) -> Result<BTreeMap<String, (String, usize)>, RenderError> {
+fn texts(file: &str, source: &str) -> Result<BTreeMap<String, (String, usize)>, WordsError> {
     let line = |at: usize| 1 + source.bytes().take(at).filter(|byte| *byte == b'\n').count();
-    let parsed = DeTable::parse(source).map_err(|error| {
-        RenderError::new(file, error.span().map(|span| line(span.start)), error.message())
-    })?;
+    let parsed = DeTable::parse(source)
+        .map_err(|error| WordsError::new(file, error.span().map(|span| line(span.start)), error.message()))?;
     let mut texts = BTreeMap::new();
     let mut waiting = vec![(String::new(), parsed.into_inner())];
     while let Some((above, table)) = waiting.pop() {
@@ -105,7 +175,7 @@ fn texts(file: &str, source: &str) -> Result<BTreeMap<String, (String, usize)>, 
                     texts.insert(key, (text.into_owned(), line));
                 }
                 DeValue::Table(beneath) => waiting.push((key, beneath)),
-                _ => return Err(RenderError::new(file, Some(line), format!("`{key}` is no text"))),
+                _ => return Err(WordsError::new(file, Some(line), format!("`{key}` is no text"))),
             }
         }
     }
@@ -146,9 +216,32 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
     pieces(text).filter_map(|(_, name)| name)
 }
 
+/// What of a share decides how a rule is worded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    /// How it is shared.
+    pub(crate) kind: ShareKind,
+    /// Whether a password protects it; `None` where the service does not tell.
+    pub(crate) password: Option<bool>,
+    /// What it allows.
+    pub(crate) access: Access,
+    /// Who can open it.
+    pub(crate) audience: Audience,
+}
+
+impl Case {
+    /// A share of which nothing is told.
+    pub(super) const GENERAL: Self = Self {
+        kind: ShareKind::Link,
+        password: Some(false),
+        access: Access::NONE,
+        audience: Audience::Internal,
+    };
+}
+
 /// The words of a language, as they stand in a part of a letter.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Voice<'a> {
+pub(crate) struct Voice<'a> {
     words: &'a Words,
     part: Part,
 }
@@ -158,8 +251,8 @@ impl Voice<'_> {
     ///
     /// # Errors
     /// Where there is no such text, or it wants what was not given.
-    pub(super) fn say(&self, key: &str, values: &[(&str, Value)]) -> Result<Value, RenderError> {
-        let fail = |what| RenderError::new(&file(self.words.language), None, what);
+    pub(crate) fn say(&self, key: &str, values: &[(&str, Value)]) -> Result<Value, WordsError> {
+        let fail = |what| WordsError::new(&file(self.words.language), None, what);
         let text = self.words.texts.get(key);
         let text = text.ok_or_else(|| fail(format!("there is no text `{key}`")))?;
         let mut said = String::new();
@@ -179,23 +272,45 @@ impl Voice<'_> {
     }
 
     /// The first of the texts that there is.
-    pub(super) fn either(
+    pub(crate) fn either(
         &self,
         special: &str,
         general: &str,
         values: &[(&str, Value)],
-    ) -> Result<Value, RenderError> {
+    ) -> Result<Value, WordsError> {
         let has = self.words.texts.contains_key(special);
         self.say(if has { special } else { general }, values)
     }
 
-    /// A text about so many things.
-    pub(super) fn count(
+    /// A rule's text of a kind (`rule`: what is wrong, `todo`: what to do); what has no text of its own for a setting of a
+    /// service has one for all of them.
+    pub(crate) fn of_rule(
         &self,
-        key: &str,
-        count: u64,
+        kind: &str,
+        rule: RuleId,
+        case: Case,
         values: &[(&str, Value)],
-    ) -> Result<Value, RenderError> {
+    ) -> Result<Value, WordsError> {
+        if rule.is_posture() {
+            return self.either(&format!("{kind}.{rule}"), &format!("{kind}.posture"), values);
+        }
+        let name = match rule {
+            // Whoever mailed it has no link to end.
+            _ if kind == "todo" && case.kind == ShareKind::Mail && rule != RuleId::ClassifiedItemExposed => {
+                "mail"
+            }
+            RuleId::LinkWithoutPassword if case.password.is_none() => "unknown",
+            RuleId::LinkWithoutPassword if case.access.changes() => "changes",
+            RuleId::LinkAllowsUpload if case.access.shows() => "shows",
+            RuleId::ClassifiedItemExposed => case.audience.as_str(),
+            _ => "always",
+        };
+        let general = format!("{kind}.{rule}");
+        self.either(&format!("{general}_{name}"), &general, values)
+    }
+
+    /// A text about so many things.
+    pub(crate) fn count(&self, key: &str, count: u64, values: &[(&str, Value)]) -> Result<Value, WordsError> {
         let is_one = match self.words.language {
             Language::En | Language::De => count == 1,
             Language::Fr => count < 2,
@@ -207,7 +322,7 @@ impl Voice<'_> {
     }
 
     /// A number, its thousands apart.
-    pub(super) fn number(&self, number: u64) -> Value {
+    pub(crate) fn number(&self, number: u64) -> Value {
         let separator = match self.words.language {
             Language::En => ',',
             Language::De => '.',
@@ -225,7 +340,7 @@ impl Voice<'_> {
     }
 
     /// A date, written out.
-    pub(super) fn date(&self, date: Date) -> Result<Value, RenderError> {
+    pub(crate) fn date(&self, date: Date) -> Result<Value, WordsError> {
         let month = self.say(&format!("date.{}", date.month()), &[])?;
         let values = [
             ("day", date.day().into()),
@@ -236,37 +351,37 @@ impl Voice<'_> {
     }
 
     /// Several, one after the other.
-    pub(super) fn list(&self, values: &[Value]) -> Value {
+    pub(crate) fn list(&self, values: &[Value]) -> Value {
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         self.done(values.join(", "))
     }
 
     /// Sentences, one after the other.
-    pub(super) fn sentences(&self, values: &[Value]) -> Value {
+    pub(crate) fn sentences(&self, values: &[Value]) -> Value {
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         self.done(values.join(" "))
     }
 
     /// Emphasised, where that can be shown.
-    pub(super) fn strong(&self, value: &Value) -> Value {
+    pub(crate) fn strong(&self, value: &Value) -> Value {
         match self.part {
             Part::Text => value.clone(),
-            Part::Html => self.done(format!("<strong>{value}</strong>")),
+            Part::Html | Part::Page => self.done(format!("<strong>{value}</strong>")),
         }
     }
 
     /// What the configuration says.
-    pub(super) fn stated(&self, text: &str) -> Value {
+    pub(crate) fn stated(&self, text: &str) -> Value {
         self.done(self.escaped(&visible(text)))
     }
 
     /// What a service or another person says: it takes no more than so many columns, and tells where it was longer.
-    pub(super) fn remote(&self, text: &str, room: usize) -> Result<Value, RenderError> {
+    pub(crate) fn remote(&self, text: &str, room: usize) -> Result<Value, WordsError> {
         self.shown(text, room, Ok)
     }
 
     /// The same, in quotation marks.
-    pub(super) fn quoted(&self, text: &str, room: usize) -> Result<Value, RenderError> {
+    pub(crate) fn quoted(&self, text: &str, room: usize) -> Result<Value, WordsError> {
         self.shown(text, room, |shown| self.say("letter.quoted", &[("text", shown)]))
     }
 
@@ -274,9 +389,13 @@ impl Voice<'_> {
         &self,
         text: &str,
         room: usize,
-        within: impl FnOnce(Value) -> Result<Value, RenderError>,
-    ) -> Result<Value, RenderError> {
-        let plain = unlinked(text);
+        within: impl FnOnce(Value) -> Result<Value, WordsError>,
+    ) -> Result<Value, WordsError> {
+        // A browser makes no links of its own, and a page shows names as they are.
+        let plain = match self.part {
+            Part::Text | Part::Html => Cow::Owned(unlinked(text)),
+            Part::Page => Cow::Borrowed(text),
+        };
         let shown = shorten(&plain, room);
         let is_shortened = visible(&plain) != shown;
         // Folders keep their order, whatever direction their names are read in.
@@ -286,7 +405,7 @@ impl Voice<'_> {
         };
         let shown = within(self.done(match self.part {
             Part::Text => shown,
-            Part::Html => shown.split('/').map(isolated).collect::<Vec<_>>().join("/"),
+            Part::Html | Part::Page => shown.split('/').map(isolated).collect::<Vec<_>>().join("/"),
         }))?;
         if is_shortened {
             return self.say("letter.shortened", &[("text", shown)]);
@@ -297,7 +416,7 @@ impl Voice<'_> {
     fn escaped(&self, text: &str) -> String {
         match self.part {
             Part::Text => text.to_owned(),
-            Part::Html => HtmlEscape(text).to_string(),
+            Part::Html | Part::Page => HtmlEscape(text).to_string(),
         }
     }
 
@@ -305,7 +424,7 @@ impl Voice<'_> {
     fn done(&self, said: String) -> Value {
         match self.part {
             Part::Text => said.into(),
-            Part::Html => Value::from_safe_string(said),
+            Part::Html | Part::Page => Value::from_safe_string(said),
         }
     }
 }

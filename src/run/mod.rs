@@ -3,6 +3,7 @@
 mod change;
 mod coverage;
 mod desk;
+mod evidence;
 pub mod grace;
 mod notify;
 mod plan;

@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_short.sql"),
     include_str!("migrations/0005_changes.sql"),
     include_str!("migrations/0006_letters.sql"),
+    include_str!("migrations/0007_evidence.sql"),
 ];
 
 /// Makes the migrations that a file has not seen, in one transaction: of two processes the second one waits, and finds

@@ -156,6 +156,7 @@ impl Scene {
             answers: Vec::new(),
             stated: Stated::default(),
             classes: Arc::new(classes),
+            own_networks: Vec::new(),
             label_names: BTreeMap::new(),
             stop_after: Duration::from_secs(50),
             write_every: Duration::ZERO,

@@ -177,6 +177,17 @@ pub enum StoreError {
         /// By whom and when.
         last: Option<(String, Timestamp)>,
     },
+    /// A suspected breach was to be waived.
+    #[error(
+        "the finding {finding} is of {rule}, which nobody waives: end it with `sharewarden incident close {finding} \
+         --outcome TEXT --by NAME`"
+    )]
+    Incident {
+        /// The finding.
+        finding: String,
+        /// Its rule.
+        rule: RuleId,
+    },
     /// Nothing was stored yet.
     #[error("no run is stored yet: make one with `sharewarden scan`")]
     NoRun,

@@ -14,7 +14,7 @@ use super::tree::{Tree, map};
 const MOST: usize = 200;
 const FILES: usize = 5;
 /// The id of the first entry.
-const FIRST: u64 = 1000;
+const FIRST: u64 = 1;
 
 /// That somebody fetched a file or folder through a link.
 #[derive(Debug, Clone)]

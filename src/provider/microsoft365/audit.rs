@@ -38,8 +38,8 @@ const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 const ITEMS: usize = 50;
 /// How many pages of records are read of one query.
 const PAGES: usize = 50;
-/// How long to wait before asking again whether a query was worked off, in seconds; the scan goes on after the last.
-const WAITS: [u64; 7] = [1, 2, 4, 8, 15, 30, 60];
+/// How long to wait before asking again whether a query was worked off, in milliseconds; the scan goes on after the last.
+const WAITS: [u64; 8] = [100, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000];
 
 /// Where a query stands.
 #[derive(Deserialize)]
@@ -229,7 +229,7 @@ impl Microsoft365 {
             }
             let Some(wait) = waits
                 .next()
-                .map(Duration::from_secs)
+                .map(Duration::from_millis)
                 .filter(|wait| self.graph.has_time(*wait))
             else {
                 return self.leave(underway, collector).await;
@@ -382,6 +382,8 @@ impl Microsoft365 {
             .map(|named| from(&named.look, now))
             .min()
             .unwrap_or(now);
+        // Of a link that is younger than this scan there is nothing to tell, and no time in between.
+        let start = start.min(now.checked_sub(OVERLAP).unwrap_or(now));
         let objects: Vec<&str> = links
             .iter()
             .filter_map(|named| Some(named.address.as_ref()?.1.as_str()))

@@ -102,6 +102,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         usable: &usable,
         answers: &|source, site| answers(mail, source, site),
         redirect_to: redirect_to.as_deref(),
+        incident_contact: mail.incident_contact.as_deref(),
         min_level: mail.min_level,
         max_letters: mail.max_letters,
         names: mail.names,
@@ -366,6 +367,7 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         left,
         bare,
         held,
+        incidents,
         administrators,
     } = mailed;
     let by_level = |counts: &BTreeMap<_, u64>| counted(counts.iter().rev());
@@ -431,6 +433,7 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
             "{held} shares are of a baseline, and nobody is told of them before `sharewarden baseline release`"
         )?;
     }
+    print_incidents(incidents, out)?;
     if *bare > 0 {
         writeln!(
             out,
@@ -439,6 +442,38 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
     }
     if *administrators == Some(false) {
         writeln!(out, "the administrators' summary was not accepted")?;
+    }
+    Ok(())
+}
+
+/// Says what became of suspected breaches.
+fn print_incidents(incidents: &run::Incidents, out: &mut dyn Write) -> io::Result<()> {
+    if incidents.sent > 0 {
+        writeln!(
+            out,
+            "suspected breaches: {} letters to the incident contact",
+            incidents.sent
+        )?;
+    }
+    if let Some(many) = incidents.too_many {
+        writeln!(
+            out,
+            "of suspected breaches none was told: {many} letters are more than `max_letters` in [mail]"
+        )?;
+    } else if incidents.untold > 0 {
+        writeln!(
+            out,
+            "suspected breaches of which nobody was told: {}; see `incident_contact` of [mail], and what failed above",
+            incidents.untold
+        )?;
+    }
+    if incidents.held > 0 {
+        writeln!(
+            out,
+            "suspected breaches of a baseline: {}; nobody is told of them before `sharewarden baseline release --source NAME --rule \
+             breach-suspected`",
+            incidents.held
+        )?;
     }
     Ok(())
 }

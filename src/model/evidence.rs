@@ -1,6 +1,7 @@
 //! Evidence that a link was used: what a service has on record of people who opened one without signing in.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{Share, names};
 
@@ -42,7 +43,7 @@ pub struct LinkUse {
 }
 
 /// What is on record of a link's use, and was not looked into yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Uses {
     /// How many records there are: services tell of several uses in one, so that there may have been more.
     pub records: u64,

@@ -4,6 +4,8 @@
 //! is not known whether they left, and those are told to the operator and not sent again. Nothing here holds all findings,
 //! nor all letters.
 
+mod incidents;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::BoxFuture;
@@ -28,6 +30,8 @@ use crate::store::{
     ADMINISTRATORS, Concerned, Ledger, LetterStart, Lost, Narrowing, Person, Plannable, RunFilter,
     StoreError, Telling,
 };
+
+pub use incidents::Incidents;
 
 /// How many scopes that could not be read the administrators are told by name.
 const UNREAD: usize = 20;
@@ -64,6 +68,8 @@ pub struct Mailing<'a> {
     pub answers: &'a (dyn Fn(&SourceName, &str) -> Option<String> + Sync),
     /// Where all letters go, on trial.
     pub redirect_to: Option<&'a str>,
+    /// Who is told of suspected breaches.
+    pub incident_contact: Option<&'a str>,
     /// The least level that people hear of.
     pub min_level: Level,
     /// The most letters in a run.
@@ -108,6 +114,8 @@ pub struct Mailed {
     pub bare: u64,
     /// How many shares nobody is told of until the baseline of their source is released.
     pub held: u64,
+    /// What became of suspected breaches.
+    pub incidents: Incidents,
     /// Whether the administrators were told; `None` where there is no address of theirs, or they had been.
     pub administrators: Option<bool>,
 }
@@ -127,6 +135,7 @@ impl Mailed {
             && too_many.is_none()
             && self.nobody.is_empty()
             && self.left == 0
+            && self.incidents.untold == 0
     }
 }
 
@@ -197,6 +206,7 @@ pub async fn notify(
     };
     let lost = ledger.lost_letters()?;
     post.mailed.summary.unknown = lost.iter().map(lost_words).collect();
+    incidents::tell(&mut post, ledger, carrier, cancel).await?;
     ledger.gather()?;
     (post.mailed.bare, post.mailed.held) = put_aside(ledger, mailing, now)?;
     post.direct(ledger)?;
@@ -345,7 +355,9 @@ impl Looking<'_> {
             .iter()
             .filter_map(|finding| {
                 let stands = findings.iter().find(|stands| stands.rule == finding.rule)?;
+                // Of what may be a breach whoever looks into it hears, and nobody else.
                 let is_told = finding.waiver.is_none()
+                    && !finding.rule.ends_by_hand()
                     && finding.level >= self.mailing.min_level
                     && !judged.untold.contains(&finding.rule);
                 is_told.then_some((finding, stands.held))
@@ -728,10 +740,21 @@ impl Post<'_> {
         &mut self,
         ledger: &mut Ledger,
         carrier: &mut dyn Carrier,
-        (reader, reading): (&str, &Reading),
+        reader: (&str, &Reading),
         letter: &Letter,
     ) -> Result<Option<Outcome>, StoreError> {
-        if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), letter)? {
+        self.hand_over_with(ledger, carrier, reader, (letter, None)).await
+    }
+
+    /// The same, with what it tells where that was not put aside for the reader.
+    async fn hand_over_with(
+        &mut self,
+        ledger: &mut Ledger,
+        carrier: &mut dyn Carrier,
+        (reader, reading): (&str, &Reading),
+        (letter, telling): (&Letter, Option<&Telling>),
+    ) -> Result<Option<Outcome>, StoreError> {
+        if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), (letter, telling))? {
             return Ok(None);
         }
         let sent = carrier.carry(letter).await;
@@ -759,7 +782,7 @@ impl Post<'_> {
         &self,
         ledger: &mut Ledger,
         (reader, reading): (&str, &Reading),
-        letter: &Letter,
+        (letter, telling): (&Letter, Option<&Telling>),
     ) -> Result<bool, StoreError> {
         let said = serde_json::to_string(&letter.content).unwrap_or_default();
         let start = LetterStart {
@@ -782,7 +805,10 @@ impl Post<'_> {
                 let findings = digest.entries.iter().flat_map(|entry| &entry.findings);
                 findings.map(|told| &told.id).collect()
             }
-            Content::Summary(_) => return ledger.letter_begins(&start, |_, _| Ok(())),
+            Content::Summary(_) | Content::Incident(_) => {
+                return ledger
+                    .letter_begins(&start, |_, tell| telling.map_or(Ok(()), |telling| tell(telling)));
+            }
         };
         ledger.letter_begins(&start, |ledger, tell| {
             ledger.read_by(reader, &mut |_, account, aside: Aside| {

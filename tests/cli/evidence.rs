@@ -386,3 +386,103 @@ fn an_answer_that_was_cut_off_is_no_answer() {
     );
     assert!(tenant_breach(&report).is_some(), "what was told counts");
 }
+
+const MAIL: &str = r#"[mail]
+mode = "on"
+from = "Share audit <audit@example.org>"
+fallback = "it-security@example.org"
+incident_contact = "compliance@example.org"
+language = "de"
+transport = { kind = "files", directory = "OUTBOX" }
+"#;
+
+/// The words of the letters in the stage's folder, to the contact for incidents and to others.
+fn letters(stage: &Stage) -> (Vec<String>, Vec<String>) {
+    let letters = crate::notify::letters(&stage.path("outbox")).into_iter();
+    let (told, others): (Vec<_>, Vec<_>) =
+        letters.partition(|(headers, _)| headers["to"].contains("compliance@example.org"));
+    let words = |letters: Vec<(_, String)>| letters.into_iter().map(|(_, words)| words).collect();
+    (words(told), words(others))
+}
+
+fn to_compliance(stage: &Stage) -> Vec<String> {
+    letters(stage).0
+}
+
+fn mailing(stage: &Stage, mail: &str) {
+    let outbox = stage.path("outbox");
+    std::fs::create_dir_all(&outbox).unwrap();
+    let mail = mail.replace("OUTBOX", &outbox.to_string_lossy());
+    stage.configure(&Config {
+        policy: &policy(""),
+        more: &mail,
+        ..Config::default()
+    });
+}
+
+#[test]
+fn the_contact_for_incidents_is_told_once_a_share_and_owners_are_not() {
+    let stage = stage(&["-3d"]);
+    mailing(&stage, MAIL);
+    let id = id(&night(&stage, FIRST));
+    let held = stage.run_at(FIRST, &["notify"]).ended(0).out.clone();
+    assert!(held.contains("suspected breaches of a baseline: 1"), "{held}");
+    assert!(to_compliance(&stage).is_empty());
+    stage
+        .run_at(FIRST, &["baseline", "release", "--source", "cloud"])
+        .ended(0);
+    let told = stage.run_at(FIRST, &["notify"]).ended(0).out.clone();
+    assert!(told.contains("suspected breaches: 1 letters"), "{told}");
+    let told = to_compliance(&stage);
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].contains(&id) && told[0].contains("Verdacht") && !told[0].contains(TOKEN),
+        "{}",
+        told[0]
+    );
+    let (_, others) = letters(&stage);
+    assert!(others.iter().any(|letter| letter.contains("salaries.xlsx")));
+    for letter in others {
+        assert!(
+            !letter.contains(&id) && !letter.contains("Panne"),
+            "an owner is told of it: {letter}"
+        );
+    }
+    // More of the same is no news; what came back after it was closed is.
+    open(&stage);
+    night(&stage, SECOND);
+    stage.run_at(SECOND, &["notify"]).ended(0);
+    assert_eq!(to_compliance(&stage).len(), 1);
+    stage
+        .run_at(SECOND, &["incident", "close", &id, "--outcome", "o", "--by", "b"])
+        .ended(0);
+    night(&stage, THIRD);
+    open(&stage);
+    night(&stage, FOURTH);
+    stage.run_at(FOURTH, &["notify"]).ended(0);
+    assert_eq!(to_compliance(&stage).len(), 2);
+}
+
+#[test]
+fn nobody_to_tell_is_told_and_a_share_that_is_gone_is_told_of_all_the_same() {
+    let stage = stage(&["-3d"]);
+    let nobody = MAIL.replace("incident_contact = \"compliance@example.org\"\n", "");
+    mailing(&stage, &nobody);
+    night(&stage, FIRST);
+    stage
+        .run_at(FIRST, &["baseline", "release", "--source", "cloud"])
+        .ended(0);
+    stage.change(&json!({"do": "remove", "share": 50}));
+    night(&stage, SECOND);
+    let ran = stage.run_at(SECOND, &["notify"]);
+    assert!(
+        ran.ended(5).out.contains("of which nobody was told: 1"),
+        "{}",
+        ran.out
+    );
+    mailing(&stage, MAIL);
+    stage.run_at(SECOND, &["notify"]).ended(0);
+    let told = to_compliance(&stage);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("salaries.xlsx"), "{}", told[0]);
+}

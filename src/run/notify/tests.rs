@@ -266,6 +266,7 @@ impl Stage {
             },
             answers: &|_, site| answers.get(site).cloned(),
             redirect_to: self.redirect_to.as_deref(),
+            incident_contact: Some("compliance@example.org"),
             min_level: self.min_level,
             max_letters: self.max_letters,
             names: self.names,
@@ -297,7 +298,7 @@ impl Stage {
 fn entries(letter: &Letter) -> &[Entry] {
     match &letter.content {
         Content::Digest(digest) => &digest.entries,
-        Content::Summary(_) => &[],
+        Content::Summary(_) | Content::Incident(_) => &[],
     }
 }
 

@@ -12,6 +12,7 @@ mod source;
 
 pub use change::{apply, over_caps, undo};
 pub use desk::{Desk, DeskGone};
+pub use evidence::{Secured, ShareKey, secure};
 pub use notify::{Carrier, Incidents, Mailed, Mailing, Offers, notify};
 pub use plan::{Planned, Proposed, propose};
 pub use scan::{Scan, ScanError, Scanned, scan};

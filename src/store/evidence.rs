@@ -55,15 +55,15 @@ pub struct Incident {
 }
 
 impl Ledger {
-    /// The links of a source that open without signing in, as far as a run's scope goes, in the order of their owners, with
-    /// what was asked of them before. Labels count where they were looked up under these classes. Gives where to go on.
+    /// The links of a source that open without signing in, of some people or, where none is named, of all, in the order of
+    /// their owners, with what was asked of them before. Labels count where they were looked up under these classes. Gives where to go on.
     ///
     /// # Errors
     /// Any [`StoreError`] of the file.
     pub fn open_links(
         &self,
-        run: &Run,
         source: &SourceName,
+        users: &[String],
         (classes, after): (&str, Place),
         limit: usize,
     ) -> Result<(Vec<Look>, Option<Place>)> {
@@ -79,7 +79,7 @@ impl Ledger {
              ORDER BY v.owner, v.share LIMIT ?5",
             pages::of_users("v", "?4")
         ))?;
-        let users = storable("accounts", &run.scope.users)?;
+        let users = storable("accounts", &users)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement
             .query_map(params![row, after.0, after.1, users, limit], |row| {
@@ -101,28 +101,6 @@ impl Ledger {
             }
         }
         Ok((looks, last))
-    }
-
-    /// What was asked of a link before, as [`Ledger::open_links`] gives it.
-    ///
-    /// # Errors
-    /// Any [`StoreError`] of the file.
-    pub fn asked_before(
-        &self,
-        source: &SourceName,
-        share: &str,
-    ) -> Result<(Option<Timestamp>, Option<String>)> {
-        let row = match self.known_source(source)? {
-            Some(source) => share_row(&self.connection, source, share)?,
-            None => None,
-        };
-        let found: Option<(Option<i64>, Option<String>)> = self
-            .connection
-            .prepare_cached("SELECT until, pending FROM look WHERE share = ?1")?
-            .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let (until, pending) = found.unwrap_or_default();
-        Ok((until.map(pages::instant), pending))
     }
 
     /// Keeps evidence that was asked for before something is done to a share; the next run tells of it.

@@ -486,3 +486,52 @@ fn nobody_to_tell_is_told_and_a_share_that_is_gone_is_told_of_all_the_same() {
     assert_eq!(told.len(), 1);
     assert!(told[0].contains("salaries.xlsx"), "{}", told[0]);
 }
+
+#[test]
+fn nothing_is_done_to_a_link_before_what_is_on_record_is_kept() {
+    let stage = stage(&[]);
+    stage.configure(&Config {
+        policy: &policy(""),
+        more: "[enforce]\n[[enforce.rule]]\nrule = \"classified-item-exposed\"\naction = \"revoke\"\n",
+        source: "enforce = true",
+        ..Config::default()
+    });
+    assert!(breach(&night(&stage, FIRST)).is_none());
+    let plan = stage.path("plan.json");
+    let plan = plan.to_string_lossy();
+    let open_link = finding(
+        &stage.run_at(FIRST, &["report", "--format", "json"]).json(),
+        "classified-item-exposed",
+        "50",
+    )
+    .unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    stage
+        .run_at(FIRST, &["plan", "--finding", &open_link, "--out", &plan])
+        .ended(0);
+    // Used after the scan, and before the link is ended.
+    open(&stage);
+    let there = |stage: &Stage| stage.stored().iter().any(|share| share["id"] == 50);
+    stage.fault(&json!({"match": {"path_contains": "activity"}, "action": {"do": "status", "status": 500}}));
+    let ran = stage.run_at(FIRST, &["apply", &plan, "--yes"]);
+    assert!(ran.ended(4).out.contains("whether it was used could not be"), "{}", ran.out);
+    assert!(there(&stage), "it is left as it was");
+    stage.no_faults();
+    stage.run_at(FIRST, &["apply", &plan, "--yes"]).ended(0);
+    assert!(!there(&stage));
+    let report = night(&stage, SECOND);
+    let found = breach(&report).unwrap();
+    assert_eq!(
+        (found["status"].as_str(), found["level"].as_str()),
+        (Some("new"), Some("high"))
+    );
+    assert!(
+        found["message"]
+            .as_str()
+            .unwrap()
+            .contains("at least once, on 2026-11-22 12:00"),
+        "{found}"
+    );
+}

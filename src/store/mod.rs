@@ -177,6 +177,15 @@ pub enum StoreError {
         /// By whom and when.
         last: Option<(String, Timestamp)>,
     },
+    /// Somebody was to be forgotten whose links may have been a breach.
+    #[error(
+        "{shares} links of this owner are suspected breaches: end them with `sharewarden incident close` first, since \
+         their evidence would be forgotten, too"
+    )]
+    OpenIncidents {
+        /// How many shares.
+        shares: u64,
+    },
     /// A suspected breach was to be waived.
     #[error(
         "the finding {finding} is of {rule}, which nobody waives: end it with `sharewarden incident close {finding} \

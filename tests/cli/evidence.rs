@@ -516,7 +516,11 @@ fn nothing_is_done_to_a_link_before_what_is_on_record_is_kept() {
     let there = |stage: &Stage| stage.stored().iter().any(|share| share["id"] == 50);
     stage.fault(&json!({"match": {"path_contains": "activity"}, "action": {"do": "status", "status": 500}}));
     let ran = stage.run_at(FIRST, &["apply", &plan, "--yes"]);
-    assert!(ran.ended(4).out.contains("whether it was used could not be"), "{}", ran.out);
+    assert!(
+        ran.ended(4).out.contains("whether it was used could not be"),
+        "{}",
+        ran.out
+    );
     assert!(there(&stage), "it is left as it was");
     stage.no_faults();
     stage.run_at(FIRST, &["apply", &plan, "--yes"]).ended(0);
@@ -533,5 +537,47 @@ fn nothing_is_done_to_a_link_before_what_is_on_record_is_kept() {
             .unwrap()
             .contains("at least once, on 2026-11-22 12:00"),
         "{found}"
+    );
+}
+
+#[test]
+fn nobody_is_forgotten_before_the_incident_is_closed() {
+    let stage = stage(&["-3d"]);
+    let id = id(&night(&stage, FIRST));
+    let purge = ["purge", "--owner", "alice"];
+    let refused = stage.run_at(FIRST, &purge).ended(2).err.clone();
+    assert!(
+        refused.contains("1 links of this owner are suspected breaches"),
+        "{refused}"
+    );
+    stage
+        .run_at(FIRST, &["incident", "close", &id, "--outcome", "o", "--by", "b"])
+        .ended(0);
+    stage.run_at(FIRST, &purge).ended(0);
+    stage.run_at(FIRST, &["history", "--finding", &id]).ended(2);
+    assert!(stage.run_at(FIRST, &["doctor"]).out.contains("is sound"));
+}
+
+#[test]
+fn doctor_says_what_evidence_lacks() {
+    let stage = stage(&[]);
+    assert!(
+        stage
+            .run(&["doctor"])
+            .out
+            .contains("keeps records of the use of links")
+    );
+    stage.change(&json!({"do": "update", "settings": {"apps": ["files_sharing", "app_api", "systemtags"]}}));
+    assert!(
+        stage
+            .run(&["doctor"])
+            .out
+            .contains("the activity app is not enabled")
+    );
+    let tenant = of_tenant(&used_tenant(&json!([]), &RIGHTS[..1]), "");
+    let said = tenant.run(&["doctor"]).out.clone();
+    assert!(
+        said.contains("AuditLogsQuery-SharePoint.Read.All is not granted"),
+        "{said}"
     );
 }

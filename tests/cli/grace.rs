@@ -82,6 +82,7 @@ fn nextcloud(stage: &Stage, now: Timestamp) -> Nextcloud {
         home_search: HomeSearch::Off,
         disabled_links_dead: false,
         classes: Arc::new(Classes::default()),
+        evidence: false,
         now,
     };
     let mut settings = http::Settings::new(stage.url().clone());

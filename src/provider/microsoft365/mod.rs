@@ -100,6 +100,8 @@ pub struct Setup {
     pub stated: Stated,
     /// What classifies.
     pub classes: Arc<Classes>,
+    /// Whether it is asked if links were used.
+    pub evidence: bool,
     /// From where links are expected to be used.
     pub own_networks: Vec<Network>,
     /// Names of sensitivity labels by their ids, in lower case.

@@ -96,6 +96,8 @@ pub struct Setup {
     pub disabled_links_dead: bool,
     /// The tags that classify, as configured.
     pub classes: Arc<Classes>,
+    /// Whether it is asked if links were used.
+    pub evidence: bool,
     /// The time at which the scan judges.
     pub now: Timestamp,
 }

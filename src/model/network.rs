@@ -1,6 +1,6 @@
 //! Networks, to tell addresses of the organisation from others.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

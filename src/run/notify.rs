@@ -806,8 +806,7 @@ impl Post<'_> {
                 findings.map(|told| &told.id).collect()
             }
             Content::Summary(_) | Content::Incident(_) => {
-                return ledger
-                    .letter_begins(&start, |_, tell| telling.map_or(Ok(()), |telling| tell(telling)));
+                return ledger.letter_begins(&start, |_, tell| telling.map_or(Ok(()), tell));
             }
         };
         ledger.letter_begins(&start, |ledger, tell| {

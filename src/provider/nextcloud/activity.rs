@@ -217,3 +217,152 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Principal, PrincipalClass, Share};
+    use crate::policy::fixtures::{folder, link};
+
+    /// The entry of a recorded answer.
+    fn recorded(answer: &str) -> (Value, Entry) {
+        let answer: Value = serde_json::from_str(answer).unwrap();
+        let entry = answer.pointer("/ocs/data/0").unwrap().clone();
+        let read = Entry::of(&entry, time(&entry).unwrap()).unwrap();
+        (entry, read)
+    }
+
+    fn look(id: &str, share: Share) -> Look {
+        let mut share = Share {
+            created_at: None,
+            ..share
+        };
+        share.item.id = id.to_owned();
+        Look {
+            share,
+            since: None,
+            pending: None,
+        }
+    }
+
+    #[test]
+    fn an_entry_counts_for_what_is_shared_in_the_way_that_was_used() {
+        let of_link = recorded(include_str!(
+            "../../../fixtures/wire/nextcloud/m02_activity_by_link.json"
+        ))
+        .1;
+        let of_mail = recorded(include_str!(
+            "../../../fixtures/wire/nextcloud/m01_activity_by_mail.json"
+        ))
+        .1;
+        let mailed = |to: &str| Share {
+            kind: ShareKind::Mail,
+            recipients: vec![Principal::new(PrincipalClass::Address, to)],
+            ..link("/HR/two.txt")
+        };
+        let younger = |mut look: Look, by: i64| {
+            look.share.created_at = Some(of_link.at + SignedDuration::from_secs(by));
+            look
+        };
+        for (what, entry, look, expected) in [
+            (
+                "the folder itself",
+                &of_link,
+                look("363342", folder(link("/HR"))),
+                true,
+            ),
+            (
+                "another, renamed",
+                &of_link,
+                look("363342", folder(link("/Else"))),
+                true,
+            ),
+            ("a file in it", &of_link, look("9", link("/HR/one.txt")), false),
+            (
+                "mailed",
+                &of_link,
+                look("363342", mailed("someone@example.net")),
+                false,
+            ),
+            (
+                "a file, mailed",
+                &of_mail,
+                look("363346", mailed("Someone@example.net")),
+                true,
+            ),
+            (
+                "mailed to another",
+                &of_mail,
+                look("363346", mailed("other@example.net")),
+                false,
+            ),
+            (
+                "a link to the mailed file",
+                &of_mail,
+                look("363346", link("/HR/two.txt")),
+                false,
+            ),
+            (
+                "made later",
+                &of_link,
+                younger(look("363342", folder(link("/HR"))), 1),
+                false,
+            ),
+            (
+                "made before",
+                &of_link,
+                younger(look("363342", folder(link("/HR"))), -1),
+                true,
+            ),
+        ] {
+            assert_eq!(entry.is_about(&look), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_lies_beneath_a_folder_counts_for_it_and_what_only_begins_alike_does_not() {
+        let (mut entry, read) = recorded(include_str!(
+            "../../../fixtures/wire/nextcloud/m02_activity_by_link.json"
+        ));
+        entry["objects"] = serde_json::json!({"7": "/HR/sub/pay.ods", "8": "/HRx/a"});
+        let entry = Entry::of(&entry, read.at).unwrap();
+        for (path, expected) in [("/HR/sub", true), ("/", true), ("/HR/su", false), ("/H", false)] {
+            assert_eq!(entry.is_about(&look("1", folder(link(path)))), expected, "{path}");
+        }
+        let mut of_others = folder(link("/HR/sub"));
+        of_others.item.path_is_owners = false;
+        assert!(
+            !entry.is_about(&look("1", of_others)),
+            "a path elsewhere says nothing"
+        );
+    }
+
+    #[test]
+    fn any_entry_is_read_or_left() {
+        for (entry, expected) in [
+            (serde_json::json!({}), false),
+            (serde_json::json!({"type": "public_links"}), false),
+            (serde_json::json!({"type": "shared", "activity_id": 1}), false),
+            (
+                serde_json::json!({"type": "public_links", "activity_id": 1, "objects": []}),
+                true,
+            ),
+            (
+                serde_json::json!({"type": "public_links", "activity_id": 1, "objects": {"a": 7}, "subject_rich": 9}),
+                true,
+            ),
+        ] {
+            assert_eq!(
+                Entry::of(&entry, Timestamp::UNIX_EPOCH).is_some(),
+                expected,
+                "{entry}"
+            );
+        }
+        for entry in [
+            serde_json::json!({}),
+            serde_json::json!({"datetime": "yesterday"}),
+        ] {
+            assert_eq!(time(&entry), None);
+        }
+    }
+}

@@ -333,15 +333,18 @@ fn the_audit_log_tells_whether_a_link_was_used_from_outside() {
 
 #[test]
 fn without_the_right_to_the_audit_log_nothing_is_asked_and_that_is_told() {
-    let stage = of_tenant(&used_tenant(&json!([{"at": "-1d"}]), &[]), "");
-    let report = stage.scan(&[]).ended(3).json();
-    assert!(
-        problems(&report).contains(&("*", "evidence-unavailable")),
-        "{:?}",
-        problems(&report)
-    );
-    assert!(not_judged(&report) && tenant_breach(&report).is_none());
-    assert_eq!(audits(&stage, "POST"), 0);
+    // The right to the records of sites is none to those of people's drives.
+    for roles in [&[][..], &RIGHTS[1..]] {
+        let stage = of_tenant(&used_tenant(&json!([{"at": "-1d"}]), roles), "");
+        let report = stage.scan(&[]).ended(3).json();
+        assert!(
+            problems(&report).contains(&("*", "evidence-unavailable")),
+            "{:?}",
+            problems(&report)
+        );
+        assert!(not_judged(&report) && tenant_breach(&report).is_none());
+        assert_eq!(audits(&stage, "POST"), 0);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! takes longer than a scan waits is remembered, and read by the next. Records may be written a day after what they tell of.
 //! They hold the address of whoever used the link: whether it is one of the organisation's own is all that leaves this place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::graph::{Identified, Kind, Progress, segment};
 use super::wire::{Page, Told};
 use super::{Microsoft365, errors};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
-use crate::model::{ItemKind, LinkUse, Look, Origin, Problem, ProblemCode, Reading};
+use crate::model::{ItemKind, LinkUse, Look, Origin, PrincipalClass, Problem, ProblemCode, Reading};
 use crate::provider::{Collector, ReadError, Sink};
 
 /// The rights that let the audit log be asked for links, by the service that they are of.
@@ -27,6 +27,15 @@ pub(super) const RIGHTS: [&[&str]; 2] = [
     &["AuditLogsQuery-OneDrive.Read.All", "AuditLogsQuery.Read.All"],
     &["AuditLogsQuery-SharePoint.Read.All", "AuditLogsQuery.Read.All"],
 ];
+
+/// The rights that let it be asked for a link: that to the service which its item lies in.
+fn right_to(look: &Look) -> &'static [&'static str] {
+    let [onedrive, sharepoint] = RIGHTS;
+    match look.share.owner.class {
+        PrincipalClass::Site => sharepoint,
+        _ => onedrive,
+    }
+}
 
 /// What is recorded of somebody who opens such a link.
 const OPERATION: &str = "AnonymousLinkUsed";
@@ -122,13 +131,8 @@ impl Microsoft365 {
         sink: &Sink,
     ) -> Result<(), ReadError> {
         let mut collector = sink.of(None);
-        let asked = match self.kept_from_asking().await? {
-            Some(words) => {
-                let problem = Problem::new("*", ProblemCode::EvidenceUnavailable, words);
-                Ok(collector.push(Reading::Problem(problem)).await?)
-            }
-            None => self.ask_for_uses(looks, now, &mut collector).await,
-        };
+        let looks = self.within_rights(looks, &mut collector).await?;
+        let asked = self.ask_for_uses(looks, now, &mut collector).await;
         let told = match asked {
             Err(ReadError::Service {
                 code: ProblemCode::Forbidden | ProblemCode::AccountGone,
@@ -144,25 +148,38 @@ impl Microsoft365 {
         told
     }
 
-    /// Why the audit log need not be asked; the service has the last word.
-    async fn kept_from_asking(&self) -> Result<Option<String>, ReadError> {
+    /// The links of which the audit log may be asked, as far as the token tells: of the others nothing is known, and that is
+    /// told. The service has the last word.
+    async fn within_rights(
+        &self,
+        looks: Vec<Look>,
+        collector: &mut Collector<'_>,
+    ) -> Result<Vec<Look>, ReadError> {
         if self.delegated {
             let words = "whether links were used is not asked in the name of a person: it takes the application's own \
                          right to the audit log";
-            return Ok(Some(words.to_owned()));
+            let problem = Problem::new("*", ProblemCode::EvidenceUnavailable, words);
+            collector.push(Reading::Problem(problem)).await?;
+            return Ok(Vec::new());
         }
-        let rights = self.graph.tokens.bearer().await?.rights();
-        let missing = rights.is_some_and(|rights| {
-            !RIGHTS
-                .iter()
-                .flat_map(|names| names.iter())
-                .any(|name| rights.granted.contains(*name))
-        });
-        Ok(missing.then(|| {
-            "whether links were used cannot be asked: the application has no right to the audit log \
-             (AuditLogsQuery-OneDrive.Read.All and AuditLogsQuery-SharePoint.Read.All)"
-                .to_owned()
-        }))
+        let Some(rights) = self.graph.tokens.bearer().await?.rights() else {
+            return Ok(looks);
+        };
+        let holds = |names: &[&str]| names.iter().any(|name| rights.granted.contains(*name));
+        let (may, may_not): (Vec<Look>, Vec<Look>) =
+            looks.into_iter().partition(|look| holds(right_to(look)));
+        let missing: BTreeSet<&str> = may_not
+            .iter()
+            .filter_map(|look| right_to(look).first().copied())
+            .collect();
+        for right in missing {
+            let words = format!(
+                "whether links were used cannot be asked: the application has no right to the audit log, {right}"
+            );
+            let problem = Problem::new("*", ProblemCode::EvidenceUnavailable, words);
+            collector.push(Reading::Problem(problem)).await?;
+        }
+        Ok(may)
     }
 
     async fn ask_for_uses(
@@ -173,7 +190,7 @@ impl Microsoft365 {
     ) -> Result<(), ReadError> {
         let mut before: BTreeMap<String, Vec<Named>> = BTreeMap::new();
         let mut fresh = Vec::new();
-        for named in self.named(looks).await? {
+        for named in self.named(looks, collector).await? {
             match named.look.pending.clone() {
                 Some(query) => before.entry(query).or_default().push(named),
                 None => fresh.push(named),
@@ -333,8 +350,9 @@ impl Microsoft365 {
     }
 
     /// What the items of links are called in records; those that are gone are left out.
-    async fn named(&self, looks: Vec<Look>) -> Result<Vec<Named>, ReadError> {
+    async fn named(&self, looks: Vec<Look>, collector: &mut Collector<'_>) -> Result<Vec<Named>, ReadError> {
         let mut named = Vec::new();
+        let mut failed = None;
         for some in looks.chunks(MOST) {
             let asked = some.iter().map(|look| {
                 let item = &look.share.item;
@@ -347,15 +365,20 @@ impl Microsoft365 {
             });
             let answers = self.graph.batch(asked.collect()).await?;
             for (look, answer) in some.iter().zip(answers) {
-                let answer = answer?;
-                if answer.status != StatusCode::OK {
-                    let error = answer.refusal();
-                    if errors::is_missing(&error) {
+                let told = answer.and_then(|answer| match answer.status {
+                    StatusCode::OK => answer.json::<Addresses>(),
+                    _ => Err(answer.refusal()),
+                });
+                let told = match told {
+                    Ok(told) => told,
+                    Err(error) if errors::is_missing(&error) => continue,
+                    Err(error) if errors::ends_source(&error) => return Err(error),
+                    // One that cannot be looked at hides nothing of the others.
+                    Err(error) => {
+                        failed = failed.or_else(|| error.problem("*"));
                         continue;
                     }
-                    return Err(error);
-                }
-                let told: Addresses = answer.json()?;
+                };
                 let address = told.web_dav_url.or(told.web_url).map(|address| decoded(&address));
                 named.push(Named {
                     look: look.clone(),
@@ -366,6 +389,14 @@ impl Microsoft365 {
                         .map(|id| id.to_lowercase()),
                 });
             }
+        }
+        if let Some(problem) = failed {
+            let words = format!(
+                "whether some links were used could not be asked, since their items could not be read: {}",
+                problem.message
+            );
+            let problem = Problem::new("*", ProblemCode::EvidenceUnreadable, words);
+            collector.push(Reading::Problem(problem)).await?;
         }
         Ok(named)
     }

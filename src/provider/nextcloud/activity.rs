@@ -221,8 +221,44 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Principal, PrincipalClass, Share};
-    use crate::policy::fixtures::{folder, link};
+    use crate::model::{Access, Expiry, Item, Principal, PrincipalClass, Right, Share, SourceName};
+
+    /// An open link to a file of alice's.
+    fn link(path: &str) -> Share {
+        Share {
+            source: SourceName::new("cloud"),
+            id: "17".to_owned(),
+            kind: ShareKind::Link,
+            anonymous: true,
+            item: Item {
+                id: "1".to_owned(),
+                path: path.to_owned(),
+                path_is_owners: true,
+                kind: ItemKind::File,
+                size: None,
+                files_beneath: None,
+                drive: None,
+                labels: None,
+            },
+            owner: Principal::new(PrincipalClass::Account, "alice"),
+            shared_by: None,
+            recipients: Vec::new(),
+            opened_by: Vec::new(),
+            access: Access::of(&[Right::View]),
+            password: Some(false),
+            expires: Expiry::Never,
+            created_at: None,
+            inherited: false,
+            label: None,
+            link: None,
+            unknown: Vec::new(),
+        }
+    }
+
+    fn folder(mut share: Share) -> Share {
+        share.item.kind = ItemKind::Folder;
+        share
+    }
 
     /// The entry of a recorded answer.
     fn recorded(answer: &str) -> (Value, Entry) {
@@ -232,11 +268,7 @@ mod tests {
         (entry, read)
     }
 
-    fn look(id: &str, share: Share) -> Look {
-        let mut share = Share {
-            created_at: None,
-            ..share
-        };
+    fn look(id: &str, mut share: Share) -> Look {
         share.item.id = id.to_owned();
         Look {
             share,

@@ -133,6 +133,7 @@ mod live {
                 home_search: HomeSearch::Off,
                 disabled_links_dead: false,
                 classes: Arc::new(Classes::default()),
+                evidence: false,
                 now: Timestamp::UNIX_EPOCH,
             };
             Nextcloud::new(setup, http::Settings::new(url), CancellationToken::new()).unwrap()

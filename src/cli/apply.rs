@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::change::{self, Form, Printed, Underway};
-use super::sources::wrong;
+use super::sources::{Making, wrong};
 use super::terminal::say;
 use super::{Exit, Global, scan};
-use crate::enforce::{Conditions, EnforceError, Journal as _};
+use crate::enforce::{Conditions, EnforceError, Journal as _, Outcome};
 use crate::model::SourceName;
 use crate::plan::{Action, Decisions, Plan, PlanFileError};
 use crate::policy;
+use crate::report::text::visible;
 use crate::run;
 use crate::store::Ledger;
 
@@ -69,13 +70,20 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
     let underway = Underway::begin(global, settings, &ledger, arguments.dry_run)?;
     let waived = run::waived(&ledger, &underway.policy, &actions, global.now());
     let waived = waived.map_err(|error| scan::unusable(&settings.state.path, &error))?;
+    let secured = if expired.is_none() && !arguments.dry_run {
+        secure(global, settings, &mut ledger, &underway, &actions).await?
+    } else {
+        run::Secured::default()
+    };
     let conditions = Conditions {
         audience: &|share| policy::audience(&underway.policy, share),
         bar: &|action| {
             if expired.is_some() {
-                Some("the plan has expired: make a new one")
+                Some((Outcome::Drifted, "the plan has expired: make a new one"))
+            } else if waived.contains(&action.finding) {
+                Some((Outcome::Drifted, "it was waived since"))
             } else {
-                waived.contains(&action.finding).then_some("it was waived since")
+                lacks_evidence(&secured, action).then_some((Outcome::Refused, NO_EVIDENCE))
             }
         },
         clock: &|| global.finished(),
@@ -97,6 +105,42 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         color: global.color,
     };
     change::print(&done, &printed, &underway.cancel)
+}
+
+/// Why something is not done to a link that may have been used.
+const NO_EVIDENCE: &str =
+    "whether it was used could not be asked, and that is kept before anything is done: try again later";
+
+fn lacks_evidence(secured: &run::Secured, action: &Action) -> bool {
+    let mut shares = std::iter::once(&action.share).chain(&action.also_ends);
+    shares.any(|share| secured.lacking.contains(&(action.source.clone(), share.clone())))
+}
+
+/// Keeps what is on record of the use of links before anything is done to them, as a scan would ask.
+async fn secure(
+    global: &Global,
+    settings: &crate::config::Settings,
+    ledger: &mut Ledger,
+    underway: &Underway,
+    actions: &[&Action],
+) -> Result<run::Secured, Exit> {
+    if !underway.policy.evidence {
+        return Ok(run::Secured::default());
+    }
+    let names: BTreeSet<&SourceName> = actions.iter().map(|action| &action.source).collect();
+    let sources = settings
+        .sources
+        .iter()
+        .filter(|source| names.contains(&source.name));
+    let making = Making::of(global, settings, &underway.cancel);
+    let parts = making.parts(&sources.collect::<Vec<_>>())?;
+    let readers = parts.into_iter().map(|part| (part.name, part.reader)).collect();
+    let secured = run::secure(ledger, &underway.policy, &readers, global.now(), actions).await;
+    let secured = secured.map_err(|error| scan::unusable(&settings.state.path, &error))?;
+    for note in &secured.notes {
+        say(&format!("note: {}", visible(note)));
+    }
+    Ok(secured)
 }
 
 /// A recorded plan, and which of its actions are to be done.

@@ -46,7 +46,11 @@ fn stated(global: &Global, what: &str) -> Result<Loaded, Exit> {
 /// Says why nothing was recorded.
 pub(super) fn refused(error: &StoreError) -> Exit {
     match error {
-        StoreError::Unknown { .. } | StoreError::Ambiguous { .. } => {
+        StoreError::Unknown { .. }
+        | StoreError::Ambiguous { .. }
+        | StoreError::NoIncident { .. }
+        | StoreError::ClosedBefore { .. }
+        | StoreError::Incident { .. } => {
             say(&format!("error: {error}; nothing was recorded"));
             Exit::Usage
         }

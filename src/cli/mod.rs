@@ -13,6 +13,7 @@ mod emulate;
 mod enroll;
 mod exit;
 mod history;
+mod incident;
 mod journal;
 mod login;
 mod mail;
@@ -133,6 +134,9 @@ enum Command {
     Waivers(waivers::Arguments),
     /// Record that shares were reviewed and are still wanted
     Confirm(confirm::Arguments),
+    /// End a suspected breach, with what came of it
+    #[command(subcommand)]
+    Incident(incident::Command),
     /// What was found before a source was once read whole
     #[command(subcommand)]
     Baseline(baseline::Command),
@@ -243,6 +247,7 @@ fn run(cli: Cli) -> Exit {
         Command::Waive(arguments) => waive::run(&global, &arguments),
         Command::Waivers(arguments) => waivers::run(&global, &arguments),
         Command::Confirm(arguments) => confirm::run(&global, &arguments),
+        Command::Incident(command) => incident::run(&global, &command),
         Command::Baseline(command) => baseline::run(&global, &command),
         Command::Purge(arguments) => purge::run(&global, &arguments),
         Command::Doctor(arguments) => block_on(doctor::run(&global, arguments)),

@@ -186,6 +186,7 @@ impl<'s> Mailroom<'s> {
             usable: &*self.usable,
             answers: &*self.answers,
             redirect_to: self.redirect_to.as_deref(),
+            incident_contact: mail.incident_contact.as_deref(),
             min_level: mail.min_level,
             max_letters: mail.max_letters,
             names: mail.names,
@@ -427,6 +428,7 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         left,
         bare,
         held,
+        incidents,
         administrators,
     } = mailed;
     let by_level = |counts: &BTreeMap<_, u64>| counted(counts.iter().rev());
@@ -515,6 +517,7 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
             "{held} shares are of a baseline, and nobody is told of them before `sharewarden baseline release`"
         )?;
     }
+    print_incidents(incidents, out)?;
     if *bare > 0 {
         writeln!(
             out,
@@ -523,6 +526,38 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
     }
     if *administrators == Some(false) {
         writeln!(out, "the administrators' summary was not accepted")?;
+    }
+    Ok(())
+}
+
+/// Says what became of suspected breaches.
+fn print_incidents(incidents: &run::Incidents, out: &mut dyn Write) -> io::Result<()> {
+    if incidents.sent > 0 {
+        writeln!(
+            out,
+            "suspected breaches: {} letters to the incident contact",
+            incidents.sent
+        )?;
+    }
+    if let Some(many) = incidents.too_many {
+        writeln!(
+            out,
+            "of suspected breaches none was told: {many} letters are more than `max_letters` in [mail]"
+        )?;
+    } else if incidents.untold > 0 {
+        writeln!(
+            out,
+            "suspected breaches of which nobody was told: {}; see `incident_contact` of [mail], and what failed above",
+            incidents.untold
+        )?;
+    }
+    if incidents.held > 0 {
+        writeln!(
+            out,
+            "suspected breaches of a baseline: {}; nobody is told of them before `sharewarden baseline release --source NAME --rule \
+             breach-suspected`",
+            incidents.held
+        )?;
     }
     Ok(())
 }

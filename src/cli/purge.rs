@@ -150,7 +150,7 @@ fn ended(wiped: bool) -> Exit {
 
 fn not_forgotten(error: &StoreError) -> Exit {
     match error {
-        StoreError::Unknown { .. } | StoreError::Ambiguous { .. } => {
+        StoreError::Unknown { .. } | StoreError::Ambiguous { .. } | StoreError::OpenIncidents { .. } => {
             say(&format!("error: {error}; nothing was forgotten"));
             Exit::Usage
         }

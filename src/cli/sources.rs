@@ -163,6 +163,7 @@ impl<'a> Making<'a> {
             },
             disabled_links_dead: it.hide_disabled_user_shares,
             classes: Arc::new(self.settings.policy.classes.clone()),
+            evidence: self.settings.policy.evidence,
             now: self.global.now(),
         };
         Nextcloud::new(setup, self.http(it)?, self.cancel.clone()).map_err(|error| not_set_up(name, &error))

@@ -65,6 +65,8 @@ impl Making<'_> {
                 link_types: it.stated.anonymous_link_types.clone(),
             },
             classes: Arc::new(policy.classes.clone()),
+            evidence: policy.evidence,
+            own_networks: self.settings.own_networks.clone(),
             label_names: self.settings.label_names.clone(),
             stop_after: it.limits.stop_after,
             write_every: microsoft365::WRITE_EVERY,

@@ -207,8 +207,8 @@ impl Enforcer<'_> {
         action: &Action,
         all: &[&Action],
     ) -> Result<Verdict, JournalError> {
-        if let Some(why) = (self.with.bar)(action) {
-            return Ok(Verdict::because(Outcome::Drifted, why));
+        if let Some((outcome, why)) = (self.with.bar)(action) {
+            return Ok(Verdict::because(outcome, why));
         }
         let writer = match self.writer(&action.source, action.act_as.as_deref()) {
             Ok(writer) => writer,

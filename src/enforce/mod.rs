@@ -47,8 +47,8 @@ pub struct Conditions<'a> {
     pub audience: &'a (dyn Fn(&Share) -> Audience + Sync),
     /// The time here.
     pub clock: Clock<'a>,
-    /// Why an action of the plan is not to be done after all, in our own words; `None` where it is.
-    pub bar: &'a (dyn Fn(&Action) -> Option<&'static str> + Sync),
+    /// What becomes of an action of the plan that is not to be done after all, and why, in our own words; `None` where it is.
+    pub bar: &'a (dyn Fn(&Action) -> Option<(Outcome, &'static str)> + Sync),
     /// Who does it.
     pub who: &'a Who,
     /// The run's id.

@@ -149,6 +149,15 @@ impl Client {
         self.0.gate.close_for(time.min(LONGEST_PAUSE));
     }
 
+    /// Waits, unless the run is interrupted: says whether it waited to the end.
+    pub async fn wait(&self, time: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.0.cancel.cancelled() => false,
+            () = tokio::time::sleep(time) => true,
+        }
+    }
+
     async fn exchange(&self, request: &Request, extent: Extent) -> Result<Body, HttpError> {
         let inner = &*self.0;
         let at = request.place();

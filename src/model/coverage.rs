@@ -101,6 +101,12 @@ names! {
         NoDrive = "no-drive",
         /// The service does not show who is in a group of a site.
         MembershipUnread = "membership-unread",
+        /// The service keeps no records of the use of links that this credential can read.
+        EvidenceUnavailable = "evidence-unavailable",
+        /// The service has not yet answered whether links were used.
+        EvidencePending = "evidence-pending",
+        /// Records of the use of links could not be read.
+        EvidenceUnreadable = "evidence-unreadable",
         /// The settings of the service could not be read.
         SettingsUnreadable = "settings-unreadable",
         /// The scan was interrupted.
@@ -127,6 +133,8 @@ impl ProblemCode {
             | Self::ControlDiffers
             | Self::SitesUnreadable
             | Self::DriveOnly
+            | Self::EvidenceUnavailable
+            | Self::EvidencePending
             | Self::SettingsUnreadable => Effect::Limited,
             Self::HomeNotSearched
             | Self::NotCounted

@@ -9,10 +9,12 @@ mod check;
 mod classes;
 mod coverage;
 mod digest;
+mod evidence;
 mod expiry;
 mod finding;
 mod item;
 mod level;
+mod network;
 mod principal;
 mod reading;
 mod rule;
@@ -27,10 +29,12 @@ pub use coverage::{
     Verdict,
 };
 pub use digest::{long_digest, short_digest};
+pub use evidence::{LinkUse, Look, Origin, Uses};
 pub use expiry::Expiry;
 pub use finding::{Finding, FindingId, Remedy, Status, WaiverNote};
 pub use item::{Item, ItemKind, NameDisplay};
 pub use level::Level;
+pub use network::Network;
 pub use principal::{Principal, PrincipalClass, PrincipalKind};
 pub use reading::{Batch, Checkpoint, KnownScope, Reading, Relist, Scope, Want};
 pub use rule::RuleId;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Item, Labels, Principal, Problem, ScopeOutcome, Share, SourceName};
+use super::{Item, Labels, LinkUse, Principal, Problem, ScopeOutcome, Share, SourceName};
 
 /// The unit of coverage: what is read, and can fail, as one. A Nextcloud account, a Microsoft drive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +160,22 @@ pub enum Reading {
         more: bool,
         /// How many files lie beneath, where that was counted.
         files_beneath: Option<u64>,
+    },
+    /// The service has it on record that a link was used.
+    Used(LinkUse),
+    /// All that is on record of a link's use up to a time was told.
+    Looked {
+        /// The share.
+        share: String,
+        /// Up to when.
+        until: Timestamp,
+    },
+    /// The service was asked whether a link was used, and has not answered yet.
+    Asked {
+        /// The share.
+        share: String,
+        /// What was asked: opaque to all but the adapter.
+        pending: String,
     },
 }
 

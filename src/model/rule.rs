@@ -70,4 +70,10 @@ impl RuleId {
     pub fn is_posture(self) -> bool {
         self >= Self::PosturePasswordNotEnforced
     }
+
+    /// Whether its findings end only when somebody says so, whatever becomes of the share.
+    #[must_use]
+    pub fn ends_by_hand(self) -> bool {
+        self == Self::BreachSuspected
+    }
 }

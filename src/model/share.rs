@@ -84,3 +84,17 @@ pub struct Share {
     /// Fields that the service did not tell, or told in a form this version does not know, by report name.
     pub unknown: Vec<String>,
 }
+
+impl Share {
+    /// Whether the service told what it allows.
+    #[must_use]
+    pub fn access_told(&self) -> bool {
+        self.access.bits() != 0 && !self.unknown.iter().any(|field| field == "access")
+    }
+
+    /// Whether it only takes files in: it shows and changes nothing of what is there.
+    #[must_use]
+    pub fn is_drop(&self) -> bool {
+        self.access_told() && !self.access.shows() && !self.access.changes()
+    }
+}

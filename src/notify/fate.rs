@@ -11,6 +11,8 @@ names! {
         Manager = "manager",
         /// Whoever is told where nobody else can be.
         Fallback = "fallback",
+        /// The contact for incidents.
+        Contact = "contact",
         /// Whoever reads all letters on trial: nobody else was told.
         Redirected = "redirected",
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::fate::Reader;
 use crate::model::{
     Access, Audience, FindingId, ItemKind, Level, ProblemCode, RuleId, ShareKind, SourceKind, SourceName,
-    Verdict, names,
+    Uses, Verdict, names,
 };
 use crate::plan::ActionKind;
 pub use crate::report::words::Language;
@@ -68,6 +68,39 @@ pub enum Content {
     Digest(Digest),
     /// What the administrators are told of a night.
     Summary(Box<Summary>),
+    /// What the contact for incidents is told of a suspected breach.
+    Incident(Box<Incident>),
+}
+
+/// A link to something confidential that was used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Incident {
+    /// The finding.
+    pub finding: FindingId,
+    /// How grave it is.
+    pub level: Level,
+    /// The source.
+    pub source: SourceName,
+    /// Which product it is.
+    pub product: SourceKind,
+    /// The item, as far as names are told; remote text.
+    pub item: String,
+    /// What it is.
+    pub item_kind: ItemKind,
+    /// How it is shared.
+    pub kind: ShareKind,
+    /// What it allows.
+    pub access: Access,
+    /// Whose it is; remote text.
+    pub owner: String,
+    /// What it is classified as.
+    pub labels: Vec<String>,
+    /// Since when, as far as is known: when it was made, else when its use was first told.
+    pub since: Date,
+    /// Whether the service told that.
+    pub since_made: bool,
+    /// What is on record.
+    pub uses: Uses,
 }
 
 /// What one owner, or sharer, is told over all sources.

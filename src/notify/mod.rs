@@ -16,8 +16,8 @@ mod view;
 pub use digest::{Concern, Gathering, IN_FULL, Occasion};
 pub use fate::{Outcome, Reader};
 pub use letter::{
-    Addressee, Content, Digest, Due, Entry, Instead, Language, LastRun, Letter, List, Role, Summary, Told,
-    Unsure,
+    Addressee, Content, Digest, Due, Entry, Incident, Instead, Language, LastRun, Letter, List, Role,
+    Summary, Told, Unsure,
 };
 pub use mime::{Attached, Message, Sender, compose};
 pub use outgoing::{Login, Outgoing, Post, Protection, Sent, Server, Times};

@@ -20,10 +20,12 @@ use crate::model::{SourceKind, SourceName};
 use crate::report::words::{Part, Words, WordsError, file};
 
 /// The built-in templates.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("subject.txt", include_str!("../templates/mail/subject.txt")),
     ("digest.txt", include_str!("../templates/mail/digest.txt")),
     ("digest.html", include_str!("../templates/mail/digest.html")),
+    ("incident.txt", include_str!("../templates/mail/incident.txt")),
+    ("incident.html", include_str!("../templates/mail/incident.html")),
     ("summary.txt", include_str!("../templates/mail/summary.txt")),
     ("summary.html", include_str!("../templates/mail/summary.html")),
 ];
@@ -204,6 +206,7 @@ impl Renderer {
         let kind = match letter.content {
             Content::Digest(_) => "digest",
             Content::Summary(_) => "summary",
+            Content::Incident(_) => "incident",
         };
         let text = self.view(letter, Part::Text)?;
         let html = self.view(letter, Part::Html)?;

@@ -7,12 +7,12 @@ use jiff::civil::date;
 
 use super::fate::Reader;
 use super::letter::{
-    Addressee, Content, Digest, Due, Entry, Instead, Language, LastRun, Letter, List, Role, Summary, Told,
-    Unsure,
+    Addressee, Content, Digest, Due, Entry, Incident, Instead, Language, LastRun, Letter, List, Role,
+    Summary, Told, Unsure,
 };
 use crate::model::{
-    Access, Audience, FindingId, ItemKind, Level, ProblemCode, Right, RuleId, ShareKind, SourceKind,
-    SourceName, Verdict,
+    Access, Audience, FindingId, ItemKind, Level, Origin, ProblemCode, Right, RuleId, ShareKind, SourceKind,
+    SourceName, Uses, Verdict,
 };
 use crate::plan::ActionKind;
 
@@ -43,6 +43,9 @@ pub(super) fn letters() -> impl Iterator<Item = Letter> {
             full,
             bare,
             to_manager,
+            letter(*language, Content::Incident(Box::new(incident(Origin::Outside)))),
+            letter(*language, Content::Incident(Box::new(incident(Origin::Own)))),
+            letter(*language, Content::Incident(Box::new(incident(Origin::Untold)))),
             letter(*language, Content::Summary(Box::new(summary()))),
             letter(*language, Content::Summary(Box::default())),
         ]
@@ -137,6 +140,39 @@ pub(super) fn digest() -> Digest {
     Digest {
         entries: vec![salaries, minutes, poster],
         more: BTreeMap::from([(Level::Medium, 1_234), (Level::High, 3)]),
+    }
+}
+
+pub(super) fn incident(origin: Origin) -> Incident {
+    let at = |hours| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(hours);
+    let is_first = origin == Origin::Untold;
+    Incident {
+        finding: FindingId::of(RuleId::BreachSuspected, &SourceName::new("cloud"), Some("17")),
+        level: if origin == Origin::Outside {
+            Level::Critical
+        } else {
+            Level::High
+        },
+        source: SourceName::new("cloud"),
+        product: SourceKind::Nextcloud,
+        item: "/HR/salaries.xlsx".into(),
+        item_kind: ItemKind::File,
+        kind: ShareKind::Link,
+        access: Access::of(&[Right::View, Right::Download]),
+        owner: "Alice Adams".into(),
+        labels: if is_first {
+            Vec::new()
+        } else {
+            vec!["confidential".into()]
+        },
+        since: date(2026, 2, 3),
+        since_made: !is_first,
+        uses: Uses {
+            records: if is_first { 1 } else { 3 },
+            first: at(498_700),
+            last: at(498_790),
+            origin,
+        },
     }
 }
 

@@ -6,15 +6,18 @@ mod listing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use minijinja::{Value, context};
 
 pub use self::listing::Listing;
 use super::fate::Reader;
-use super::letter::{Content, Digest, Due, Entry, Instead, LastRun, Letter, List, Role, Summary, Told};
+use super::letter::{
+    Content, Digest, Due, Entry, Incident, Instead, LastRun, Letter, List, Role, Summary, Told,
+};
 use super::remedy::{Step, rules, steps};
 use super::render::Facts;
-use crate::model::{Level, RuleId, ShareKind, SourceKind, SourceName, Verdict};
+use crate::model::{Access, Level, Origin, RuleId, ShareKind, SourceKind, SourceName, Verdict};
 use crate::plan::ActionKind;
 use crate::report::words::{Case, Voice, WordsError};
 
@@ -39,6 +42,7 @@ pub(super) fn letter(voice: Voice<'_>, facts: &Facts, letter: &Letter) -> Said {
     let about = match &letter.content {
         Content::Digest(digest) => view.digest(digest, letter)?,
         Content::Summary(summary) => view.summary(summary)?,
+        Content::Incident(incident) => view.incident(incident)?,
     };
     let greeting = match &letter.to.name {
         Some(name) => voice.say("letter.greeting", &[("name", voice.remote(name, NAME)?)])?,
@@ -222,7 +226,7 @@ impl View<'_> {
             place => voice.say("item.place", &place)?,
             since => voice.say(since_kind, &since)?,
             audience => self.audience(entry)?,
-            access => self.access(entry)?,
+            access => self.rights(entry.access)?,
             role => self.role(&entry.role)?,
             findings => findings?,
             due => self.due(entry.due.as_ref())?,
@@ -251,9 +255,8 @@ impl View<'_> {
         self.voice.either(&format!("{audience}{link}"), &audience, &[])
     }
 
-    fn access(&self, entry: &Entry) -> Said {
-        let rights = entry
-            .access
+    fn rights(&self, access: Access) -> Said {
+        let rights = access
             .iter()
             .map(|right| self.voice.say(&format!("right.{right}"), &[]));
         let rights = rights.collect::<Result<Vec<_>, _>>()?;
@@ -376,6 +379,77 @@ impl View<'_> {
         };
         self.voice
             .say("how.start", &[("start", self.voice.stated(&start))])
+    }
+
+    /// A suspected breach: what is known, what is not, and what to do.
+    fn incident(&self, incident: &Incident) -> Said {
+        let voice = self.voice;
+        let mut headline = voice.say("incident.subject", &[])?;
+        let uses = &incident.uses;
+        let values = [
+            ("first", self.moment(uses.first)?),
+            ("last", self.moment(uses.last)?),
+        ];
+        let mut known = vec![voice.count("incident.uses", uses.records, &values)?];
+        let mut unknown = vec![voice.say("incident.who", &[])?];
+        match uses.origin {
+            Origin::Outside => {
+                known.push(voice.say("incident.outside", &[])?);
+                headline = voice.say("incident.subject_outside", &[("text", headline)])?;
+            }
+            Origin::Own => known.push(voice.say("incident.own", &[])?),
+            Origin::Untold => unknown.push(voice.say("incident.whence", &[])?),
+        }
+        unknown.push(voice.say("incident.more", &[])?);
+        let place = [
+            ("item", voice.say(&format!("item.{}", incident.item_kind), &[])?),
+            ("product", self.product(incident.product)?),
+            ("source", voice.stated(incident.source.as_str())),
+            ("kind", voice.say(&format!("kind.{}", incident.kind), &[])?),
+        ];
+        let since = if incident.since_made {
+            "since.made"
+        } else {
+            "since.seen"
+        };
+        let labels: Vec<_> = incident.labels.iter().map(|label| voice.stated(label)).collect();
+        let mut parts = vec![
+            ("digest.place", voice.say("item.place", &place)?),
+            ("incident.owner", voice.quoted(&incident.owner, NAME)?),
+            (
+                "digest.since",
+                voice.say(since, &[("date", voice.date(incident.since)?)])?,
+            ),
+            ("digest.access", self.rights(incident.access)?),
+            ("incident.finding", voice.stated(incident.finding.as_str())),
+        ];
+        if !labels.is_empty() {
+            parts.insert(2, ("incident.labels", voice.list(&labels)));
+        }
+        let parts = parts
+            .into_iter()
+            .map(|(what, value)| Ok(context! { what => voice.say(what, &[])?, value }));
+        let id = [("id", voice.stated(incident.finding.as_str()))];
+        let todo =
+            ["decide", "kept", "quiet", "close"].map(|what| voice.say(&format!("incident.{what}"), &id));
+        Ok(context! {
+            kind => "incident",
+            headline,
+            item => self.item(&incident.item)?,
+            parts => parts.collect::<Result<Vec<_>, WordsError>>()?,
+            known,
+            unknown,
+            todo => todo.into_iter().collect::<Result<Vec<_>, _>>()?,
+        })
+    }
+
+    /// A time of day, where it is day.
+    fn moment(&self, at: Timestamp) -> Said {
+        let at = at.to_zoned(self.facts.zone.clone());
+        let time = self.voice.stated(&at.strftime("%H:%M %Z").to_string());
+        let date = self.voice.date(at.date())?;
+        self.voice
+            .say("incident.moment", &[("date", date), ("time", time)])
     }
 
     fn summary(&self, summary: &Summary) -> Said {

@@ -31,11 +31,6 @@ impl<'a> Case<'a> {
         self.judge.facts.get(fact)
     }
 
-    /// Whether the service told what the share allows.
-    pub(super) fn access_told(&self) -> bool {
-        self.share.access.bits() != 0 && !self.share.unknown.iter().any(|field| field == "access")
-    }
-
     /// The places of the recipients for which the predicate holds.
     pub(super) fn recipients(&self, holds: impl Fn(&Principal, PrincipalKind) -> bool) -> Vec<usize> {
         let people = self.share.recipients.iter().zip(self.kinds);

@@ -24,6 +24,7 @@ impl Default for Policy {
             levels: BTreeMap::new(),
             overrides: Vec::new(),
             classes: Classes::default(),
+            evidence: false,
             waivers: Vec::new(),
             gaps: Vec::new(),
             rules_digest: String::new(),

@@ -124,7 +124,7 @@ impl<'p> Judge<'p> {
     #[must_use]
     pub fn share(&self, share: &Share, past: &Past) -> Judged {
         let mut judged = self.seen(share);
-        if !judged.expired {
+        if !judged.expired || past.uses.is_some() {
             let said = self.hear(share, past, &judged);
             judged.findings = said.findings;
             judged.not_judged = said.not_judged;
@@ -146,7 +146,7 @@ impl<'p> Judge<'p> {
                 Outcome::Fires(hit) => hit.about,
                 Outcome::Quiet | Outcome::NoInput => None,
             },
-            Judgement::Source(_) | Judgement::Elsewhere => None,
+            Judgement::Source(_) => None,
         }
     }
 
@@ -203,6 +203,9 @@ impl<'p> Judge<'p> {
             let Judgement::Share(look) = rule.judgement else {
                 continue;
             };
+            if judged.expired && !rule.info.id.ends_by_hand() {
+                continue;
+            }
             match look(&case) {
                 Outcome::Quiet => {}
                 Outcome::NoInput => {
@@ -341,10 +344,15 @@ impl Said {
             id: FindingId::of(rule, ground.subject.source, share),
             rule,
             level,
-            message: hit.message.to_owned(),
+            message: hit.message.clone().into_owned(),
             remedy: hit.remedy,
             waiver: None,
         };
+        if rule.ends_by_hand() {
+            // No waiver accepts what may have happened already.
+            self.findings.push(finding);
+            return;
+        }
         let cover = ground.cover(&finding, hit.about.as_deref());
         finding.waiver = cover.note;
         for place in cover.named {

@@ -37,10 +37,10 @@ pub use notices::{Lapse, Notice, NoticeCode, lapse, notices};
 pub use posture::{Posture, posture};
 pub use registry::{RuleInfo, rule, rules};
 pub use waivers::Waivers;
-pub use wants::{Need, wants};
+pub use wants::{Need, wants, wants_evidence};
 
 use crate::model::{
-    Audience, Classes, Finding, FindingId, Level, PrincipalKind, ProblemCode, RuleId, SourceName,
+    Audience, Classes, Finding, FindingId, Level, PrincipalKind, ProblemCode, RuleId, SourceName, Uses,
 };
 
 /// What the organisation accepts, compiled from the configuration.
@@ -70,6 +70,8 @@ pub struct Policy {
     pub overrides: Vec<Override>,
     /// What counts as confidential.
     pub classes: Classes,
+    /// Whether the services are asked if open links to classified items were used.
+    pub evidence: bool,
     /// Findings accepted for a time.
     pub waivers: Vec<Waiver>,
     /// Gaps in coverage accepted for a time.
@@ -170,6 +172,10 @@ pub struct Past {
     pub had_password: bool,
     /// Whether it was ever told to end on a date.
     pub had_expiry: bool,
+    /// Whether all that is on record of its use up to now was told.
+    pub looked: bool,
+    /// What is on record of its use, and belongs to no incident that was closed.
+    pub uses: Option<Uses>,
 }
 
 /// The judgement of one share.

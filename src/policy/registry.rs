@@ -2,6 +2,8 @@
 //!
 //! One entry a rule, in the order of [`RuleId::ALL`]; the entries themselves stand in `rules/`.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::model::{Level, Remedy, RuleId, SourceFacts, SourceKind};
@@ -51,8 +53,6 @@ pub(super) enum Judgement {
     Share(fn(&Case<'_>) -> Outcome),
     /// It judges a source's settings.
     Source(fn(&SourceFacts) -> Outcome),
-    /// Judged from evidence of a share's use, not here.
-    Elsewhere,
 }
 
 /// What a rule says.
@@ -70,17 +70,17 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Hit {
     pub(super) level: Level,
-    pub(super) message: &'static str,
+    pub(super) message: Cow<'static, str>,
     pub(super) remedy: Remedy,
     /// The places of the recipients it is about; none means the share as a whole.
     pub(super) about: Option<Vec<usize>>,
 }
 
 impl Outcome {
-    pub(super) fn fires(level: Level, remedy: Remedy, message: &'static str) -> Self {
+    pub(super) fn fires(level: Level, remedy: Remedy, message: impl Into<Cow<'static, str>>) -> Self {
         Self::Fires(Hit {
             level,
-            message,
+            message: message.into(),
             remedy,
             about: None,
         })
@@ -93,7 +93,7 @@ impl Outcome {
         } else {
             Self::Fires(Hit {
                 level,
-                message,
+                message: message.into(),
                 remedy,
                 about: Some(recipients),
             })

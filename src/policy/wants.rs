@@ -1,6 +1,6 @@
 //! Which further facts judging needs, so that they are fetched before all is judged.
 
-use crate::model::{Audience, ItemKind, Share};
+use crate::model::{Audience, ItemKind, RuleId, Share};
 
 use super::{Judged, Policy, classification::asks};
 
@@ -30,6 +30,19 @@ pub fn wants(policy: &Policy, share: &Share, judged: &Judged) -> Need {
         Audience::External | Audience::Unknown => Need::Useful,
         Audience::Internal => Need::None,
     }
+}
+
+/// Whether the service is to be asked if a share was used: a link to something classified that opens without a password,
+/// as far as is known.
+#[must_use]
+pub fn wants_evidence(policy: &Policy, share: &Share, judged: &Judged) -> bool {
+    policy.evidence
+        && policy.levels.get(&RuleId::BreachSuspected) != Some(&None)
+        && judged.audience == Audience::Anyone
+        && !judged.expired
+        && judged.classified == Some(true)
+        && share.password != Some(true)
+        && !share.is_drop()
 }
 
 #[cfg(test)]

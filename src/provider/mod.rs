@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::model::{
-    Batch, Check, Classes, KnownScope, Principal, PrincipalClass, Problem, ProblemCode, Reading,
+    Batch, Check, Classes, KnownScope, Look, Principal, PrincipalClass, Problem, ProblemCode, Reading,
     RequestTotals, ShareKind, SourceFacts, SourceName, Want,
 };
 
@@ -225,6 +225,16 @@ pub trait Reader: Send + Sync {
         owner: &'a str,
         wants: Vec<Want>,
         classes: &'a Arc<Classes>,
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>>;
+
+    /// Asks what is on record of the use of links, of each since it was told last: tells the records, and of each link up to
+    /// when all was told, or what was asked and is answered later. What this credential or service cannot tell is a
+    /// problem, and no error.
+    fn witness<'a>(
+        &'a self,
+        looks: Vec<Look>,
+        now: Timestamp,
         sink: &'a Sink,
     ) -> BoxFuture<'a, Result<(), ReadError>>;
 

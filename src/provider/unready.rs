@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, ready};
+use jiff::Timestamp;
 
 use super::{Listed, Pace, ReadError, Reader, Sink};
 use crate::model::{
-    Classes, KnownScope, PrincipalClass, ProblemCode, RequestTotals, ShareKind, SourceFacts, Want,
+    Classes, KnownScope, Look, PrincipalClass, ProblemCode, RequestTotals, ShareKind, SourceFacts, Want,
 };
 
 /// Reads nothing, and says why.
@@ -63,6 +64,15 @@ impl Reader for Unready {
         _: &'a str,
         _: Vec<Want>,
         _: &'a Arc<Classes>,
+        _: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        self.refused()
+    }
+
+    fn witness<'a>(
+        &'a self,
+        _: Vec<Look>,
+        _: Timestamp,
         _: &'a Sink,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         self.refused()

@@ -39,7 +39,7 @@ impl Life {
 }
 
 names! {
-    /// What is told of a share beside events.
+    /// What is told of a share, or of a finding, beside events.
     Milestone {
         /// It was read for the first time, or again after it had gone.
         Seen = "share_seen",
@@ -47,6 +47,8 @@ names! {
         Gone = "share_gone",
         /// Somebody looked at it and confirmed it.
         Confirmed = "confirmed",
+        /// Somebody closed the incident that a suspected breach made.
+        IncidentClosed = "incident_closed",
     }
 }
 
@@ -91,8 +93,10 @@ pub struct Entry {
     pub time: Timestamp,
     /// The run that told it.
     pub run: Option<String>,
-    /// Who confirmed.
+    /// Who confirmed the share, or closed the incident.
     pub by: Option<String>,
+    /// What came of an incident.
+    pub outcome: Option<String>,
     /// Of what.
     pub subject: Subject,
     /// What was before.
@@ -141,7 +145,12 @@ impl Serialize for Entry {
         line.serialize_entry("time", &self.time)?;
         line.serialize_entry("run", &self.run)?;
         ndjson::serialize_about(&self.subject, &self.before, &mut line)?;
-        line.serialize_entry("confirmed_by", &self.by)?;
+        if self.what == What::Milestone(Milestone::IncidentClosed) {
+            line.serialize_entry("closed_by", &self.by)?;
+            line.serialize_entry("outcome", &self.outcome)?;
+        } else {
+            line.serialize_entry("confirmed_by", &self.by)?;
+        }
         line.end()
     }
 }
@@ -203,6 +212,12 @@ fn particulars(entry: &Entry) -> Vec<String> {
         lines.push("changed: what was before is not kept".to_owned());
     }
     lines.extend(entry.by.as_ref().map(|by| format!("by {by}")));
+    lines.extend(
+        entry
+            .outcome
+            .as_ref()
+            .map(|outcome| format!("outcome: {outcome}")),
+    );
     let finding = match &entry.subject {
         Subject::Finding(finding) => Some(format!("finding {}", finding.id)),
         Subject::Share { .. } => None,

@@ -3,6 +3,7 @@
 mod change;
 mod coverage;
 mod desk;
+mod evidence;
 pub mod grace;
 mod notify;
 mod plan;
@@ -12,7 +13,8 @@ mod source;
 
 pub use change::{apply, over_caps, undo};
 pub use desk::{Desk, DeskGone};
-pub use notify::{Carrier, Mailed, Mailing, notify};
+pub use evidence::{Secured, ShareKey, secure};
+pub use notify::{Carrier, Incidents, Mailed, Mailing, notify};
 pub use plan::{Planned, Proposed, propose, waived};
 pub use progress::{Progress, Step};
 pub use scan::{Scan, ScanError, Scanned, scan};

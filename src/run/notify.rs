@@ -4,6 +4,7 @@
 //! is not known whether they left, and those are told to the operator and not sent again. Nothing here holds all findings,
 //! nor all letters.
 
+mod incidents;
 mod picture;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,8 @@ use crate::store::{
 };
 use picture::picture;
 
+pub use incidents::Incidents;
+
 /// How much is kept of what a mail server says, in characters.
 const REPLY: usize = 400;
 /// After how many letters in a row for which the way was closed no other is tried.
@@ -61,6 +64,8 @@ pub struct Mailing<'a> {
     pub answers: &'a (dyn Fn(&SourceName, &str) -> Option<String> + Sync),
     /// Where all letters go, on trial.
     pub redirect_to: Option<&'a str>,
+    /// Who is told of suspected breaches.
+    pub incident_contact: Option<&'a str>,
     /// The least level that people hear of.
     pub min_level: Level,
     /// The most letters in a run.
@@ -109,6 +114,8 @@ pub struct Mailed {
     pub bare: u64,
     /// How many shares nobody is told of until the baseline of their source is released.
     pub held: u64,
+    /// What became of suspected breaches.
+    pub incidents: Incidents,
     /// Whether the administrators were told; `None` where there is no address of theirs, or nothing that they were not told
     /// today.
     pub administrators: Option<bool>,
@@ -131,6 +138,7 @@ impl Mailed {
             && too_many.is_none()
             && self.nobody.is_empty()
             && self.left == 0
+            && self.incidents.untold == 0
     }
 }
 
@@ -247,6 +255,7 @@ pub async fn notify(
         why: None,
     });
     post.mailed.summary.unknown = unsure.collect();
+    incidents::tell(&mut post, ledger, carrier, cancel).await?;
     ledger.gather()?;
     (post.mailed.bare, post.mailed.held) = put_aside(ledger, mailing, now)?;
     post.direct(ledger)?;
@@ -562,7 +571,9 @@ impl Looking<'_> {
                 let is_due = due
                     .as_ref()
                     .is_some_and(|(action, _)| action.finding == finding.id);
+                // Of what may be a breach whoever looks into it hears, and nobody else.
                 let is_told = finding.waiver.is_none()
+                    && !finding.rule.ends_by_hand()
                     && (is_due || finding.level >= self.mailing.min_level)
                     && !judged.untold.contains(&finding.rule);
                 is_told.then_some((finding, stands.held))
@@ -862,10 +873,21 @@ impl Post<'_> {
         &mut self,
         ledger: &mut Ledger,
         carrier: &mut dyn Carrier,
-        (reader, reading): (&str, &Reading),
-        mut letter: Letter,
+        reader: (&str, &Reading),
+        letter: Letter,
     ) -> Result<Option<Outcome>, StoreError> {
-        if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), &letter)? {
+        self.hand_over_with(ledger, carrier, reader, (letter, None)).await
+    }
+
+    /// The same, with what it tells where that was not put aside for the reader.
+    async fn hand_over_with(
+        &mut self,
+        ledger: &mut Ledger,
+        carrier: &mut dyn Carrier,
+        (reader, reading): (&str, &Reading),
+        (mut letter, telling): (Letter, Option<&Telling>),
+    ) -> Result<Option<Outcome>, StoreError> {
+        if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), (&letter, telling))? {
             return Ok(None);
         }
         let mut sent = carrier.carry(&letter).await;
@@ -918,7 +940,7 @@ impl Post<'_> {
         &self,
         ledger: &mut Ledger,
         (reader, reading): (&str, &Reading),
-        letter: &Letter,
+        (letter, telling): (&Letter, Option<&Telling>),
     ) -> Result<bool, StoreError> {
         let content = said(&letter.content);
         let start = LetterStart {
@@ -941,7 +963,9 @@ impl Post<'_> {
                 let findings = digest.entries.iter().flat_map(|entry| &entry.findings);
                 findings.map(|told| &told.id).collect()
             }
-            Content::Summary(_) => return ledger.letter_begins(&start, |_, _| Ok(())),
+            Content::Summary(_) | Content::Incident(_) => {
+                return ledger.letter_begins(&start, |_, tell| telling.map_or(Ok(()), tell));
+            }
         };
         ledger.letter_begins(&start, |ledger, tell| {
             ledger.read_by(reader, &mut |_, account, aside: Aside| {
@@ -1010,6 +1034,7 @@ impl Post<'_> {
 fn said(content: &Content) -> String {
     let said = match content {
         Content::Digest(digest) => serde_json::to_string(digest),
+        Content::Incident(incident) => serde_json::to_string(incident),
         Content::Summary(summary) => serde_json::to_string(&Summary {
             sent: 0,
             instead: BTreeMap::new(),

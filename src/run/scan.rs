@@ -185,9 +185,9 @@ async fn judge(source: &SourceRun<'_>, facts: Option<&SourceFacts>) -> Result<Ju
                 Outgrown::note(&mut judged.outgrown, &posture.turns);
                 ledger.keep_posture(&run, &name, &posture, &off)?;
             }
-            // Asked for by name, it must not pass for judged: its evidence is not kept yet.
+            // Asked for by name, it must not pass for judged where nobody asks the service.
             let asked = |rule: RuleId| run.scope.rules.contains(&rule);
-            if asked(RuleId::BreachSuspected) {
+            if asked(RuleId::BreachSuspected) && !policy.evidence {
                 judged.not_judged.insert(RuleId::BreachSuspected);
             }
             // Nothing is known of the nights before.

@@ -175,12 +175,13 @@ impl SourceRun<'_> {
             && asking
         {
             self.enrich(facts, deadline).await?;
+            self.witness(facts, deadline).await?;
         }
         Ok(reading)
     }
 
     /// Runs a reader with a sink whose batches go to the ledger, until both have ended.
-    async fn sinking<T>(&self, read: impl AsyncFnOnce(Sink) -> T) -> Result<T, ScanError> {
+    pub(super) async fn sinking<T>(&self, read: impl AsyncFnOnce(Sink) -> T) -> Result<T, ScanError> {
         let (batches, mut waiting) = mpsc::channel::<Batch>(4);
         let keep = async move {
             let kept = async {

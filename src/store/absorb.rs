@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::sharing::{self, Rows, VersionRow};
-use super::{Ledger, REMEMBERED_ROWS, Remembered, Result, Run, known_source, storable, tag_of, within};
+use super::{
+    Ledger, REMEMBERED_ROWS, Remembered, Result, Run, evidence, known_source, storable, tag_of, within,
+};
 use crate::model::{
     Batch, Expiry, Labels, Principal, Problem, ProblemCode, Reading, Scope, ScopeOutcome, Share,
 };
@@ -134,6 +136,9 @@ impl Writer<'_> {
                 path_is_owners,
             } => self.placed(drive, item, path, *path_is_owners),
             Reading::Checkpoint { scope, checkpoint } => self.checkpoint(scope, checkpoint.as_ref()),
+            Reading::Used(_) | Reading::Looked { .. } | Reading::Asked { .. } => {
+                evidence::keep(self.connection, self.source, Some(self.run.id), reading)
+            }
         }
     }
 

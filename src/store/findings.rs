@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -101,9 +101,13 @@ const KNOWN: &str = concat!(
 
 /// The findings about a source's settings.
 pub(super) fn of_settings(connection: &Connection, source: i64) -> Result<Vec<Known>> {
-    let mut statement =
-        connection.prepare_cached(&format!("{KNOWN} WHERE f.source = ?1 AND f.share IS NULL"))?;
-    let mut rows = statement.query([source])?;
+    that(connection, "f.source = ?1 AND f.share IS NULL", params![source])
+}
+
+/// The findings `f` for which a condition holds.
+pub(super) fn that(connection: &Connection, only: &str, values: &[&dyn ToSql]) -> Result<Vec<Known>> {
+    let mut statement = connection.prepare_cached(&format!("{KNOWN} WHERE {only}"))?;
+    let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(known(row)?);

@@ -123,6 +123,7 @@ struct Place {
     other: Option<i64>,
     flag: bool,
     by: Option<String>,
+    outcome: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,18 +132,26 @@ enum Kind {
     Finding,
     Gone,
     Confirmed,
+    Closed,
 }
 
 impl Place {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let run: Option<i64> = row.get(2)?;
         let key: Option<String> = row.get(3)?;
+        let by: Option<String> = row.get(9)?;
+        // What came of an incident stands in the lines after who closed it: a name has one line.
+        let (by, outcome) = match by.as_deref().and_then(|by| by.split_once('\n')) {
+            Some((by, outcome)) => (Some(by.to_owned()), Some(outcome.to_owned())),
+            None => (by, None),
+        };
         Ok(Self {
             kind: match row.get(1)? {
                 0 => Kind::Share,
                 1 => Kind::Finding,
                 2 => Kind::Gone,
-                _ => Kind::Confirmed,
+                3 => Kind::Confirmed,
+                _ => Kind::Closed,
             },
             time: pages::instant(row.get(0)?),
             run: run.zip(key),
@@ -151,7 +160,8 @@ impl Place {
             version: row.get(6)?,
             other: row.get(7)?,
             flag: row.get::<_, Option<bool>>(8)?.unwrap_or_default(),
-            by: row.get(9)?,
+            by,
+            outcome,
         })
     }
 }
@@ -209,6 +219,15 @@ fn places() -> String {
              (SELECT max(w.from_run) FROM share_version w WHERE w.share = s.id), NULL, NULL, s.confirmed_by
          FROM json_each(:shares) j CROSS JOIN share s ON s.id = j.value CROSS JOIN source o ON o.id = s.source
          WHERE s.confirmed_at IS NOT NULL
+         UNION ALL
+         SELECT c.closed_at, 4, NULL, NULL, o.name, f.id,
+             COALESCE((SELECT max(v.from_run) FROM finding_version v JOIN run r ON r.id = v.from_run
+                WHERE v.finding = f.id AND r.started_at <= c.closed_at),
+                (SELECT min(v.from_run) FROM finding_version v WHERE v.finding = f.id)),
+             (SELECT max(w.from_run) FROM share_version w WHERE w.share = f.share), NULL,
+             c.closed_by || char(10) || c.outcome
+         FROM json_each(:findings) j CROSS JOIN finding f ON f.id = j.value CROSS JOIN source o ON o.id = f.source
+         CROSS JOIN incident c ON c.finding = f.key
          ORDER BY 1, 3, 2, 5, 6"
     )
 }
@@ -243,6 +262,7 @@ impl StoredLife<'_> {
             time: place.time,
             run: key,
             by: place.by,
+            outcome: place.outcome,
             subject,
             before,
         };
@@ -265,6 +285,19 @@ impl StoredLife<'_> {
                 }
                 let subject = Subject::Finding(Box::new(finding));
                 return Ok(Some(entry(What::Event(event), subject, before)));
+            }
+            (Kind::Closed, share, _) => {
+                let told = FindingPlace {
+                    finding: place.row,
+                    version: place.version,
+                    share,
+                    new: false,
+                    told: false,
+                };
+                let finding = pages::finding_at(connection, told, (None, place.time), loaders)?;
+                let subject = Subject::Finding(Box::new(finding));
+                let what = What::Milestone(Milestone::IncidentClosed);
+                return Ok(Some(entry(what, subject, Before::default())));
             }
             (Kind::Share, Some(was), Some(run)) => {
                 let versions = SharePlace {

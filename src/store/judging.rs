@@ -12,8 +12,8 @@ use super::findings::{self, About, JudgedNote, Known};
 use super::notes::{note, note_text};
 use super::runs::{Policies, was_read_whole};
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS};
-use super::{Ledger, Result, Run, StoreError, storable, waivers, within};
-use crate::model::{Audience, PrincipalClass, RuleId, ScopeOutcome, Share, SourceName, Status};
+use super::{Ledger, Result, Run, StoreError, evidence, storable, waivers, within};
+use crate::model::{Audience, Finding, PrincipalClass, RuleId, ScopeOutcome, Share, SourceName, Status};
 use crate::policy::{Judged, Outgrown, Past, Posture};
 
 /// How many shares are judged in one transaction.
@@ -86,6 +86,7 @@ impl Ledger {
         let policies = Policies::of(&self.connection, run, source)?;
         let baseline = !was_read_whole(&self.connection, source)?;
         let stale_before = stale_before(run.now, judging.relist_every);
+        evidence::tell(&self.connection, run, source)?;
         let mut after = 0;
         loop {
             let judged_to = within(&self.connection, |connection| {
@@ -97,7 +98,9 @@ impl Ledger {
                 let mut loader = Loader::new(connection, judging.source.clone(), judging.classes);
                 let known = findings::of_shares(connection, first..=last)?;
                 let mut accepted = waivers::accepted_of_shares(connection, first..=last)?;
-                for row in rows {
+                let mut uses = evidence::of_shares(connection, run, first..=last)?;
+                for mut row in rows {
+                    (row.past.looked, row.past.uses) = uses.remove(&row.share).unwrap_or_default();
                     if row.from_run > run.id && !had_version(connection, run, row.share)? {
                         // Seen first by a run that was begun later, and runs beside this one: no part of its picture.
                         continue;
@@ -107,6 +110,22 @@ impl Ledger {
                         let fate = fate(connection, run, source, &row, (stale_before, judging.left_out))?;
                         if fate != Fate::Known {
                             end(connection, run, &row, known, (fate, judging.off))?;
+                            // What is on record of its use is told all the same.
+                            if row.past.uses.is_some()
+                                && let Some(share) = loader.share(row.raw)?
+                            {
+                                let mut judged = judge(&share, &row.past);
+                                judged.findings.retain(|finding| finding.rule.ends_by_hand());
+                                let words = words(&judged)?;
+                                let about = About {
+                                    source,
+                                    share: Some(row.share),
+                                    judged: Some(&words),
+                                    known,
+                                    baseline,
+                                };
+                                found(connection, run, about, &judged.findings)?;
+                            }
                             continue;
                         }
                     }
@@ -155,6 +174,9 @@ impl Ledger {
                 Ok(Some(last))
             })?;
             let Some(last) = judged_to else {
+                within(&self.connection, |connection| {
+                    evidence::settle(connection, run, source)
+                })?;
                 return Ok(sums);
             };
             after = last;
@@ -225,6 +247,7 @@ impl Ledger {
             "UPDATE share_version SET body = NULL, judged = NULL WHERE body IS NOT NULL
              AND share IN (SELECT id FROM share WHERE read_run = ?1)
              AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.share = share_version.share)
+             AND NOT EXISTS (SELECT 1 FROM look l WHERE l.share = share_version.share)
              AND NOT EXISTS (SELECT 1 FROM note n WHERE n.id = share_version.judged
                  AND n.text ->> '$.classified' IS NULL AND n.text ->> '$.audience' <> 'internal')",
             [run.id],
@@ -473,7 +496,7 @@ fn end(
     (fate, off): (Fate, &[RuleId]),
 ) -> Result<()> {
     for live in known.iter().filter(|known| known.is_live()) {
-        if in_scope(run, live.rule) {
+        if in_scope(run, live.rule) && !live.rule.ends_by_hand() {
             let status = match fate {
                 Fate::Gone => Status::Resolved,
                 Fate::LeftOut => Status::ClosedByPolicy,
@@ -492,6 +515,14 @@ fn end(
     Ok(())
 }
 
+/// How a share was judged, as it is written.
+fn words(judged: &Judged) -> Result<Box<RawValue>> {
+    to_raw_value(&JudgedNote::of(judged)).map_err(|source| StoreError::Stored {
+        what: "a judgement",
+        source,
+    })
+}
+
 /// Keeps beside a version of a share how it was judged, unless that stands there already; gives it as it is written.
 fn noted(
     connection: &Connection,
@@ -499,10 +530,7 @@ fn noted(
     before: Option<&str>,
     judged: &Judged,
 ) -> Result<Box<RawValue>> {
-    let words = to_raw_value(&JudgedNote::of(judged)).map_err(|source| StoreError::Stored {
-        what: "a judgement",
-        source,
-    })?;
+    let words = words(judged)?;
     if before != Some(words.get()) {
         let (share, from_run) = version;
         connection
@@ -512,6 +540,14 @@ fn noted(
     Ok(words)
 }
 
+/// Keeps what was found, as far as the run's scope goes.
+fn found(connection: &Connection, run: &Run, about: About<'_>, findings: &[Finding]) -> Result<()> {
+    for finding in findings.iter().filter(|finding| in_scope(run, finding.rule)) {
+        findings::seen(connection, run, about, finding)?;
+    }
+    Ok(())
+}
+
 fn keep(
     connection: &Connection,
     run: &Run,
@@ -519,15 +555,9 @@ fn keep(
     judged: &Judged,
     closed: &dyn Fn(&Known) -> Result<Status>,
 ) -> Result<()> {
-    for finding in judged
-        .findings
-        .iter()
-        .filter(|finding| in_scope(run, finding.rule))
-    {
-        findings::seen(connection, run, about, finding)?;
-    }
+    found(connection, run, about, &judged.findings)?;
     for live in about.known.iter().filter(|known| known.is_live()) {
-        if in_scope(run, live.rule) && !live.is_among(&judged.findings) {
+        if in_scope(run, live.rule) && !live.rule.ends_by_hand() && !live.is_among(&judged.findings) {
             let status = if judged.not_judged.contains(&live.rule) {
                 Status::NotChecked
             } else {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::sharing::{OPENED_BY, RECIPIENTS};
-use super::{Ledger, Remembered, Result, letters, within};
+use super::{Ledger, Remembered, Result, evidence, letters, within};
 
 /// How many findings or shares are looked at in one transaction.
 const PAGE: i64 = 10_000;
@@ -29,6 +29,7 @@ impl Ledger {
         }
         // After the findings, of which they told.
         within(&self.connection, |connection| {
+            evidence::forget_closed(connection, time)?;
             letters::forget_letters(connection, time)
         })?;
         Ok(runs)

@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_letters.sql"),
     include_str!("migrations/0007_managers.sql"),
     include_str!("migrations/0008_exports.sql"),
+    include_str!("migrations/0009_evidence.sql"),
 ];
 
 /// Makes the migrations that a file has not seen, in one transaction: of two processes the second one waits, and finds

@@ -8,6 +8,7 @@ mod absorb;
 mod announcements;
 mod baseline;
 mod events;
+mod evidence;
 mod exported;
 mod findings;
 mod gauges;
@@ -37,12 +38,14 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
-use crate::model::{PrincipalClass, SourceKind, SourceName};
+use crate::model::{PrincipalClass, RuleId, SourceKind, SourceName};
 
 pub use baseline::{Release, Released};
+pub use evidence::{Closed, Closing, Incident};
 pub use health::examine;
 pub use history::StoredLife;
 pub use journal::{Broken, Verified};
@@ -158,6 +161,44 @@ pub enum StoreError {
         id: String,
         /// The sources.
         sources: Vec<String>,
+    },
+    /// A finding of another rule was to be closed as an incident.
+    #[error(
+        "the finding {finding} is of {rule}: only those of breach-suspected are closed, all others end with what they found"
+    )]
+    NoIncident {
+        /// The finding.
+        finding: String,
+        /// Its rule.
+        rule: RuleId,
+    },
+    /// An incident was to be closed that is.
+    #[error("the finding {finding} is closed: {}", closed(last.as_ref()))]
+    ClosedBefore {
+        /// The finding.
+        finding: String,
+        /// By whom and when.
+        last: Option<(String, Timestamp)>,
+    },
+    /// Somebody was to be forgotten whose links may have been a breach.
+    #[error(
+        "{shares} links of this owner are suspected breaches: end them with `sharewarden incident close` first, since \
+         their evidence would be forgotten, too"
+    )]
+    OpenIncidents {
+        /// How many shares.
+        shares: u64,
+    },
+    /// A suspected breach was to be waived.
+    #[error(
+        "the finding {finding} is of {rule}, which nobody waives: end it with `sharewarden incident close {finding} \
+         --outcome TEXT --by NAME`"
+    )]
+    Incident {
+        /// The finding.
+        finding: String,
+        /// Its rule.
+        rule: RuleId,
     },
     /// Nothing was stored yet.
     #[error("no run is stored yet: make one with `sharewarden scan`")]
@@ -445,6 +486,18 @@ fn durably<T>(ledger: &Ledger, change: impl FnOnce(&Transaction<'_>) -> Result<T
     let value = within(connection, change);
     connection.pragma_update(None, "synchronous", SYNCHRONOUS)?;
     value
+}
+
+/// Who closed an incident, in words.
+fn closed(last: Option<&(String, Timestamp)>) -> String {
+    match last {
+        Some((by, at)) => format!(
+            "{} did on {}, and no report has told of further use since",
+            by.escape_debug(),
+            at.strftime("%Y-%m-%d at %H:%M UTC")
+        ),
+        None => "no report has told of what is on record: scan first".to_owned(),
+    }
 }
 
 /// Runs a change as one transaction.

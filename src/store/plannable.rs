@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, share_row};
-use super::{Ledger, Result, findings, judging, storable, waivers};
+use super::{Ledger, Result, evidence, findings, judging, storable, waivers};
 use crate::model::{
     FindingId, ItemKind, Level, PrincipalClass, RuleId, Share, ShareKind, SourceKind, SourceName,
 };
@@ -96,7 +96,8 @@ impl Ledger {
             let range = first.share..=last.share;
             after = last.share;
             let mut standing = findings::open_of_shares(connection, range.clone())?;
-            let mut accepted = waivers::accepted_of_shares(connection, range)?;
+            let mut accepted = waivers::accepted_of_shares(connection, range.clone())?;
+            let mut uses = evidence::open_uses(connection, range)?;
             for mut row in page.into_iter().filter(|row| !row.missing) {
                 let mut findings = standing.remove(&row.share).unwrap_or_default();
                 findings.retain(|finding| narrowing.allows(&finding.id, finding.rule));
@@ -108,6 +109,7 @@ impl Ledger {
                     continue;
                 };
                 row.past.accepted = accepted.remove(&row.share).unwrap_or_default();
+                row.past.uses = uses.remove(&row.share);
                 visit(Plannable {
                     share,
                     past: row.past,

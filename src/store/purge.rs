@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::sharing::{named_in, principal_by_row};
-use super::{Ledger, Remembered, Result, storable, stored, within};
+use super::{Ledger, Remembered, Result, StoreError, storable, stored, within};
 use crate::model::{PrincipalClass, SourceName};
 use crate::report::view;
 
@@ -48,6 +48,7 @@ impl Ledger {
     pub fn forget_owner(&mut self, id: &str, source: &SourceName) -> Result<Forgotten> {
         let ((source, _), owners) = self.owner_named(id, Some(source))?;
         let person = Person::of(&self.connection, source, owners)?;
+        person.has_no_open_incident(&self.connection)?;
         self.remembered = Remembered::default();
         // Without cascades: their look for children of each row that goes would read the file once a row.
         self.connection.pragma_update(None, "foreign_keys", false)?;
@@ -131,6 +132,20 @@ impl Person {
             rows,
             names,
         })
+    }
+
+    /// Refuses to forget what somebody still has to look into.
+    fn has_no_open_incident(&self, connection: &Connection) -> Result<()> {
+        let open: i64 = connection.query_row(
+            "SELECT count(DISTINCT u.share) FROM link_use u JOIN share_version v ON v.share = u.share
+             WHERE u.incident IS NULL AND v.owner IN (SELECT value FROM json_each(?1))",
+            [storable("rows", &self.owners)?],
+            |row| row.get(0),
+        )?;
+        match u64::try_from(open) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(shares) => Err(StoreError::OpenIncidents { shares }),
+        }
     }
 
     fn forget(&self, connection: &Connection) -> Result<Forgotten> {
@@ -233,6 +248,18 @@ impl Person {
                 &whole,
             )?;
         }
+        // What was found of their use, and what became of that; incidents last, which uses name.
+        for table in ["look", "link_use"] {
+            run(
+                &format!("DELETE FROM {table} WHERE share IN (SELECT value FROM json_each(?1))"),
+                &whole,
+            )?;
+        }
+        run(
+            "DELETE FROM incident WHERE finding IN (
+                 SELECT key FROM finding WHERE share IN (SELECT value FROM json_each(?1)))",
+            &whole,
+        )?;
         let findings = run(
             "DELETE FROM finding WHERE share IN (SELECT value FROM json_each(?1))",
             &whole,

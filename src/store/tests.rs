@@ -14,6 +14,7 @@ use crate::report::{Pages, view};
 
 mod changes;
 mod earlier;
+mod evidence;
 mod kept;
 
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);

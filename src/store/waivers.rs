@@ -95,6 +95,12 @@ impl Ledger {
                     ids: vec![new.finding.as_str().to_owned()],
                 });
             };
+            if known.rule.ends_by_hand() {
+                return Err(StoreError::Incident {
+                    finding: new.finding.as_str().to_owned(),
+                    rule: known.rule,
+                });
+            }
             let replaced: Option<String> = connection
                 .query_row(
                     "UPDATE waiver SET replaced_at = ?2 WHERE finding = ?1 AND replaced_at IS NULL RETURNING until",

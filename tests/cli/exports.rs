@@ -42,6 +42,7 @@ fn export_at(stage: &Stage, exports: &ExportSettings, (at, exit): (&str, u8)) ->
         .ok()
         .map(|run| sharewarden::report::Pages::header(&run).run.id.clone());
     let ended = Ended {
+        language: sharewarden::report::words::Language::En,
         started_at: at.parse().unwrap(),
         ended_at: at.parse().unwrap(),
         scan,

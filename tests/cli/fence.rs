@@ -55,6 +55,11 @@ fn whatever_a_scan_and_an_examination_ask_passes() {
     let stage = Stage::of(&demo());
     stage.report(&["--full", "--all-shares"]);
     stage.report(&["--user", "admin"]);
+    stage.configure(&Config {
+        policy: &crate::harness::POLICY.replacen("[policy]", "[policy]\nevidence = true", 1),
+        ..Config::default()
+    });
+    stage.report(&[]);
     stage.run(&["doctor"]);
     let rules = fence();
     let asked = stage.requests();

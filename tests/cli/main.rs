@@ -21,6 +21,8 @@ mod enrolment;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod examination;
 #[cfg(test)]
 mod exits;

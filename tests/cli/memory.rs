@@ -676,6 +676,6 @@ fn any_stored_run_is_printed_in_any_format_without_a_request() {
         assert_eq!(events.filter(|event| event["finding"].is_string()).count(), count);
         assert!(print("table").ended(0).out.contains(id));
         assert_eq!(print("ocsf").ended(0).out.lines().count(), count);
-        print("html").ended(2);
+        assert!(print("html").ended(0).out.contains(id));
     }
 }

@@ -29,7 +29,7 @@ fn configured(stage: &Stage, mail: &str) {
 }
 
 /// The letters of a folder: their headers by name, and their words as plain text.
-fn letters(folder: &Path) -> Vec<(BTreeMap<String, String>, String)> {
+pub(crate) fn letters(folder: &Path) -> Vec<(BTreeMap<String, String>, String)> {
     let mut paths: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

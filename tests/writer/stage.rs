@@ -53,6 +53,7 @@ pub(crate) fn writer(url: &Url, credential: Credential) -> Nextcloud {
         home_search: HomeSearch::Off,
         disabled_links_dead: false,
         classes: Arc::new(Classes::default()),
+        evidence: false,
         now: "2026-11-22T12:00:00Z".parse().unwrap(),
     };
     let mut settings = http::Settings::new(url.clone());

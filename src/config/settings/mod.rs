@@ -36,8 +36,6 @@ use crate::{model::SourceName, policy::Policy};
 pub struct Settings {
     /// What the organisation accepts.
     pub policy: Policy,
-    /// Whether to ask the services if open links to classified items were used.
-    pub evidence: bool,
     /// Networks from which use is expected.
     pub own_networks: Vec<Network>,
     /// Names for Microsoft's sensitivity label ids, by id in lower case.

@@ -64,7 +64,6 @@ pub(super) fn validate(
         .map(|source| source::written_as(source.get()))
         .collect();
     let settings = Settings {
-        evidence: file.policy.evidence,
         own_networks: it.all("own_networks", &file.policy.own_networks, values::network),
         label_names: policy::label_names(&file.policy),
         enforce: enforce::enforce(it, &file.enforce, &known),

@@ -43,6 +43,7 @@ pub(super) fn policy(
             .collect(),
         overrides: overrides(it, &written.overrides, sources),
         classes: classes(it, &written.classify),
+        evidence: written.evidence,
         waivers: waivers(it, &file.waiver, max_waiver, sources),
         gaps: gaps(it, &file.gap, max_waiver, sources),
         digest: digests.policy,

@@ -80,7 +80,7 @@ pub(in crate::config) struct Mail {
     pub(in crate::config) allowed_domains: Vec<At<String>>,
     /// Who is told where the owner has no usable address.
     pub(in crate::config) fallback: Option<At<String>>,
-    /// Who is told of a suspected breach; none is looked for in this version.
+    /// Who is told of a suspected breach, at once and in a letter of its own.
     pub(in crate::config) incident_contact: Option<At<String>>,
     /// A folder with templates that stand in for the built-in ones, file by file.
     pub(in crate::config) templates: Option<At<PathBuf>>,

@@ -78,6 +78,8 @@ impl Graph {
             entra: Entra::default(),
             throttle: Throttle::default(),
             mails: Vec::new(),
+            uses: Vec::new(),
+            queries: Vec::new(),
             mailing: Vec::new(),
             orders: 0,
             requests: 0,

@@ -141,6 +141,7 @@ impl Graph {
                 let known = node.permissions.get(at).ok_or("the permission is gone")?;
                 let mut file: PermissionFile = read(&merged(&known.file, asked.set)?)?;
                 file.path.clone_from(&known.file.path);
+                self.note_uses((index, number), &file, asked.now);
                 let silent = self.switches.silent_changes;
                 let drive = self.drives.get_mut(index).ok_or("there is no such drive")?;
                 drive.edit_node(number, |node| {

@@ -181,8 +181,7 @@ pub(super) enum Shown {
 
 /// An item as it is shown; what is not selected is not made in the first place.
 pub(super) fn show(graph: &Graph, drive: &Drive, item: &Item, how: Shown, select: &Selection) -> Value {
-    let guid =
-        || ids::guid_of(ids::mix(drive.seed ^ item.number), ids::mix(item.number)).to_ascii_uppercase();
+    let guid = || unique(drive, item);
     let created = || seconds(item.created);
     let modified = || seconds(item.modified);
     let by = || match &item.author {
@@ -205,6 +204,16 @@ pub(super) fn show(graph: &Graph, drive: &Drive, item: &Item, how: Shown, select
     put("lastModifiedBy", &by);
     put("size", &|| item.size.into());
     put("webUrl", &|| web_url(drive, item).into());
+    // Told only to who asks for it by name.
+    if select.names("webDavUrl") {
+        put("webDavUrl", &|| web_url(drive, item).into());
+    }
+    if select.names("sharepointIds") {
+        put(
+            "sharepointIds",
+            &|| json!({"listItemUniqueId": unique(drive, item).to_lowercase()}),
+        );
+    }
     put(
         "fileSystemInfo",
         &|| json!({"createdDateTime": created(), "lastModifiedDateTime": modified()}),
@@ -226,7 +235,12 @@ pub(super) fn show(graph: &Graph, drive: &Drive, item: &Item, how: Shown, select
     shown
 }
 
-fn web_url(drive: &Drive, item: &Item) -> String {
+/// The id that an item has in the lists of its site.
+pub(super) fn unique(drive: &Drive, item: &Item) -> String {
+    ids::guid_of(ids::mix(drive.seed ^ item.number), ids::mix(item.number)).to_ascii_uppercase()
+}
+
+pub(super) fn web_url(drive: &Drive, item: &Item) -> String {
     let path = drive.path(item.number);
     let encode = |part: &str| percent_encoding::utf8_percent_encode(part, RESERVED).to_string();
     let encoded: Vec<String> = path.split('/').map(encode).collect();

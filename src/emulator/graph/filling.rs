@@ -120,6 +120,7 @@ impl Graph {
         if folder && !file.path.ends_with('/') {
             file.path.push('/');
         }
+        self.note_uses((drive, number), &file, now);
         let seed = format!("permission {drive} {number} {}", self.orders);
         let made = self.give(drive, number, file, ids::guid(&seed), now);
         let id = self

@@ -4,6 +4,7 @@
 //! mistake made in both could not be seen.
 
 mod assertion;
+mod audit;
 mod batch;
 mod build;
 mod change;
@@ -71,6 +72,9 @@ pub(crate) struct Graph {
     entra: Entra,
     throttle: Throttle,
     mails: Vec<Value>,
+    /// What is on record of links that were opened.
+    uses: Vec<audit::Use>,
+    queries: Vec<audit::Query>,
     /// Until when mail that was taken is being answered.
     mailing: Vec<Instant>,
     /// How many permissions were made so far.

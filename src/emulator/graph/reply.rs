@@ -347,6 +347,11 @@ impl Call<'_> {
 pub(super) struct Selection(Option<String>);
 
 impl Selection {
+    /// Whether a field is asked for by its name.
+    pub(super) fn names(&self, field: &str) -> bool {
+        self.0.is_some() && self.has(field)
+    }
+
     pub(super) fn has(&self, field: &str) -> bool {
         let named = |names: &String| {
             names

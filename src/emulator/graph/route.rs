@@ -2,7 +2,7 @@
 
 use super::entra::Holder;
 use super::reply::{Call, Outcome, Refusal};
-use super::{Graph, drives, groups, mail, sites, tenant, users};
+use super::{Graph, audit, drives, groups, mail, sites, tenant, users};
 
 /// Application permissions that let files be read.
 pub(super) const READ_FILES: &[&str] = &[
@@ -43,6 +43,12 @@ const READ_GROUPS: &[&str] = &[
     "Group.ReadWrite.All",
     "Directory.Read.All",
     "Directory.ReadWrite.All",
+];
+
+const READ_AUDIT: &[&str] = &[
+    "AuditLogsQuery-OneDrive.Read.All",
+    "AuditLogsQuery-SharePoint.Read.All",
+    "AuditLogsQuery.Read.All",
 ];
 
 const READ_SETTINGS: &[&str] = &[
@@ -103,6 +109,10 @@ pub(super) fn dispatch(graph: &mut Graph, call: &Call<'_>) -> Outcome {
         ["admin", "sharepoint", "settings"] if reads => {
             application(call, READ_SETTINGS)?;
             Ok(tenant::settings(graph, call))
+        }
+        ["security", "auditLog", "queries", rest @ ..] => {
+            application(call, READ_AUDIT)?;
+            audit::handle(graph, call, rest)
         }
         _ => Err(unknown(&parts)),
     }

@@ -268,6 +268,7 @@ impl Nextcloud {
             download_limit: file.download_limit,
             raw: file.raw.clone(),
         };
+        self.note_stated(&share);
         self.shares.insert(share);
         Ok(id)
     }

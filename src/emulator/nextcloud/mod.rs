@@ -63,6 +63,8 @@ pub(crate) struct Nextcloud {
     tags: BTreeMap<u64, TagFile>,
     files: Files,
     shares: Shares,
+    /// What was fetched through links, in the order in which that became known.
+    uses: Vec<activity::Use>,
     guard: Guard,
     flows: Flows,
     /// The names that granted app passwords sign in with, by password.

@@ -26,6 +26,10 @@ pub(crate) enum Found {
     Data(Tree),
     Shares(Box<Listing>),
     Created(Tree),
+    /// A part of a longer list, with headers that say how it goes on.
+    Page(Tree, Vec<(String, String)>),
+    /// 304 without a body: what some lists say that hold nothing.
+    Unchanged,
 }
 
 /// Why a handler says no.
@@ -48,7 +52,7 @@ impl Refusal {
         Self::Status(status, message.into())
     }
 
-    fn route() -> Self {
+    pub(crate) fn route() -> Self {
         let text = "Invalid query, please check the syntax. API specifications are here: \
                     http://www.freedesktop.org/wiki/Specifications/open-collaboration-services.\n";
         Self::new(998, text)
@@ -208,6 +212,12 @@ fn shares(server: &mut Nextcloud, call: &Call<'_>, method: &str, rest: &[&str]) 
 fn written(format: Format, outcome: Outcome) -> Answer {
     match outcome {
         Ok(Found::Data(data) | Found::Created(data)) => envelope(format, 200, "OK", &data),
+        Ok(Found::Page(data, headers)) => {
+            let mut answer = envelope(format, 200, "OK", &data);
+            answer.headers.extend(headers);
+            answer
+        }
+        Ok(Found::Unchanged) => Answer::new(304, content_type(format), Vec::new()),
         Ok(Found::Shares(listing)) => {
             let answer = Answer::new(200, content_type(format), Vec::new());
             Answer {

@@ -29,7 +29,7 @@ pub(crate) fn page(server: &mut Nextcloud, request: &Request, now: Timestamp) ->
         return Answer::html(303, Vec::new()).with("Location", to);
     }
     if parts.next() == Some("download") {
-        server.note_download(share.id, now.as_second());
+        server.note_download(&share, share.file.unwrap_or(0), now.as_second());
         return Answer::new(200, "application/octet-stream", "emulated file\n");
     }
     Answer::html(200, html("Shared with you", "The files behind this link."))
@@ -71,7 +71,7 @@ pub(crate) fn dav(server: &mut Nextcloud, request: &Request, now: Timestamp) -> 
     match request.method.as_str() {
         "PROPFIND" => dav::public(server, request, &share, file),
         "GET" => {
-            server.note_download(share.id, now.as_second());
+            server.note_download(&share, file, now.as_second());
             Answer::new(200, "application/octet-stream", "emulated file\n")
         }
         _ => dav::error(
@@ -98,8 +98,9 @@ impl Nextcloud {
         Some(share.clone())
     }
 
-    fn note_download(&mut self, id: u64, now: i64) {
-        if let Some(mut share) = self.shares.get(id).cloned() {
+    fn note_download(&mut self, share: &Share, file: u64, now: i64) {
+        self.note_use(share, file, now);
+        if let Some(mut share) = self.shares.get(share.id).cloned() {
             share.downloads.push(now);
             self.shares.insert(share);
         }

@@ -337,10 +337,25 @@ pub(crate) struct PermissionFile {
     /// None = what the link's type means, or `read`.
     pub(crate) roles: Option<Vec<String>>,
     pub(crate) expires: Option<Moment>,
+    /// When it was opened without signing in.
+    pub(crate) used: Vec<UseFile>,
     /// Breaks the inheritance: nothing of what the folders above had until now counts here.
     pub(crate) unique: bool,
     /// Fields put over the permission as the API shows it; `null` shows null.
     pub(crate) raw: Map<String, Value>,
+}
+
+/// That somebody opened a link.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UseFile {
+    pub(crate) at: Moment,
+    /// From which address; none = it is not on record.
+    #[serde(default)]
+    pub(crate) ip: Option<String>,
+    /// As whom, by user principal name; none = nobody had signed in.
+    #[serde(default)]
+    pub(crate) user: Option<String>,
 }
 
 /// A sharing link.

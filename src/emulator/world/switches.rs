@@ -54,6 +54,10 @@ pub(crate) struct Switches {
     pub(crate) inner_retry_after: bool,
     /// Whom the application may send mail as; none = everybody.
     pub(crate) senders: Option<Vec<String>>,
+    /// How often a query of the audit log is said to be running before it has succeeded.
+    pub(crate) audit_polls: u32,
+    /// Queries of the audit log have more records than they give.
+    pub(crate) audit_cut: bool,
 }
 
 impl Default for Switches {
@@ -83,6 +87,8 @@ impl Default for Switches {
             retry_after: true,
             inner_retry_after: true,
             senders: None,
+            audit_polls: 0,
+            audit_cut: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::super::fate::Reader;
 use super::super::letter::{Digest, Due, Entry, Instead, LastRun, Role, Summary, Told, Unsure};
 use super::*;
 use crate::model::{
-    Access, Audience, FindingId, ItemKind, Level, ProblemCode, Right, RuleId, ShareKind, Verdict,
+    Access, Audience, FindingId, ItemKind, Level, Origin, ProblemCode, Right, RuleId, ShareKind, Verdict,
 };
 use crate::plan::ActionKind;
 use crate::report::text::is_hidden;
@@ -70,12 +70,16 @@ fn text(language: Language, content: Content) -> String {
 }
 
 #[test]
-fn a_digest_and_a_summary_look_like_this() {
+fn each_letter_looks_like_this() {
     let renderer = renderer();
     for language in Language::ALL {
         for (name, content) in [
             ("digest", Content::Digest(sample::digest())),
             ("summary", Content::Summary(Box::new(sample::summary()))),
+            (
+                "incident",
+                Content::Incident(Box::new(sample::incident(Origin::Outside))),
+            ),
         ] {
             let letter = Letter {
                 list: (name == "digest").then(|| sample::list(Ok(Vec::new()))),
@@ -794,7 +798,7 @@ fn an_organisations_own_files_stand_in_for_ours() {
 #[test]
 fn what_is_wrong_with_an_own_file_is_told_with_its_line() {
     let none = "it stands in for none of the built-in files; those are subject.txt, digest.txt, digest.html, \
-                summary.txt, summary.html, style.css, words.en.toml, words.de.toml, words.fr.toml";
+                incident.txt, incident.html, summary.txt, summary.html, style.css, words.en.toml, words.de.toml, words.fr.toml";
     for (file, source, line, expected) in [
         ("digest.htm", "", None, none),
         ("digest.html", "<p>\n{% if %}", Some(2), "syntax error"),

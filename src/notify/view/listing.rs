@@ -172,7 +172,7 @@ impl<'a> Listing<'a> {
             entry.source.as_str().into(),
             say(&format!("kind.{}", entry.kind))?,
             view.audience(entry)?,
-            view.access(entry)?,
+            view.rights(entry.access)?,
             say(password)?,
             entry.since.to_string().into(),
             say(since)?,

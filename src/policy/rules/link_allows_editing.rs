@@ -34,7 +34,7 @@ fn look(case: &Case<'_>) -> Outcome {
             "Anyone who has this link can change or delete what is there.",
         );
     }
-    Outcome::Quiet.unless(|| !case.access_told())
+    Outcome::Quiet.unless(|| !case.share.access_told())
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ fn look(case: &Case<'_>) -> Outcome {
         return Outcome::Quiet;
     }
     if !access.has(Right::Create) {
-        return Outcome::Quiet.unless(|| !case.access_told());
+        return Outcome::Quiet.unless(|| !case.share.access_told());
     }
     if access.shows() {
         Outcome::fires(

@@ -33,8 +33,7 @@ pub(super) static RULE: Rule = Rule {
 
 fn look(case: &Case<'_>) -> Outcome {
     let access = case.share.access;
-    let drop_only = case.access_told() && !access.shows() && !access.changes();
-    if !case.is_open() || drop_only {
+    if !case.is_open() || case.share.is_drop() {
         return Outcome::Quiet;
     }
     match case.share.password {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::graph::Kind;
-use super::{Include, Microsoft365, errors};
+use super::{Include, Microsoft365, audit, errors};
 use crate::http::{Answer, StatusCode};
 use crate::model::{Check, ProblemCode, Standing};
 use crate::provider::checks::{NOTHING, failed, time};
@@ -112,7 +112,10 @@ impl Microsoft365 {
         ));
         let rights = bearer.rights();
         if !self.delegated {
-            checks.extend(rights_checks(rights.as_ref().map(|rights| &rights.granted)));
+            checks.extend(rights_checks(
+                rights.as_ref().map(|rights| &rights.granted),
+                self.setup.evidence,
+            ));
         }
         let first = if self.delegated {
             self.graph.url(&["me", "drive"], &[("$select", "id")])
@@ -233,7 +236,7 @@ fn refused_sign_in(error: &ReadError) -> Check {
 }
 
 /// Which rights are granted and which are missing, as the token tells.
-fn rights_checks(granted: Option<&BTreeSet<String>>) -> Vec<Check> {
+fn rights_checks(granted: Option<&BTreeSet<String>>, evidence: bool) -> Vec<Check> {
     let Some(granted) = granted else {
         return vec![Check::new(
             "rights",
@@ -254,6 +257,17 @@ fn rights_checks(granted: Option<&BTreeSet<String>>) -> Vec<Check> {
                 ))
         })
         .collect();
+    if evidence {
+        let missing = audit::RIGHTS.iter().filter(|names| !holds(names));
+        checks.extend(missing.filter_map(|names| names.first()).map(|name| {
+            Check::new("rights", Standing::Limited, format!("{name} is not granted"))
+                .costs("whether open links to classified items were used is not told, or not of all of them")
+                .step(format!(
+                    "add the application permission {name} in the app's registration, and grant admin consent; or leave \
+                     `evidence` out of [policy]"
+                ))
+        }));
+    }
     if checks.is_empty() {
         checks.push(Check::good("rights", "all rights of a scan are granted"));
     }
@@ -287,7 +301,7 @@ mod tests {
     fn what_is_missing_is_told_with_what_it_costs() {
         let checks = |granted: &[&str]| {
             let granted = granted.iter().map(|name| (*name).to_owned()).collect();
-            rights_checks(Some(&granted))
+            rights_checks(Some(&granted), false)
                 .into_iter()
                 .map(|check| (check.standing, check.found))
                 .collect::<Vec<_>>()
@@ -309,6 +323,19 @@ mod tests {
                 Standing::Limited,
                 "SharePointTenantSettings.Read.All is not granted".to_owned()
             )]
+        );
+        let with_evidence = |more: &[&str]| {
+            let granted = all.iter().chain(more).map(|name| (*name).to_owned()).collect();
+            let checks = rights_checks(Some(&granted), true).into_iter();
+            checks.map(|check| check.found).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            with_evidence(&["AuditLogsQuery-OneDrive.Read.All"]),
+            ["AuditLogsQuery-SharePoint.Read.All is not granted"]
+        );
+        assert_eq!(
+            with_evidence(&["AuditLogsQuery.Read.All"]),
+            ["all rights of a scan are granted"]
         );
         assert_eq!(checks(&[]).len(), RIGHTS.len());
         assert_eq!(checks(&[])[0].0, Standing::Failed);

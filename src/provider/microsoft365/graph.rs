@@ -164,6 +164,14 @@ impl Graph {
         Ok((signed, bearer))
     }
 
+    /// Whether so much time is left.
+    pub(super) fn has_time(&self, wait: Duration) -> bool {
+        let then = Instant::now().checked_add(wait);
+        self.deadline
+            .get()
+            .is_none_or(|end| then.is_some_and(|then| then < *end))
+    }
+
     fn in_time(&self) -> Result<(), ReadError> {
         if self.deadline.get().is_some_and(|end| Instant::now() >= *end) {
             return Err(ReadError::service(

@@ -5,6 +5,7 @@
 //! permissions of those items are listed. Requests cost resource units, of which a tenant grants so many a minute and a
 //! day, so that they are counted before they are sent.
 
+mod audit;
 pub mod auth;
 mod batch;
 mod crawl;
@@ -38,6 +39,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use globset::GlobSet;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -53,8 +55,8 @@ use self::writer::Writing;
 use super::{Listed, Pace, ReadError, Reader, Sink};
 use crate::http::{Client, SetupError, USER_AGENT};
 use crate::model::{
-    Classes, KnownScope, Principal, PrincipalClass, Reading, RequestTotals, ShareKind, SourceFacts,
-    SourceName, Want,
+    Classes, KnownScope, Look, Network, Principal, PrincipalClass, Reading, RequestTotals, ShareKind,
+    SourceFacts, SourceName, Want,
 };
 
 /// What is read of a tenant.
@@ -98,6 +100,10 @@ pub struct Setup {
     pub stated: Stated,
     /// What classifies.
     pub classes: Arc<Classes>,
+    /// Whether it is asked if links were used.
+    pub evidence: bool,
+    /// From where links are expected to be used.
+    pub own_networks: Vec<Network>,
     /// Names of sensitivity labels by their ids, in lower case.
     pub label_names: BTreeMap<String, String>,
     /// How long reading may take.
@@ -265,6 +271,15 @@ impl Reader for Microsoft365 {
         sink: &'a Sink,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         self.look_for_labels(wants, classes, sink).boxed()
+    }
+
+    fn witness<'a>(
+        &'a self,
+        looks: Vec<Look>,
+        now: Timestamp,
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        self.witness_all(looks, now, sink).boxed()
     }
 
     fn totals(&self) -> RequestTotals {

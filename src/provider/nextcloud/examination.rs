@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::words::{counts_check, refused_passwords, settings_checks, unreachable};
+use self::words::{counts_check, evidence_check, refused_passwords, settings_checks, unreachable};
 use super::ocs::NO_INTERFACE;
 use super::server::DISABLED_APP;
 use super::{Credential, HomeSearch, Nextcloud, REFUSALS, nodes, people, search};
@@ -97,6 +97,9 @@ impl Nextcloud {
             }
         };
         checks.extend(settings_checks(&data));
+        if self.setup.evidence {
+            checks.push(evidence_check(&data));
+        }
         checks.extend(self.tags_check().await);
         checks.push(self.webdav_check(account).await);
         match self.admin() {

@@ -6,6 +6,7 @@
 //! one listing an account with `reshares=true`, the only view that shows what others shared of it.
 
 mod accounts;
+mod activity;
 mod beneath;
 mod dav;
 mod disabled;
@@ -40,7 +41,7 @@ use url::Url;
 use super::{Listed, Pace, ReadError, Reader, Sink};
 use crate::http::{Client, HeaderValue, SetupError};
 use crate::model::{
-    Classes, KnownScope, Principal, PrincipalClass, Reading, RequestTotals, ShareKind, SourceFacts,
+    Classes, KnownScope, Look, Principal, PrincipalClass, Reading, RequestTotals, ShareKind, SourceFacts,
     SourceName, Want,
 };
 use labels::{Job, KnownTags};
@@ -95,6 +96,8 @@ pub struct Setup {
     pub disabled_links_dead: bool,
     /// The tags that classify, as configured.
     pub classes: Arc<Classes>,
+    /// Whether it is asked if links were used.
+    pub evidence: bool,
     /// The time at which the scan judges.
     pub now: Timestamp,
 }
@@ -290,6 +293,15 @@ impl Reader for Nextcloud {
             labels::look(&job, wants, tags, sink).await
         }
         .boxed()
+    }
+
+    fn witness<'a>(
+        &'a self,
+        looks: Vec<Look>,
+        now: Timestamp,
+        sink: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        self.witness_all(looks, now, sink).boxed()
     }
 
     fn totals(&self) -> RequestTotals {

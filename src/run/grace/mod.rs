@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::review::{Candidate, Review, Standing};
 use super::change::catch_up;
-use super::{Planned, apply};
+use super::{Planned, apply, evidence};
 use crate::enforce::{Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id};
 use crate::model::{Audience, Share, SourceName};
 use crate::plan::{
@@ -284,10 +284,16 @@ impl Keeper<'_> {
     async fn act(&mut self, mut due: Vec<Standing>) -> Result<BTreeSet<(SourceName, String)>, GraceError> {
         due.sort_by_key(|one| (Reverse(one.level), one.announced.announced_at, one.announced.id));
         let mut room = self.room()?;
+        let sources = self.night.sources.iter().map(|source| source.name.clone());
+        let unanswered = evidence::unanswered(self.ledger, self.night.run, self.night.policy, sources)?;
+        let is_kept = |action: &Action| {
+            let mut shares = std::iter::once(&action.share).chain(&action.also_ends);
+            !shares.any(|share| unanswered.contains(&(action.source.clone(), share.clone())))
+        };
         let (chosen, waiting): (Vec<_>, Vec<_>) = due
             .into_iter()
             .map(|one| one.announced)
-            .partition(|announced| room.take(&announced.action));
+            .partition(|announced| is_kept(&announced.action) && room.take(&announced.action));
         self.kept.left += waiting.len() as u64;
         let mut ended = BTreeSet::new();
         if chosen.is_empty() {

@@ -156,6 +156,15 @@ impl Reader for Service {
         Box::pin(async { Ok(()) })
     }
 
+    fn witness<'a>(
+        &'a self,
+        _: Vec<crate::model::Look>,
+        _: Timestamp,
+        _: &'a Sink,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn totals(&self) -> RequestTotals {
         RequestTotals::default()
     }

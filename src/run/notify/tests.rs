@@ -271,6 +271,7 @@ impl Stage {
             },
             answers: &|_, site| answers.get(site).cloned(),
             redirect_to: self.redirect_to.as_deref(),
+            incident_contact: Some("compliance@example.org"),
             min_level: self.min_level,
             max_letters: self.max_letters,
             names: self.names,
@@ -295,7 +296,7 @@ impl Stage {
             .into_iter()
             .filter_map(|letter| match letter.content {
                 Content::Summary(summary) => Some(*summary),
-                Content::Digest(_) => None,
+                Content::Digest(_) | Content::Incident(_) => None,
             });
         let summary = summaries.next();
         assert!(summaries.next().is_none());
@@ -318,7 +319,7 @@ impl Stage {
 fn entries(letter: &Letter) -> &[Entry] {
     match &letter.content {
         Content::Digest(digest) => &digest.entries,
-        Content::Summary(_) => &[],
+        Content::Summary(_) | Content::Incident(_) => &[],
     }
 }
 
@@ -1405,7 +1406,7 @@ fn a_list_that_is_refused_or_too_long_costs_nobody_the_letter_and_is_told() {
         // The administrators hear of it, and the letter counts as read.
         let summary = taken.iter().find_map(|letter| match &letter.content {
             Content::Summary(summary) => Some(summary),
-            Content::Digest(_) => None,
+            Content::Digest(_) | Content::Incident(_) => None,
         });
         assert_eq!(summary.unwrap().unlisted, mailed.summary.unlisted);
         let (again, letters) = stage.mail(0, &mut Server::default());

@@ -138,6 +138,7 @@ impl Scene {
             home_search: HomeSearch::Always,
             disabled_links_dead: false,
             classes: Arc::new(classes),
+            evidence: false,
             now: now(),
         };
         Nextcloud::new(setup, quick(self.stage.url()), CancellationToken::new()).unwrap()
@@ -156,6 +157,8 @@ impl Scene {
             answers: Vec::new(),
             stated: Stated::default(),
             classes: Arc::new(classes),
+            evidence: false,
+            own_networks: Vec::new(),
             label_names: BTreeMap::new(),
             stop_after: Duration::from_secs(50),
             write_every: Duration::ZERO,

@@ -64,6 +64,8 @@ fn signed_in(stage: &Stage, credential: Credential, write_every: Duration) -> Mi
             link_types: None,
         },
         classes: Arc::new(Classes::default()),
+        evidence: false,
+        own_networks: Vec::new(),
         label_names: std::collections::BTreeMap::new(),
         stop_after: Duration::from_secs(50),
         write_every,

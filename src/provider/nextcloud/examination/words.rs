@@ -7,6 +7,20 @@ use crate::model::{Check, ProblemCode, Standing};
 use crate::provider::ReadError;
 use crate::provider::checks::{NOTHING, failed};
 
+/// Whether the server keeps records of the use of links, as its capabilities tell.
+pub(super) fn evidence_check(data: &Value) -> Check {
+    if data.pointer("/capabilities/activity").is_some() {
+        return Check::good("evidence", "the activity app keeps records of the use of links");
+    }
+    Check::new(
+        "evidence",
+        Standing::Limited,
+        "the activity app is not enabled: the server keeps no records of the use of links",
+    )
+    .costs("whether open links to classified items were used is not told")
+    .step("`php occ app:enable activity`, or leave `evidence` out of [policy]")
+}
+
 /// What the settings say about the audit.
 pub(super) fn settings_checks(data: &Value) -> Vec<Check> {
     let mut checks = Vec::new();

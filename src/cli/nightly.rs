@@ -421,6 +421,16 @@ fn tell_mailed(mailed: &Mailed, told: &mut Told) {
     for (why, people) in &mailed.nobody {
         say(&format!("error: {people} people whom nobody was told of: {why}"));
     }
+    let incidents = &mailed.incidents;
+    if incidents.untold > 0 {
+        say(&format!(
+            "error: {} suspected breaches of which `incident_contact` in [mail] was not told",
+            incidents.untold
+        ));
+    }
+    if incidents.sent > 0 {
+        told.say(format!("{} suspected breaches told", incidents.sent));
+    }
     told.say(format!("{} of {} letters", summary.sent, mailed.letters));
     if !mailed.is_clean() || mailed.administrators == Some(false) {
         told.step("letters", Exit::NotKept);

@@ -989,6 +989,21 @@ impl Post<'_> {
         })
     }
 
+    /// Counts what tonight's letters announced to what was announced before.
+    fn count_announced(&mut self, ledger: &Ledger) -> Result<(), StoreError> {
+        let mut offers = BTreeMap::new();
+        for promised in ledger.promised()? {
+            if let Subject::Offer(action) = promised.notice.subject {
+                let share = (action.source.clone(), action.share.clone());
+                offers.insert(share, (promised.notice.due, 1 + action.also_ends.len() as u64));
+            }
+        }
+        for (due, shares) in offers.into_values() {
+            *self.mailed.summary.due.entry(self.mailing.day(due)).or_default() += shares;
+        }
+        Ok(())
+    }
+
     /// Tells the administrators what came of the night, where they have an address: once a day, and again where something in
     /// it changed.
     async fn tell_administrators(
@@ -1001,6 +1016,7 @@ impl Post<'_> {
         let Some(Ok(address)) = fallback.map(self.mailing.usable) else {
             return Ok(());
         };
+        self.count_announced(ledger)?;
         let summary = Content::Summary(Box::new(self.mailed.summary.clone()));
         let before = ledger.last_letter(&self.thread(ADMINISTRATORS))?;
         let was_told = before

@@ -981,7 +981,7 @@ fn what_an_owners_own_letter_announces_is_promised_once_it_was_accepted() {
     stage.night(0, &shares);
     let offered = |share: &Share| ((share.source.clone(), share.id.clone()), offer(share, 14));
     stage.notices = shares.iter().map(offered).collect();
-    let (_, letters) = stage.mail(0, &mut Server::default());
+    let (mailed, letters) = stage.mail(0, &mut Server::default());
     let due: BTreeMap<_, _> = letters
         .iter()
         .map(|letter| {
@@ -994,6 +994,7 @@ fn what_an_owners_own_letter_announces_is_promised_once_it_was_accepted() {
     let on = at(14).to_zoned(TimeZone::UTC).date();
     assert_eq!(due["alice@example.org"], Some(on));
     assert_eq!(due[IT], None, "nothing is announced to a fallback");
+    assert_eq!(mailed.summary.due, BTreeMap::from([(on, 1)]), "what comes next");
     let promised = stage.ledger.promised().unwrap();
     assert_eq!(promised.len(), 1);
     let own = letters

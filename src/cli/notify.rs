@@ -21,7 +21,7 @@ use crate::model::{SourceKind, SourceName};
 use crate::notify::attachment::Passwords;
 use crate::notify::{
     Addressee, Facts, Identities, Instead, Language, Letter, Outgoing, Place, Renderer, Routing, Sender,
-    Sent, compose,
+    Sent, Summary, compose,
 };
 use crate::plan::Notices;
 use crate::policy::Policy;
@@ -431,25 +431,7 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
         incidents,
         administrators,
     } = mailed;
-    let by_level = |counts: &BTreeMap<_, u64>| counted(counts.iter().rev());
-    writeln!(out, "run {run}")?;
-    for (source, last) in &summary.sources {
-        let source = visible(source.as_str());
-        match last {
-            Some(last) if last.id == *run => writeln!(out, "  {source}: {}", last.verdict)?,
-            Some(last) => writeln!(
-                out,
-                "  {source}: {} (by run {} of {}, the last that read it whole)",
-                last.verdict, last.id, last.on
-            )?,
-            None => writeln!(out, "  {source}: not yet read whole")?,
-        }
-    }
-    writeln!(out, "  findings that stand: {}", by_level(&summary.standing))?;
-    writeln!(out, "  new: {}", by_level(&summary.new))?;
-    for (day, shares) in &summary.due {
-        writeln!(out, "  due on {day}: {shares}")?;
-    }
+    print_standing(run, summary, out)?;
     match preview {
         Some(folder) => writeln!(
             out,
@@ -526,6 +508,30 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
     }
     if *administrators == Some(false) {
         writeln!(out, "the administrators' summary was not accepted")?;
+    }
+    Ok(())
+}
+
+/// Says how everything stands.
+fn print_standing(run: &str, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    let by_level = |counts: &BTreeMap<_, u64>| counted(counts.iter().rev());
+    writeln!(out, "run {run}")?;
+    for (source, last) in &summary.sources {
+        let source = visible(source.as_str());
+        match last {
+            Some(last) if last.id == run => writeln!(out, "  {source}: {}", last.verdict)?,
+            Some(last) => writeln!(
+                out,
+                "  {source}: {} (by run {} of {}, the last that read it whole)",
+                last.verdict, last.id, last.on
+            )?,
+            None => writeln!(out, "  {source}: not yet read whole")?,
+        }
+    }
+    writeln!(out, "  findings that stand: {}", by_level(&summary.standing))?;
+    writeln!(out, "  new: {}", by_level(&summary.new))?;
+    for (day, shares) in &summary.due {
+        writeln!(out, "  due on {day}: {shares}")?;
     }
     Ok(())
 }

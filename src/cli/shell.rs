@@ -58,7 +58,8 @@ pub(super) fn manual(arguments: &Manual, mut command: Command) -> Result<Exit, E
 /// A page for a command, and one for each command within it.
 fn collect(command: Command, source: &str, pages: &mut Vec<Man>) {
     let inner: Vec<_> = command.get_subcommands().cloned().collect();
-    pages.push(Man::new(command).source(source).manual("sharewarden"));
+    // An empty date is not written, and what comes after it would take its place.
+    pages.push(Man::new(command).date(" ").source(source).manual("sharewarden"));
     for command in inner {
         collect(command, source, pages);
     }

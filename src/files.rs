@@ -24,7 +24,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a file for its owner only, where there is none.
+/// Makes a file for its owner only, where there is none; it gets the owner of its folder, where whoever runs this may give
+/// it away.
 ///
 /// # Errors
 /// What the system says; [`io::ErrorKind::AlreadyExists`] where there is something.
@@ -34,6 +35,7 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    give(&file, &fs::metadata(folder_of(path)?)?);
     file.write_all(bytes)?;
     file.sync_all()
 }

@@ -1,5 +1,6 @@
 //! What the daemon tells of itself on a loopback address: whether it lives, and metrics.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -59,9 +60,7 @@ impl Pulse {
         let mut text = String::new();
         let mut gauge = |name: &str, help: &str, value: Option<f64>| {
             if let Some(value) = value {
-                text.push_str(&format!(
-                    "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"
-                ));
+                let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
             }
         };
         #[expect(clippy::cast_precision_loss, reason = "seconds of our age are exact")]

@@ -67,27 +67,15 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
         change::confirm(&question(&actions), arguments.yes)?;
     }
     let underway = Underway::begin(global, settings, &ledger, arguments.dry_run)?;
-    let today = policy::day(global.now());
-    let is_waived = |action: &Action| {
-        underway.policy.waivers.iter().any(|waiver| {
-            let named = waiver.finding.as_ref() == Some(&action.finding)
-                || waiver.share.as_deref() == Some(action.share.as_str());
-            named
-                && waiver.until >= today
-                && waiver
-                    .filter
-                    .source
-                    .as_ref()
-                    .is_none_or(|own| *own == action.source)
-        })
-    };
+    let waived = run::waived(&ledger, &underway.policy, &actions, global.now());
+    let waived = waived.map_err(|error| scan::unusable(&settings.state.path, &error))?;
     let conditions = Conditions {
         audience: &|share| policy::audience(&underway.policy, share),
         bar: &|action| {
             if expired.is_some() {
                 Some("the plan has expired: make a new one")
             } else {
-                is_waived(action).then_some("it was waived since")
+                waived.contains(&action.finding).then_some("it was waived since")
             }
         },
         clock: &|| global.finished(),

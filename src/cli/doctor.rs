@@ -55,9 +55,13 @@ async fn examine_all(making: &Making<'_>, chosen: &[&SourceSettings], whole: boo
         .collect()
         .await;
     if whole {
+        let checks = [state(making).await, mail(making).await];
         sections.push(Section {
             title: "this machine".to_owned(),
-            checks: vec![state(making).await, mail(making).await],
+            checks: checks
+                .into_iter()
+                .chain(super::password::examine(making.settings))
+                .collect(),
         });
     }
     sections

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use super::doctor;
 use super::sources::Making;
 use crate::config::{MailMode, SourceDetails, Tls, Transport};
-use crate::model::{Check, SourceName, Standing};
+use crate::model::{Check, ProblemCode, SourceName, Standing};
 use crate::notify::{Login, Message, Outgoing, Post, Protection, Sent, Server, Times};
 use crate::provider::ChangeEffect;
 use crate::provider::microsoft365::Microsoft365;
@@ -104,7 +104,8 @@ impl Post for Mailbox {
                     ChangeEffect::None => Sent::Unreachable { words: error.message },
                     ChangeEffect::Refused => Sent::Refused {
                         words: error.message,
-                        permanent: true,
+                        // Else it lies with the letter: its size, or what is attached.
+                        permanent: error.code == ProblemCode::AccountGone,
                     },
                     ChangeEffect::Unknown => Sent::Unknown { words: error.message },
                 },

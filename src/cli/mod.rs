@@ -18,6 +18,7 @@ mod login;
 mod mail;
 mod nightly;
 mod notify;
+mod password;
 mod plan;
 mod prepared;
 mod purge;
@@ -117,6 +118,9 @@ enum Command {
     Nightly(nightly::Arguments),
     /// Run the nightly job by `[schedule]`, and answer /healthz and /metrics on a loopback address
     Daemon,
+    /// What opens the lists that are attached to letters
+    #[command(subcommand)]
+    Mail(password::Command),
     /// The journal of everything that was changed
     #[command(subcommand)]
     Journal(journal::Command),
@@ -232,6 +236,7 @@ fn run(cli: Cli) -> Exit {
         Command::Notify(arguments) => block_on(notify::run(&global, arguments)),
         Command::Nightly(arguments) => block_on(nightly::run(&global, arguments)),
         Command::Daemon => block_on(daemon::run(&global)),
+        Command::Mail(command) => password::run(&global, &command),
         Command::Journal(command) => journal::run(&global, &command),
         Command::History(arguments) => history::run(&global, arguments),
         Command::Waive(arguments) => waive::run(&global, &arguments),

@@ -71,7 +71,10 @@ impl Job<'_> {
     /// Goes through the night and prints a line that tells of it; what went wrong on the way is told on standard error.
     pub(super) async fn run(self) -> Result<Exit, Exit> {
         let (global, settings) = (self.global, self.settings);
-        let asked = Asked::default();
+        let asked = Asked {
+            unattended: true,
+            ..Asked::default()
+        };
         let ready = Ready::prepare(global, settings, asked, self.cancel)?;
         let (ledger, _locks) = if self.dry_run {
             let state = &settings.state.path;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use futures::FutureExt as _;
@@ -12,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, wrong};
 use super::terminal::{Output, say};
-use super::{Exit, Global, change, decision, mail, scan, unwritten};
+use super::{Exit, Global, change, decision, mail, password, scan, unwritten};
 use crate::config::{
     Attachment, MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport,
 };
 use crate::model::{SourceKind, SourceName};
 use crate::notify::address::Rules;
+use crate::notify::attachment::Passwords;
 use crate::notify::{
     Addressee, Facts, Identities, Instead, Language, Letter, Outgoing, Place, Renderer, Routing, Sender,
     Sent, compose,
@@ -100,6 +102,9 @@ pub(super) struct Mailroom<'s> {
     global: &'s Global,
     settings: &'s Settings,
     identities: Identities,
+    renderer: Arc<Renderer>,
+    /// What opens the lists that are attached, where any are.
+    passwords: Option<Arc<Passwords>>,
     routing: Routing,
     sources: Vec<(SourceName, SourceKind)>,
     usable: Box<Usable<'s>>,
@@ -116,13 +121,6 @@ impl<'s> Mailroom<'s> {
         asked: Option<&str>,
     ) -> Result<Self, Exit> {
         let mail = &settings.mail;
-        if mail.attach != Attachment::None {
-            return Err(wrong(
-                "letters carry no attachment in this version, and `[mail] attach` asks for one; nothing was sent",
-                "leave `attach` out, or set it to \"none\": each letter names what is open, and `sharewarden report --format csv` \
-                 lists all",
-            ));
-        }
         let rules = rules(settings);
         let usable: Box<Usable<'s>> =
             Box::new(move |address| rules.usable(address).map(|address| address.to_string()));
@@ -135,11 +133,17 @@ impl<'s> Mailroom<'s> {
                 )
             })?;
         }
+        let passwords = match mail.attach {
+            Attachment::None => None,
+            Attachment::Csv => Some(Arc::new(password::open(&settings.state.path)?)),
+        };
         let sources = settings.sources.iter();
         Ok(Self {
             global,
             settings,
             identities: identities(global, settings)?,
+            renderer: Arc::new(renderer(settings)?),
+            passwords,
             routing: Routing {
                 fallback: mail.fallback.clone(),
                 managers: mail.managers,
@@ -165,7 +169,8 @@ impl<'s> Mailroom<'s> {
     /// What puts letters into words and sends them this way.
     pub(super) fn carrier(&self, outgoing: Outgoing) -> Result<Mailer, Exit> {
         Ok(Mailer {
-            renderer: renderer(self.settings)?,
+            renderer: Arc::clone(&self.renderer),
+            passwords: self.passwords.clone(),
             sender: sender(&self.settings.mail)?,
             outgoing,
         })
@@ -186,6 +191,7 @@ impl<'s> Mailroom<'s> {
             max_letters: mail.max_letters,
             names: mail.names,
             language: Language::of(&mail.language).unwrap_or(Language::En),
+            lists: self.passwords.as_ref().map(|_| &*self.renderer),
             every: mail.every,
             zone: &self.settings.schedule.time_zone,
             notices,
@@ -196,7 +202,7 @@ impl<'s> Mailroom<'s> {
 }
 
 /// Which addresses are written to, and as what.
-fn rules(settings: &Settings) -> Rules {
+pub(super) fn rules(settings: &Settings) -> Rules {
     let mail = &settings.mail;
     let routes = mail.secure_routes.iter();
     Rules {
@@ -208,7 +214,8 @@ fn rules(settings: &Settings) -> Rules {
     }
 }
 
-fn identities(global: &Global, settings: &Settings) -> Result<Identities, Exit> {
+/// Who is the same person in several sources, as the operator says.
+pub(super) fn identities(global: &Global, settings: &Settings) -> Result<Identities, Exit> {
     let names: Vec<SourceName> = settings
         .sources
         .iter()
@@ -392,7 +399,9 @@ fn own_templates(folder: &Path) -> io::Result<BTreeMap<String, String>> {
 
 /// Puts letters into words and sends them.
 pub(super) struct Mailer {
-    renderer: Renderer,
+    renderer: Arc<Renderer>,
+    /// What opens the lists that are attached, where any are.
+    passwords: Option<Arc<Passwords>>,
     sender: Sender,
     pub(super) outgoing: Outgoing,
 }
@@ -406,7 +415,15 @@ impl Carrier for Mailer {
                 // It is a template's fault, and not the address's.
                 Err(error) => return refused(error.to_string(), false),
             };
-            match compose(&self.sender, letter, &rendered, None) {
+            let attached = self
+                .passwords
+                .as_ref()
+                .map(|passwords| passwords.attached(letter));
+            let attached = match attached.transpose() {
+                Ok(attached) => attached.flatten(),
+                Err(error) => return refused(error.to_string(), false),
+            };
+            match compose(&self.sender, letter, &rendered, attached.as_ref()) {
                 Ok(message) => self.outgoing.send(&message).await,
                 Err(error) => refused(error.to_string(), true),
             }
@@ -471,6 +488,14 @@ fn print(mailed: &Mailed, preview: Option<&Path>, out: &mut dyn Write) -> io::Re
     }
     for (address, why) in &summary.failed {
         writeln!(out, "failed: {}: {}", visible(address), visible(why))?;
+    }
+    for (address, why) in &summary.unlisted {
+        writeln!(
+            out,
+            "accepted, but without the list: {}: {}",
+            visible(address),
+            visible(why)
+        )?;
     }
     for letter in &summary.unknown {
         writeln!(

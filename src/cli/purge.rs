@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::terminal::{Output, say};
 use super::waive::day;
-use super::{Exit, Global, decision, unwritten};
+use super::{Exit, Global, decision, password, unwritten};
 use crate::config::Settings;
 use crate::model::SourceName;
 use crate::store::{Forgotten, Ledger, SourceLock, StoreError};
@@ -87,6 +87,18 @@ fn person(
     // A scan that goes on would write again of whom it has read already.
     let _lock = SourceLock::take(&settings.state.path, &source, global.finished())
         .map_err(|error| not_forgotten(&error))?;
+    let addresses = ledger
+        .accounts_named(owner, Some(&source))
+        .map_err(|error| not_forgotten(&error))?
+        .into_iter()
+        .filter_map(|(_, _, account)| account.email);
+    let rules = super::notify::rules(settings);
+    let written_to = |address: String| {
+        rules
+            .usable(&address)
+            .map_or(address, |usable| usable.to_string())
+    };
+    let addresses = addresses.map(written_to).collect();
     let forgotten = ledger
         .forget_owner(owner, &source)
         .map_err(|error| not_forgotten(&error))?;
@@ -108,7 +120,19 @@ fn person(
     }
     say("note: whoever still has an account there is read again by the next scan");
     written.map_err(|error| unwritten(&error))?;
-    Ok(ended(wiped))
+    match password::forget(&settings.state.path, &addresses) {
+        Ok(false) => Ok(ended(wiped)),
+        Ok(true) => {
+            say("note: the password that was set for lists to the person is forgotten, too");
+            Ok(ended(wiped))
+        }
+        Err(error) => {
+            say(&format!(
+                "error: a password that was set for lists to the person may remain: {error}"
+            ));
+            Ok(Exit::NotKept)
+        }
+    }
 }
 
 /// How a purge ended, after what it did was said.

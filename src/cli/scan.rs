@@ -75,6 +75,7 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         users: &arguments.user,
         rules: &arguments.rule,
         full: arguments.full,
+        unattended: false,
     };
     let ready = Ready::prepare(global, settings, asked, &cancel)?;
     let ledger = open(global, settings)?;
@@ -117,6 +118,8 @@ pub(super) struct Asked<'a> {
     pub(super) rules: &'a [RuleId],
     /// Whether what seldom changes is asked for, too.
     pub(super) full: bool,
+    /// Whether nobody is there to put right what is wrong with one source, so that the others are read all the same.
+    pub(super) unattended: bool,
 }
 
 /// A scan that can begin: nothing was sent yet.
@@ -139,9 +142,6 @@ impl<'a> Ready<'a> {
     ) -> Result<Self, Exit> {
         let chosen = sources::choose(settings, asked.sources)?;
         let names: Vec<_> = chosen.iter().map(|source| source.name.clone()).collect();
-        settings
-            .check_secrets(&names)
-            .map_err(|report| global.wrong(&report))?;
         let memory = if asked.full {
             Memory::Ignored
         } else {
@@ -155,7 +155,14 @@ impl<'a> Ready<'a> {
         Ok(Self {
             global,
             settings,
-            parts: making.parts(&chosen)?,
+            parts: if asked.unattended {
+                making.parts_that_can_be(&chosen)
+            } else {
+                settings
+                    .check_secrets(&names)
+                    .map_err(|report| global.wrong(&report))?;
+                making.parts(&chosen)?
+            },
             request: Scan {
                 now: global.now(),
                 users: asked.users.to_vec(),

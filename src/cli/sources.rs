@@ -15,6 +15,7 @@ use crate::config::{
 use crate::http;
 use crate::model::SourceName;
 use crate::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
+use crate::provider::{Reader, Unready};
 use crate::run::Part;
 
 /// The sources that the command line names, or all.
@@ -81,27 +82,48 @@ impl<'a> Making<'a> {
         chosen.iter().map(|source| self.part(source)).collect()
     }
 
+    /// The same, where one source that cannot be read yet is not to keep the others from being read: what is wrong with it
+    /// was said, and the run tells that it was not read.
+    pub(super) fn parts_that_can_be(&self, chosen: &[&SourceSettings]) -> Vec<Part> {
+        let part = |source: &&SourceSettings| {
+            let secrets = self.settings.check_secrets(std::slice::from_ref(&source.name));
+            let made = secrets
+                .map_err(|report| self.global.wrong(&report))
+                .and_then(|()| self.part(source));
+            made.unwrap_or_else(|_told| {
+                let why = "there is no credential to ask with: `sharewarden doctor` says what is wrong";
+                self.part_with(source, Box::new(Unready::new(why)))
+            })
+        };
+        chosen.iter().map(part).collect()
+    }
+
     fn part(&self, source: &SourceSettings) -> Result<Part, Exit> {
         let name = &source.name;
-        match &source.kind {
-            SourceDetails::Nextcloud(nextcloud) => Ok(Part {
-                name: name.clone(),
-                kind: source.source_kind(),
-                reader: Box::new(self.nextcloud(name, nextcloud)?),
-                in_flight: nextcloud.limits.in_flight,
-                stop_after: nextcloud.limits.stop_after,
-                relist_every: nextcloud.limits.relist_every,
-                remembers: self.memory == Memory::Heeded,
-            }),
-            SourceDetails::Microsoft365(tenant) => Ok(Part {
-                name: name.clone(),
-                kind: source.source_kind(),
-                reader: Box::new(self.microsoft(name, tenant)?),
-                in_flight: tenant.limits.in_flight,
-                stop_after: tenant.limits.stop_after,
-                relist_every: tenant.limits.relist_every,
-                remembers: self.memory == Memory::Heeded,
-            }),
+        let reader: Box<dyn Reader> = match &source.kind {
+            SourceDetails::Nextcloud(nextcloud) => Box::new(self.nextcloud(name, nextcloud)?),
+            SourceDetails::Microsoft365(tenant) => Box::new(self.microsoft(name, tenant)?),
+        };
+        Ok(self.part_with(source, reader))
+    }
+
+    fn part_with(&self, source: &SourceSettings, reader: Box<dyn Reader>) -> Part {
+        let (in_flight, stop_after, relist_every) = match &source.kind {
+            SourceDetails::Nextcloud(it) => {
+                (it.limits.in_flight, it.limits.stop_after, it.limits.relist_every)
+            }
+            SourceDetails::Microsoft365(it) => {
+                (it.limits.in_flight, it.limits.stop_after, it.limits.relist_every)
+            }
+        };
+        Part {
+            name: source.name.clone(),
+            kind: source.source_kind(),
+            reader,
+            in_flight,
+            stop_after,
+            relist_every,
+            remembers: self.memory == Memory::Heeded,
         }
     }
 

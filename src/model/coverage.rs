@@ -39,6 +39,8 @@ names! {
         Excluded = "excluded",
         /// The credential cannot read the list of accounts or their details.
         PeopleUnreadable = "people-unreadable",
+        /// There is no credential to ask with.
+        CredentialMissing = "credential-missing",
         /// The credential was refused.
         Unauthorized = "unauthorized",
         /// The credential is good and has no right to this.

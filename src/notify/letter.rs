@@ -65,6 +65,19 @@ pub struct Letter {
     pub instead: Option<Instead>,
     /// The address that it was meant for, where all letters go to one on trial.
     pub meant_for: Option<String>,
+    /// The list of all that it is about; `None` where letters come without.
+    pub list: Option<List>,
+}
+
+/// The list of all that a letter is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// The address of whoever reads it: nobody else's password opens it.
+    pub reader: String,
+    /// What its file is called, without its end.
+    pub name: String,
+    /// The list as CSV; or why it cannot be attached, which the letter then says.
+    pub csv: Result<Vec<u8>, String>,
 }
 
 /// What a letter says.
@@ -188,6 +201,8 @@ pub struct Summary {
     pub sent: u64,
     /// Letters that failed: address and why.
     pub failed: Vec<(String, String)>,
+    /// Letters that were accepted without the list that should have been attached: address and why.
+    pub unlisted: Vec<(String, String)>,
     /// Letters that went elsewhere, by reason.
     pub instead: BTreeMap<Instead, u64>,
     /// Letters of which is not known whether they left; they are not sent again.

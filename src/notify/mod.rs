@@ -16,8 +16,11 @@ mod words;
 
 pub use digest::{Concern, Gathering, IN_FULL, Occasion};
 pub use fate::{Outcome, Reader};
-pub use letter::{Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, Role, Summary, Told};
+pub use letter::{
+    Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, List, Role, Summary, Told,
+};
 pub use mime::{Attached, Message, Sender, compose};
 pub use outgoing::{Login, Outgoing, Post, Protection, Sent, Server, Times};
 pub use people::{Identities, Reached, Route, Routing};
 pub use render::{Facts, Place, RenderError, Rendered, Renderer};
+pub use view::Listing;

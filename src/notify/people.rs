@@ -71,7 +71,8 @@ impl Identities {
     }
 
     /// A person as the map names them: by address, where the name is one.
-    fn named(person: &str) -> String {
+    #[must_use]
+    pub fn named(person: &str) -> String {
         if person.contains('@') {
             Self::at(person)
         } else {

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context};
 
 use super::letter::{Content, Language, Letter};
+use super::view::Listing;
 use super::words::{Part, Words, file};
 use super::{sample, view};
 use crate::model::{SourceKind, SourceName};
@@ -104,14 +106,30 @@ impl RenderError {
     }
 }
 
-type AllWords = Arc<BTreeMap<Language, Words>>;
+/// The words of all languages.
+#[derive(Debug)]
+struct AllWords {
+    english: Words,
+    german: Words,
+    french: Words,
+}
+
+impl AllWords {
+    fn of(&self, language: Language) -> &Words {
+        match language {
+            Language::En => &self.english,
+            Language::De => &self.german,
+            Language::Fr => &self.french,
+        }
+    }
+}
 
 /// Puts letters into words.
 #[derive(Debug)]
 pub struct Renderer {
     templates: Environment<'static>,
     style: Value,
-    words: AllWords,
+    words: Arc<AllWords>,
     facts: Facts,
 }
 
@@ -134,15 +152,18 @@ impl Renderer {
             let what = format!("it stands in for none of the built-in files; those are {known}");
             return Err(RenderError::new(name, None, what));
         }
-        let mut words = BTreeMap::new();
-        for (language, file) in Language::ALL.iter().zip(&word_files) {
-            let mut built_in = Words::built_in(*language)?;
-            if let Some(own) = overrides.get(file) {
+        let words = |language| {
+            let mut built_in = Words::built_in(language)?;
+            if let Some(own) = overrides.get(&file(language)) {
                 built_in.replace(own)?;
             }
-            words.insert(*language, built_in);
-        }
-        let words = Arc::new(words);
+            Ok(built_in)
+        };
+        let words = Arc::new(AllWords {
+            english: words(Language::En)?,
+            german: words(Language::De)?,
+            french: words(Language::Fr)?,
+        });
         let mut templates = environment(&words).map_err(|error| RenderError::of(STYLE.0, "", &error))?;
         for (name, built_in) in TEMPLATES {
             let source = overrides.get(name).map_or(built_in, String::as_str);
@@ -161,6 +182,12 @@ impl Renderer {
             renderer.render(&letter)?;
         }
         Ok(renderer)
+    }
+
+    /// Begins the list of all that a reader with this address is told, in their language.
+    #[must_use]
+    pub fn list<'a>(&'a self, language: Language, at: Timestamp, reader: &'a str) -> Listing<'a> {
+        Listing::new(self.words.of(language), &self.facts, language, at, reader)
     }
 
     /// Puts a letter into words.
@@ -183,9 +210,8 @@ impl Renderer {
     }
 
     fn view(&self, letter: &Letter, part: Part) -> Result<Value, RenderError> {
-        let words = self.words.get(&letter.language);
-        let words = words.ok_or_else(|| RenderError::new(&file(letter.language), None, "it is missing"))?;
-        let about = view::letter(words.voice(part), &self.facts, letter)?;
+        let voice = self.words.of(letter.language).voice(part);
+        let about = view::letter(voice, &self.facts, letter)?;
         Ok(context! { style => self.style.clone(), ..about })
     }
 
@@ -199,7 +225,7 @@ impl Renderer {
 }
 
 /// Strict, and with `t("KEY", name=…)` for a text of the letter's language.
-fn environment(words: &AllWords) -> Result<Environment<'static>, Error> {
+fn environment(words: &Arc<AllWords>) -> Result<Environment<'static>, Error> {
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)
         .lstrip_blocks(true)
@@ -214,7 +240,7 @@ fn environment(words: &AllWords) -> Result<Environment<'static>, Error> {
         let language = state
             .lookup("language")
             .and_then(|language| Language::of(language.as_str()?));
-        let words = language.and_then(|language| words.get(&language));
+        let words = language.map(|language| words.of(language));
         let words = words.ok_or_else(|| fail("`language` is none of ours".into()))?;
         let part = match state.auto_escape() {
             AutoEscape::Html => Part::Html,

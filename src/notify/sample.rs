@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::date;
 
-use super::letter::{Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, Role, Summary, Told};
+use super::letter::{
+    Addressee, Content, Digest, Due, Entry, Instead, Language, Letter, List, Role, Summary, Told,
+};
 use crate::model::{
     Access, Audience, FindingId, ItemKind, Level, Right, RuleId, ShareKind, SourceKind, SourceName, Verdict,
 };
@@ -21,14 +23,19 @@ pub(super) fn letters() -> impl Iterator<Item = Letter> {
             },
             instead: Some(Instead::OwnerGone),
             meant_for: Some("bob@example.org".into()),
+            list: Some(list(Err("it is too long".into()))),
             ..letter(*language, Content::Digest(Digest::default()))
         };
         let quiet = Summary {
             run: summary().run,
             ..Summary::default()
         };
+        let full = Letter {
+            list: Some(list(Ok(Vec::new()))),
+            ..letter(*language, Content::Digest(digest()))
+        };
         [
-            letter(*language, Content::Digest(digest())),
+            full,
             bare,
             letter(*language, Content::Summary(Box::new(summary()))),
             letter(*language, Content::Summary(Box::new(quiet))),
@@ -49,6 +56,15 @@ pub(super) fn letter(language: Language, content: Content) -> Letter {
         content,
         instead: None,
         meant_for: None,
+        list: None,
+    }
+}
+
+pub(super) fn list(csv: Result<Vec<u8>, String>) -> List {
+    List {
+        reader: "alice@example.org".into(),
+        name: "shares-2026-11-26".into(),
+        csv,
     }
 }
 
@@ -134,6 +150,7 @@ pub(super) fn summary() -> Summary {
         more_unread: 1,
         sent: 41,
         failed: vec![("erin@example.org".into(), "550 5.1.1 no such mailbox".into())],
+        unlisted: vec![("grace@example.org".into(), "552 5.3.4 message too big".into())],
         instead: BTreeMap::from([(Instead::NoAddress, 2), (Instead::OwnerGone, 1)]),
         unknown: vec!["frank@example.org".into()],
         too_many: Some(1_731),

@@ -2,12 +2,15 @@
 //!
 //! Templates only put these sentences in their places: nothing in them is remote text that was not made safe.
 
+mod listing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use minijinja::{Value, context};
 
-use super::letter::{Content, Digest, Due, Entry, Letter, Role, Summary, Told};
+pub use self::listing::Listing;
+use super::letter::{Content, Digest, Due, Entry, Letter, List, Role, Summary, Told};
 use super::remedy::{Step, rules, steps};
 use super::render::{Facts, RenderError};
 use super::words::Voice;
@@ -55,11 +58,13 @@ pub(super) fn letter(voice: Voice<'_>, facts: &Facts, letter: &Letter) -> Said {
         contact => view.contact(),
         greeting,
         why_you,
+        list => letter.list.as_ref().map(|list| view.list(list)).transpose()?,
         products => view.products()?,
         ..about
     })
 }
 
+#[derive(Debug)]
 struct View<'a> {
     voice: Voice<'a>,
     facts: &'a Facts,
@@ -134,6 +139,17 @@ impl View<'_> {
         self.voice.count("digest.more", count, &[("levels", levels)])
     }
 
+    /// What is said of the list that is attached, or should have been.
+    fn list(&self, list: &List) -> Said {
+        let key = match list.csv {
+            Ok(_) => "digest.list_attached",
+            Err(_) => "digest.list_missing",
+        };
+        let file = self.voice.stated(&format!("{}.zip", list.name));
+        self.voice
+            .say(key, &[("contact", self.contact()), ("file", file)])
+    }
+
     fn part(&self, what: Value, value: Value) -> Said {
         self.voice.say("letter.part", &[("what", what), ("value", value)])
     }
@@ -157,12 +173,6 @@ impl View<'_> {
         } else {
             "since.seen"
         };
-        let link = if entry.kind == ShareKind::Link {
-            "_link"
-        } else {
-            ""
-        };
-        let audience = format!("audience.{}", entry.audience);
         let findings: Result<Vec<_>, _> = entry
             .findings
             .iter()
@@ -172,7 +182,7 @@ impl View<'_> {
             item => self.item(&entry.item)?,
             place => voice.say("item.place", &place)?,
             since => voice.say(since_kind, &since)?,
-            audience => voice.either(&format!("{audience}{link}"), &audience, &[])?,
+            audience => self.audience(entry)?,
             access => self.access(entry)?,
             role => self.role(&entry.role)?,
             findings => findings?,
@@ -190,6 +200,16 @@ impl View<'_> {
 
     fn product(&self, product: SourceKind) -> Said {
         self.voice.say(&format!("product.{product}"), &[])
+    }
+
+    fn audience(&self, entry: &Entry) -> Said {
+        let link = if entry.kind == ShareKind::Link {
+            "_link"
+        } else {
+            ""
+        };
+        let audience = format!("audience.{}", entry.audience);
+        self.voice.either(&format!("{audience}{link}"), &audience, &[])
     }
 
     fn access(&self, entry: &Entry) -> Said {
@@ -389,7 +409,11 @@ impl View<'_> {
                 .voice
                 .count("summary.subject_new", critical, &[("text", text)])?;
         }
-        if summary.too_many.is_some() || !summary.failed.is_empty() || !summary.unknown.is_empty() {
+        if summary.too_many.is_some()
+            || !summary.failed.is_empty()
+            || !summary.unlisted.is_empty()
+            || !summary.unknown.is_empty()
+        {
             text = self.voice.say("summary.subject_trouble", &[("text", text)])?;
         }
         Ok(text)
@@ -410,13 +434,15 @@ impl View<'_> {
     /// Letters that did not go as they should.
     fn trouble(&self, summary: &Summary) -> Result<Vec<Value>, RenderError> {
         let voice = self.voice;
-        let failed = summary.failed.iter().map(|(address, why)| {
+        let line = |(address, why): &(String, String)| {
             let values = [
                 ("address", voice.remote(address, NAME)?),
                 ("why", voice.remote(why, REASON)?),
             ];
             voice.say("summary.failed_line", &values)
-        });
+        };
+        let failed = summary.failed.iter().map(line);
+        let unlisted = summary.unlisted.iter().map(line);
         let instead = summary
             .instead
             .iter()
@@ -424,6 +450,7 @@ impl View<'_> {
         let unknown = summary.unknown.iter().map(|address| voice.remote(address, NAME));
         let groups = [
             ("summary.failed", failed.collect::<Result<Vec<_>, _>>()?),
+            ("summary.unlisted", unlisted.collect::<Result<Vec<_>, _>>()?),
             ("summary.instead", instead.collect::<Result<Vec<_>, _>>()?),
             ("summary.unknown", unknown.collect::<Result<Vec<_>, _>>()?),
         ];

@@ -6,6 +6,7 @@
 mod checks;
 pub mod microsoft365;
 pub mod nextcloud;
+mod unready;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::model::{
     ShareKind, SourceFacts, SourceName, Want,
 };
 
+pub use unready::Unready;
 pub use writer::{ChangeEffect, Found, Lost, Opened, Place, Target, WriteError, Writer};
 
 /// The longest batch of readings that a sink passes on at once.

@@ -28,29 +28,43 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// Text for a cell of a CSV file: [`visible`], and never a formula for a spreadsheet.
 ///
-/// A cell that begins with `=`, `+`, `-`, `@` or one of their full-width forms, blanks before it or
+/// A cell that begins with `=`, `+`, `-`, `@` or one of their full-width forms, blanks and quotation marks before it or
 /// not, gets a `'` before it. So does the part after a semicolon, where half of Europe's
 /// spreadsheets begin a new cell.
 #[must_use]
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    guarded(text, &[';'])
+}
+
+/// The same for a file that may be separated by semicolons as well as by commas, and is opened by either kind of
+/// spreadsheet.
+#[must_use]
+pub fn spreadsheet_cell(text: &str) -> Cow<'_, str> {
+    guarded(text, &[';', ','])
+}
+
+/// [`visible`] text in which no part between separators is a formula.
+fn guarded<'t>(text: &'t str, separators: &[char]) -> Cow<'t, str> {
     let shown = visible(text);
-    if !shown.split(';').any(is_formula) {
+    if !shown.split(separators).any(is_formula) {
         return shown;
     }
-    let parts = shown.split(';').map(|part| {
+    let parts = shown.split_inclusive(separators);
+    let guarded = parts.map(|part| {
         if is_formula(part) {
             format!("'{part}")
         } else {
             part.to_owned()
         }
     });
-    Cow::Owned(parts.collect::<Vec<_>>().join(";"))
+    Cow::Owned(guarded.collect())
 }
 
 /// Whether a spreadsheet would take the text for a formula. Leading apostrophes do not hide one:
-/// otherwise `=x`, once guarded, and a file named `'=x` would be the same cell.
+/// otherwise `=x`, once guarded, and a file named `'=x` would be the same cell. Nor do quotation marks, which a spreadsheet that
+/// cuts elsewhere takes for those around a cell.
 fn is_formula(text: &str) -> bool {
-    text.trim_start_matches(|c: char| c.is_whitespace() || c == '\'')
+    text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'))
         .starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
 }
 

@@ -12,6 +12,6 @@ mod source;
 pub use change::{apply, over_caps, undo};
 pub use desk::{Desk, DeskGone};
 pub use notify::{Carrier, Mailed, Mailing, notify};
-pub use plan::{Planned, Proposed, propose};
+pub use plan::{Planned, Proposed, propose, waived};
 pub use scan::{Scan, ScanError, Scanned, scan};
 pub use source::Part;

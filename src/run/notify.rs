@@ -19,8 +19,8 @@ use crate::model::{
     SourceName, Status, long_digest, short_digest,
 };
 use crate::notify::{
-    Addressee, Concern, Content, Due, Entry, Gathering, Identities, Instead, Language, Letter, Occasion,
-    Outcome, Reached, Reader, Role, Route, Routing, Sent, Summary, Told,
+    Addressee, Concern, Content, Due, Entry, Gathering, Identities, Instead, Language, Letter, List,
+    Occasion, Outcome, Reached, Reader, Renderer, Role, Route, Routing, Sent, Summary, Told,
 };
 use crate::plan::{Action, Notice, Notices, Subject};
 use crate::policy::{Breadth, Judge, Policy};
@@ -68,6 +68,8 @@ pub struct Mailing<'a> {
     pub names: NameDisplay,
     /// The language where somebody's own is not known.
     pub language: Language,
+    /// Who writes the list of all that a reader is told, where letters have one attached.
+    pub lists: Option<&'a Renderer>,
     /// How often somebody hears of what is merely still open.
     pub every: Span,
     /// In which days are counted.
@@ -114,11 +116,13 @@ impl Mailed {
     pub fn is_clean(&self) -> bool {
         let Summary {
             failed,
+            unlisted,
             unknown,
             too_many,
             ..
         } = &self.summary;
         failed.is_empty()
+            && unlisted.is_empty()
             && unknown.is_empty()
             && too_many.is_none()
             && self.nobody.is_empty()
@@ -726,10 +730,9 @@ impl Post<'_> {
         sheet: Sheet,
     ) -> Result<(), StoreError> {
         let Sheet { gathering, people } = sheet;
-        let letter = self.letter((reader, reading), Content::Digest(gathering.digest()));
-        let outcome = self
-            .hand_over(ledger, carrier, (reader, reading), &letter)
-            .await?;
+        let mut letter = self.letter((reader, reading), Content::Digest(gathering.digest()));
+        letter.list = self.list(ledger, reader, reading)?;
+        let outcome = self.hand_over(ledger, carrier, (reader, reading), letter).await?;
         match outcome {
             Some(Outcome::Accepted) => {
                 self.mailed.summary.sent += 1;
@@ -755,6 +758,19 @@ impl Post<'_> {
         Ok(())
     }
 
+    /// The list of all that a reader is told, where letters have one attached.
+    fn list(&self, ledger: &Ledger, reader: &str, reading: &Reading) -> Result<Option<List>, StoreError> {
+        let Some(lists) = self.mailing.lists else {
+            return Ok(None);
+        };
+        let mut listing = lists.list(reading.language, self.now, &reading.address);
+        ledger.read_by(reader, &mut |_, _, aside: Aside| {
+            listing.add(&aside.to(reading.told).entry);
+            Ok(())
+        })?;
+        Ok(Some(listing.finish()))
+    }
+
     fn letter(&self, (reader, reading): (&str, &Reading), content: Content) -> Letter {
         let thread = self.thread(reader);
         let said = serde_json::to_string(&content).unwrap_or_default();
@@ -774,6 +790,7 @@ impl Post<'_> {
             content,
             instead: reading.instead,
             meant_for: self.mailing.redirect_to.map(|_| reading.address.clone()),
+            list: None,
         }
     }
 
@@ -783,18 +800,39 @@ impl Post<'_> {
         ledger: &mut Ledger,
         carrier: &mut dyn Carrier,
         (reader, reading): (&str, &Reading),
-        letter: &Letter,
+        mut letter: Letter,
     ) -> Result<Option<Outcome>, StoreError> {
-        if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), letter)? {
+        if !self.mailing.rehearsal && !self.begin(ledger, (reader, reading), &letter)? {
             return Ok(None);
         }
-        let sent = carrier.carry(letter).await;
+        let mut sent = carrier.carry(&letter).await;
+        // It may be what is attached that is not wanted: too large, or that it is encrypted.
+        if let (
+            Sent::Refused {
+                words,
+                permanent: false,
+            },
+            Some(list),
+        ) = (&sent, &mut letter.list)
+            && list.csv.is_ok()
+        {
+            list.csv = Err(words.clone());
+            sent = carrier.carry(&letter).await;
+        }
         // One that is refused says nothing of the way: the next may be taken.
         self.closed = match sent {
             Sent::Accepted { .. } | Sent::Refused { .. } => 0,
             Sent::Unreachable { .. } | Sent::Unknown { .. } => self.closed + 1,
         };
-        let (outcome, reply) = fate(sent);
+        let (outcome, mut reply) = fate(sent);
+        let without = letter.list.and_then(|list| list.csv.err());
+        if let Some(why) = without.filter(|_| outcome == Outcome::Accepted) {
+            reply = format!("without its list ({why}): {reply}");
+            self.mailed
+                .summary
+                .unlisted
+                .push((letter.to.address.clone(), why));
+        }
         let reply: String = reply.chars().take(REPLY).collect();
         if !self.mailing.rehearsal {
             ledger.letter_ended(&letter.key, outcome, (self.mailing.clock)(), &reply)?;
@@ -888,7 +926,7 @@ impl Post<'_> {
         let summary = Box::new(self.mailed.summary.clone());
         let letter = self.letter((reader, &reading), Content::Summary(summary));
         let outcome = self
-            .hand_over(ledger, carrier, (reader, &reading), &letter)
+            .hand_over(ledger, carrier, (reader, &reading), letter)
             .await?;
         self.mailed.administrators = outcome.map(|outcome| outcome == Outcome::Accepted);
         Ok(())

@@ -1,6 +1,8 @@
 //! Planning: what the rules of `[enforce]` propose for the findings that stand open, source by source.
 
-use crate::model::{FindingId, Principal, RuleId, SourceFacts, SourceKind, SourceName};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{FindingId, Principal, RuleId, SourceFacts, SourceKind, SourceName, Status};
 use crate::plan::{Action, Candidate, Proposer, Unproposed};
 use crate::policy::{Judge, Judged, Policy};
 use crate::store::{Ledger, Narrowing, Plannable, StoreError};
@@ -86,6 +88,47 @@ pub fn propose(
         }
     }
     Ok(proposed)
+}
+
+/// Which of these actions are about findings that are waived now, by the policy of today.
+///
+/// # Errors
+/// Any [`StoreError`] of the file.
+pub fn waived(
+    ledger: &Ledger,
+    policy: &Policy,
+    actions: &[&Action],
+    now: jiff::Timestamp,
+) -> Result<BTreeSet<FindingId>, StoreError> {
+    let mut by_source: BTreeMap<&SourceName, Vec<FindingId>> = BTreeMap::new();
+    let mut waived = BTreeSet::new();
+    for action in actions {
+        if ledger.stands(&action.finding)? == Some(Status::Waived) {
+            waived.insert(action.finding.clone());
+        }
+        let findings = by_source.entry(&action.source).or_default();
+        findings.push(action.finding.clone());
+    }
+    for (source, findings) in by_source {
+        let Some(facts) = ledger.facts(source)? else {
+            continue;
+        };
+        let judge = Judge::new(policy, &facts, now);
+        let narrowing = Narrowing {
+            findings: &findings,
+            ..Narrowing::default()
+        };
+        ledger.plannable(source, narrowing, policy.classes.digest(), &mut |share| {
+            let judged = judge.share(&share.share, &share.past);
+            let theirs = judged.findings.into_iter();
+            waived.extend(
+                theirs
+                    .filter(|finding| finding.waiver.is_some())
+                    .map(|finding| finding.id),
+            );
+        })?;
+    }
+    Ok(waived)
 }
 
 /// What is proposed for a share, by the findings of these rules.

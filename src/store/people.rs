@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::sharing::share_row;
-use super::{Ledger, Result, StoreError, storable, within};
-use crate::model::SourceName;
+use super::sharing::{principal_by_row, share_row};
+use super::{Ledger, Result, StoreError, named, storable, within};
+use crate::model::{Principal, SourceKind, SourceName};
 
 /// What somebody reviewed.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,34 @@ impl Ledger {
             }
         }
         only("owner", id, found)
+    }
+
+    /// The accounts and sites with an id or mail address, as `--user` takes them, in one source or in all.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] for the source, or any other of the file.
+    pub fn accounts_named(
+        &self,
+        id: &str,
+        source: Option<&SourceName>,
+    ) -> Result<Vec<(SourceName, SourceKind, Principal)>> {
+        let mut found = Vec::new();
+        for (row, name) in self.sources(source)? {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT o.kind, p.id FROM principal p JOIN source o ON o.id = p.source
+                 WHERE p.source = ?1 AND p.class IN ('account', 'site') AND (lower(p.key) = lower(?2) OR lower(p.email) = lower(?2))
+                 ORDER BY p.id",
+            )?;
+            let rows = statement
+                .query_map(params![row, id], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(String, i64)>>>()?;
+            for (kind, row) in rows {
+                let kind = named("a kind of source", &kind)?;
+                let account = principal_by_row(&self.connection, row)?;
+                found.extend(account.map(|account| (name.clone(), kind, account)));
+            }
+        }
+        Ok(found)
     }
 
     fn shares_named(&self, ids: &[String], source: Option<&SourceName>) -> Result<Vec<i64>> {

@@ -403,3 +403,63 @@ fn nights_without_mail_or_changes_only_scan() {
     assert_eq!(ran.out, "");
     nights.stage.run(&["--no-state", "nightly"]).ended(2);
 }
+
+#[test]
+fn fifty_sources_are_read_side_by_side_and_dead_ones_hinder_nobody() {
+    let stage = Stage::small();
+    let secret = stage.path("secret");
+    let auth = |file: &str| {
+        format!(
+            "{{ method = \"app-api\", app_id = \"sharewarden\", admin = \"admin\", secret = {{ file = {file:?} }} }}"
+        )
+    };
+    stage.write(
+        "config.toml",
+        &format!(
+            "[policy]\ninternal_domains = [\"example.org\"]\n[state]\npath = {:?}\n[defaults.nextcloud]\nlimits = {{ requests_per_second = \
+             1000 }}\n",
+            stage.path("state.db")
+        ),
+    );
+    std::fs::create_dir(stage.path("conf.d")).unwrap();
+    for number in 0..50 {
+        let (url, file) = match number {
+            // Nobody listens there.
+            17 => ("http://127.0.0.1:1".to_owned(), secret.to_string_lossy()),
+            23 => (stage.url().to_string(), "/nowhere/secret".into()),
+            _ => (stage.url().to_string(), secret.to_string_lossy()),
+        };
+        stage.write(
+            &format!("conf.d/{number:02}.toml"),
+            &format!(
+                "[[source]]\nname = \"cloud-{number:02}\"\nkind = \"nextcloud\"\nurl = {url:?}\nauth = {}\n",
+                auth(&file)
+            ),
+        );
+    }
+    let ran = stage.run(&["nightly"]);
+    ran.ended(3);
+    for part in [
+        "cloud-17 was not read whole",
+        "cloud-23 was not read whole: *: there is no credential",
+        "/nowhere/secret",
+    ] {
+        assert!(ran.err.contains(part), "{}", ran.err);
+    }
+    let report = stage.run(&["report", "--format", "json"]).json();
+    let verdicts: Vec<_> = list(&mut report["sources"].clone())
+        .iter()
+        .map(|source| source["verdict"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(verdicts.len(), 50);
+    for (number, verdict) in verdicts.iter().enumerate() {
+        let expected = if [17, 23].contains(&number) {
+            "incomplete"
+        } else {
+            "limited"
+        };
+        assert_eq!(verdict, expected, "{number}");
+    }
+    // Somebody who waits for the result is told before anything is sent.
+    stage.run(&["scan"]).ended(2);
+}

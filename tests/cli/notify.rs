@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -217,7 +218,17 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
     configured(&stage, &format!("{MAIL}{elsewhere}"));
     refused(&["notify"], "--now is for rehearsals");
     configured(&stage, &format!("{MAIL}attach = \"csv\"\n"));
-    refused(&["notify", "--preview", &folder], "no attachment");
+    stage.write("attachments.key", "cut");
+    refused(
+        &["notify", "--preview", &folder],
+        "no key that passwords are derived from",
+    );
+    fs::set_permissions(stage.path("attachments.key"), fs::Permissions::from_mode(0o640)).unwrap();
+    refused(&["notify", "--preview", &folder], "others may read it");
+    fs::remove_file(stage.path("attachments.key")).unwrap();
+    std::os::unix::fs::symlink(stage.path("missing/key"), stage.path("attachments.key")).unwrap();
+    refused(&["notify", "--preview", &folder], "attachments.key: ");
+    fs::remove_file(stage.path("attachments.key")).unwrap();
     configured(&stage, MAIL);
     assert!(!stage.path("letters").exists());
     stage.run(&["notify", "--preview", &folder]).ended(0);

@@ -240,6 +240,34 @@ fn what_has_no_effect_is_a_warning() {
 }
 
 #[test]
+fn nights_that_change_nothing_though_they_are_to_are_a_warning() {
+    let rule = "[[enforce.rule]]\nrule = \"link-without-expiry\"\naction = \"set-expiry\"\nafter = \"30d\"\n";
+    let mail = "[mail]\nmode = \"on\"\nfrom = \"a@example.org\"\nallowed_domains = [\"example.org\"]\n\
+                transport = { kind = \"files\", directory = \"out\" }\n";
+    let on = "[enforce]\nmode = \"on\"\n";
+    for (text, why) in [
+        (on.to_owned() + CLOUD, Some("no rule says what")),
+        (on.to_owned() + rule + CLOUD, Some("owners are not written to")),
+        (
+            on.to_owned() + rule + mail + CLOUD,
+            Some("nothing may be changed in any source"),
+        ),
+        (on.to_owned() + rule + mail + CLOUD + "enforce = true\n", None),
+        (rule.to_owned() + CLOUD, None),
+    ] {
+        let folder = Folder::with(&[("config.toml", &text)]);
+        let told = folder.told(&folder.load().unwrap().warnings);
+        match why {
+            Some(why) => assert!(
+                told.contains("the nightly job changes nothing") && told.contains(why),
+                "{told}"
+            ),
+            None => assert_eq!(told, "", "{text}"),
+        }
+    }
+}
+
+#[test]
 fn secrets_are_looked_at_before_anything_is_sent() {
     let source = |name: &str, auth: &str| {
         format!(

@@ -304,7 +304,7 @@ time_zone = "Europe/Lodnon"
 health = "9469"
 "#
     ), @r##"
-    error: `at`: `25` does not fit in field 2 of `0 25 * * *`
+    error: `at`: `0 25 * * *` is no cron line: value must be in range 0..=23; found 25
      --> config.toml:2:6
       |
     2 | at = "0 25 * * *"

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::{
-        settings::EnforceSettings,
+        settings::{EnforceSettings, MailMode, Settings, SourceSettings},
         values,
         written::{Action, At, Enforce, EnforceRule as Written, Switch},
     },
@@ -21,7 +21,7 @@ pub(super) fn enforce(
     sources: &[(&str, SourceKind)],
 ) -> EnforceSettings {
     EnforceSettings {
-        on: written.mode == Switch::On,
+        on: *written.mode.get() == Switch::On,
         freeze: it.all("freeze", &written.freeze, values::freeze),
         grace: it.any_time("grace", &written.grace),
         caps: Caps {
@@ -34,6 +34,35 @@ pub(super) fn enforce(
             .filter_map(|entry| rule(it, entry, sources))
             .collect(),
     }
+}
+
+/// What keeps the nightly job from changing anything though it is to.
+pub(super) fn check(it: &mut Context<'_>, written: &Enforce, settings: &Settings) {
+    if !settings.enforce.on {
+        return;
+    }
+    let idle = if settings.enforce.rules.is_empty() {
+        ("no rule says what", "add an [[enforce.rule]]")
+    } else if settings.mail.mode != MailMode::On {
+        (
+            "nothing is done that no letter announced, and owners are not written to",
+            "set `[mail] mode` to \"on\" once letters are right",
+        )
+    } else if !settings.sources.iter().any(SourceSettings::may_change) {
+        (
+            "nothing may be changed in any source",
+            "give one `enforce_auth`, or `enforce = true`",
+        )
+    } else {
+        return;
+    };
+    let (why, remedy) = idle;
+    it.warning(
+        &written.mode.span(),
+        &format!("the nightly job changes nothing: {why}"),
+        "is on",
+        remedy,
+    );
 }
 
 fn rule(it: &mut Context<'_>, entry: &At<Written>, sources: &[(&str, SourceKind)]) -> Option<EnforceRule> {

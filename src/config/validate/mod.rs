@@ -76,6 +76,7 @@ pub(super) fn validate(
         policy: policy::policy(it, file, digests, &known),
         sources,
     };
+    enforce::check(it, &file.enforce, &settings);
     (settings, context.errors, context.warnings)
 }
 

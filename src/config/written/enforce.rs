@@ -21,7 +21,7 @@ pub(in crate::config) enum Switch {
 pub(in crate::config) struct Enforce {
     /// Whether the nightly job announces and makes changes; `plan` and `apply` do not look at it.
     #[schemars(extend("default" = "off"))]
-    pub(in crate::config) mode: Switch,
+    pub(in crate::config) mode: At<Switch>,
     /// Days on which nothing falls due: a day, or first and last day with a slash between.
     #[schemars(extend("default" = []))]
     pub(in crate::config) freeze: Vec<At<String>>,

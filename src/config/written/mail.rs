@@ -97,7 +97,7 @@ pub(in crate::config) struct Mail {
     /// version, so that the fallback is told.
     #[schemars(extend("default" = false))]
     pub(in crate::config) managers: bool,
-    /// What is attached; `notify` refuses `"csv"` in this version.
+    /// What is attached: with `"csv"` the list of all that the reader is told, encrypted.
     #[schemars(extend("default" = "none"))]
     pub(in crate::config) attach: Attach,
     /// Who answers for a library or shared folder that no person owns.

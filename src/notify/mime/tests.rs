@@ -25,6 +25,7 @@ fn letter(name: &str) -> Letter {
         key: "run-1/person-7".to_owned(),
         at: "2026-11-26T02:00:00Z".parse().unwrap(),
         content: Content::Digest(Digest::default()),
+        list: None,
         instead: None,
         meant_for: None,
     }

@@ -74,7 +74,11 @@ fn a_digest_and_a_summary_look_like_this() {
             ("digest", Content::Digest(sample::digest())),
             ("summary", Content::Summary(Box::new(sample::summary()))),
         ] {
-            let letter = renderer.render(&sample::letter(*language, content)).unwrap();
+            let letter = Letter {
+                list: (name == "digest").then(|| sample::list(Ok(Vec::new()))),
+                ..sample::letter(*language, content)
+            };
+            let letter = renderer.render(&letter).unwrap();
             let text = format!("{}\n\n{}", letter.subject, letter.text);
             insta::assert_snapshot!(format!("{name}.{language}.txt"), text);
             insta::assert_snapshot!(format!("{name}.{language}.html"), letter.html);
@@ -260,6 +264,7 @@ fn various() -> Vec<Letter> {
         }
     }
     letters.push(letter(digest(|entry| entry.item = "x".repeat(1_000))));
+    letters.push(letter(digest(|entry| entry.password = Some(true))));
     letters.push(letter(Content::Digest(Digest {
         entries: Vec::new(),
         more: BTreeMap::from([(Level::Low, 1)]),
@@ -281,6 +286,18 @@ fn various() -> Vec<Letter> {
         ..letter(digest(|_| {}))
     }));
     letters
+}
+
+/// The list that goes with a letter.
+fn listed(renderer: &Renderer, letter: &Letter) -> String {
+    let Content::Digest(digest) = &letter.content else {
+        return String::new();
+    };
+    let mut listing = renderer.list(letter.language, letter.at, "alice@example.org");
+    for entry in &digest.entries {
+        listing.add(entry);
+    }
+    String::from_utf8(listing.finish().csv.unwrap()).unwrap()
 }
 
 #[test]
@@ -307,7 +324,7 @@ fn no_text_is_there_for_nothing() {
         for letter in letters {
             let rendered = renderer.render(letter).unwrap();
             let html = rendered.html.replace("&lt;", "<").replace("&gt;", ">");
-            said.extend([rendered.subject, rendered.text, html]);
+            said.extend([rendered.subject, rendered.text, html, listed(&renderer, letter)]);
         }
     }
     // What stands above in capitals is found too.

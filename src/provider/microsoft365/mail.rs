@@ -15,7 +15,7 @@ use super::errors::{self, Refusal};
 use super::graph::Kind;
 use super::writer::unanswered;
 use crate::http::{Answer, HeaderValue, HttpError, Limits, Method, Request, StatusCode};
-use crate::model::{Check, Standing};
+use crate::model::{Check, ProblemCode, Standing};
 use crate::provider::checks::failed;
 use crate::provider::{ChangeEffect, WriteError};
 
@@ -27,6 +27,8 @@ pub const MAIL_LIMITS: Limits = Limits {
 
 /// The right that it takes.
 const RIGHT: &str = "Mail.Send";
+/// What is said of a recipient that is none.
+const NO_RECIPIENT: &str = "ErrorInvalidRecipients";
 /// How often a letter is handed over that Graph says it did not take.
 const TRIES: u32 = 5;
 /// How long that is waited for at most, and how long where Graph does not say.
@@ -40,8 +42,8 @@ impl Microsoft365 {
     /// Hands a whole message over, to be sent from a mailbox.
     ///
     /// # Errors
-    /// [`ChangeEffect::None`] where no message would be taken now, [`ChangeEffect::Refused`] where this one was not, and
-    /// [`ChangeEffect::Unknown`] where it may have been.
+    /// [`ChangeEffect::None`] where no message would be taken now, [`ChangeEffect::Refused`] where this one was not (with
+    /// [`ProblemCode::AccountGone`] for its recipient's sake), and [`ChangeEffect::Unknown`] where it may have been.
     pub async fn send_mail(&self, sender: &str, message: &[u8]) -> Result<(), WriteError> {
         let url = self.graph.url(&["users", sender, "sendMail"], &[])?;
         let text = HeaderValue::from_static("text/plain");
@@ -136,9 +138,7 @@ fn not_taken(sender: &str, answer: &Answer) -> WriteError {
             "; the tenant does not know the sender: name a mailbox as `sender` of `[mail] transport`",
         ),
         408 => (ChangeEffect::Unknown, ""),
-        400 if told.is("ErrorInvalidRecipients") => {
-            (ChangeEffect::Refused, "; the recipient's address is not accepted")
-        }
+        400 if told.is(NO_RECIPIENT) => (ChangeEffect::Refused, "; the recipient's address is not accepted"),
         400..500 => (ChangeEffect::Refused, ""),
         _ => (
             ChangeEffect::Unknown,
@@ -150,9 +150,14 @@ fn not_taken(sender: &str, answer: &Answer) -> WriteError {
         answer.status,
         &answer.body,
     ));
+    let is_nobody = effect == ChangeEffect::Refused && told.is(NO_RECIPIENT);
     WriteError {
         effect,
-        code: error.code,
+        code: if is_nobody {
+            ProblemCode::AccountGone
+        } else {
+            error.code
+        },
         message: format!("{}{remedy}", error.message),
     }
 }

@@ -121,6 +121,7 @@ struct Stage {
     max_letters: u64,
     names: NameDisplay,
     notices: Notices,
+    lists: Option<Renderer>,
     rehearsal: bool,
 }
 
@@ -140,6 +141,7 @@ impl Stage {
             max_letters: 100,
             names: NameDisplay::Full,
             notices: Notices::new(),
+            lists: None,
             rehearsal: false,
         }
     }
@@ -248,7 +250,7 @@ impl Stage {
     }
 
     /// Mails on a day; `None` where the program was killed.
-    fn try_mail(&mut self, day: i64, server: &mut Server) -> Option<Mailed> {
+    fn try_mail(&mut self, day: i64, carrier: &mut dyn Carrier) -> Option<Mailed> {
         let sources = [
             (cloud(), SourceKind::Nextcloud),
             (m365(), SourceKind::Microsoft365),
@@ -270,6 +272,7 @@ impl Stage {
             max_letters: self.max_letters,
             names: self.names,
             language: Language::En,
+            lists: self.lists.as_ref(),
             every: Span::new().days(7),
             zone: &TimeZone::UTC,
             notices: &self.notices,
@@ -277,7 +280,7 @@ impl Stage {
             rehearsal: self.rehearsal,
         };
         let cancel = CancellationToken::new();
-        let mailed = notify(&mut self.ledger, mailing, server, &cancel).now_or_never();
+        let mailed = notify(&mut self.ledger, mailing, carrier, &cancel).now_or_never();
         mailed.map(|mailed| mailed.unwrap())
     }
 
@@ -995,5 +998,159 @@ proptest! {
         let in_full = letters.iter().all(|letter| entries(letter).len() < 20);
         prop_assert!(!in_full || owners_told.len() == shares.len());
         prop_assert_eq!(stage.mail(1, &mut Server::default()).1.len(), 0);
+    }
+}
+
+/// What writes lists.
+fn lists() -> Renderer {
+    let facts = crate::notify::Facts {
+        sender: "Share audit".to_owned(),
+        contact: IT.to_owned(),
+        zone: TimeZone::UTC,
+        sources: BTreeMap::new(),
+    };
+    Renderer::new(&BTreeMap::new(), facts).unwrap()
+}
+
+/// The items of the list that goes with a letter.
+fn listed(letter: &Letter) -> Vec<String> {
+    let csv = letter.list.as_ref().unwrap().csv.as_ref().unwrap();
+    let text = std::str::from_utf8(csv).unwrap();
+    let rows = text.lines().skip(1);
+    rows.map(|row| row.split(',').nth(2).unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_list_has_all_that_its_reader_is_told_and_nothing_else() {
+    let mut stage = Stage::new();
+    stage.lists = Some(lists());
+    let mut shares: Vec<_> = (10..40)
+        .map(|id| link(cloud(), &id.to_string(), alice()))
+        .collect();
+    let mut shared = link(cloud(), "1", alice());
+    shared.shared_by = Some(bob());
+    let mut lost = link(cloud(), "2", disabled("carol"));
+    lost.item.path = "/Legacy/=lost.txt".to_owned();
+    shares.extend([shared, lost, link(cloud(), "3", bob())]);
+    stage.night(0, &shares);
+    let (mailed, letters) = stage.mail(0, &mut Server::default());
+    assert!(mailed.is_clean());
+    let of = |address: &str| {
+        letters
+            .iter()
+            .find(|letter| letter.to.address == address)
+            .unwrap()
+    };
+    let all: Vec<_> = (10..40).map(|id| format!("/Projects/{id}.txt")).collect();
+    let theirs = of("alice@example.org");
+    assert_eq!(entries(theirs).len(), 20, "the rest as a number");
+    let mut told = listed(theirs);
+    told.sort();
+    assert_eq!(told, [&["/Projects/1.txt".to_owned()], all.as_slice()].concat());
+    // Whoever shared it is told its name, and not where it lies.
+    let mut told = listed(of("bob@example.org"));
+    told.sort();
+    assert_eq!(told, ["/Projects/3.txt", "1.txt"]);
+    // Whoever reads in another's stead has a password of their own.
+    let instead = of(IT);
+    assert!(listed(instead).contains(&"/Legacy/=lost.txt".to_owned()));
+    assert_eq!(instead.list.as_ref().unwrap().reader, IT);
+    assert_eq!(theirs.list.as_ref().unwrap().reader, "alice@example.org");
+    stage.redirect_to = Some("trial@example.org".to_owned());
+    let (_, letters) = stage.mail(1, &mut Server::default());
+    for letter in &letters {
+        assert_eq!(letter.to.address, "trial@example.org");
+        assert_eq!(
+            Some(&letter.list.as_ref().unwrap().reader),
+            letter.meant_for.as_ref()
+        );
+    }
+    stage.names = NameDisplay::Hidden;
+    stage.redirect_to = Some("second@example.org".to_owned());
+    let (_, letters) = stage.mail(1, &mut Server::default());
+    assert!(!letters.is_empty());
+    for letter in &letters {
+        assert!(
+            listed(letter)
+                .iter()
+                .all(|item| item.starts_with("(name not shown"))
+        );
+    }
+}
+
+#[test]
+fn administrators_have_no_list() {
+    let mut stage = Stage::new();
+    stage.lists = Some(lists());
+    stage.night(0, &[link(cloud(), "1", alice())]);
+    let mut server = Server::default();
+    stage.try_mail(0, &mut server).unwrap();
+    let taken = server.taken();
+    let summary = taken
+        .iter()
+        .find(|letter| matches!(letter.content, Content::Summary(_)));
+    assert_eq!(summary.unwrap().list, None);
+}
+
+/// A mail server that takes no attachment.
+struct Strict(Vec<Letter>);
+
+impl Carrier for Strict {
+    fn carry<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Sent> {
+        let is_attached = letter.list.as_ref().is_some_and(|list| list.csv.is_ok());
+        let sent = if is_attached {
+            Sent::Refused {
+                words: "552 5.3.4 too big".to_owned(),
+                permanent: false,
+            }
+        } else {
+            self.0.push(letter.clone());
+            Sent::Accepted {
+                reply: "250".to_owned(),
+            }
+        };
+        futures::future::ready(sent).boxed()
+    }
+}
+
+#[test]
+fn a_list_that_is_refused_or_too_long_costs_nobody_the_letter_and_is_told() {
+    for (is_strict, why) in [(true, "552 5.3.4 too big"), (false, "longer than")] {
+        let mut stage = Stage::new();
+        stage.lists = Some(lists());
+        let mut share = link(cloud(), "1", alice());
+        if !is_strict {
+            share.item.path = format!("/{}", "x".repeat(1_600_000));
+        }
+        stage.night(0, &[share]);
+        let (mut strict, mut lenient) = (Strict(Vec::new()), Server::default());
+        let (mailed, taken) = if is_strict {
+            (stage.try_mail(0, &mut strict).unwrap(), strict.0)
+        } else {
+            (stage.try_mail(0, &mut lenient).unwrap(), lenient.taken())
+        };
+        let [(address, told)] = mailed.summary.unlisted.as_slice() else {
+            panic!("{:?}", mailed.summary)
+        };
+        assert!(address == "alice@example.org" && told.contains(why), "{told}");
+        assert!(mailed.summary.failed.is_empty() && !mailed.is_clean());
+        let letters: Vec<_> = taken.iter().filter(|letter| letter.list.is_some()).collect();
+        let [letter] = letters.as_slice() else {
+            panic!("{taken:?}")
+        };
+        let text = stage.lists.as_ref().unwrap().render(letter).unwrap().text;
+        assert!(
+            text.contains("could not be attached") && !text.contains(".zip"),
+            "{text}"
+        );
+        // The administrators hear of it, and the letter counts as read.
+        let summary = taken.iter().find_map(|letter| match &letter.content {
+            Content::Summary(summary) => Some(summary),
+            Content::Digest(_) => None,
+        });
+        assert_eq!(summary.unwrap().unlisted, mailed.summary.unlisted);
+        let (again, letters) = stage.mail(0, &mut Server::default());
+        assert!(letters.is_empty() && again.is_clean());
     }
 }

@@ -151,6 +151,31 @@ fn what_was_ended_or_waived_since_is_left_alone() {
     assert!(scene.stored()["1"]["expires"].is_null());
 }
 
+#[test]
+fn what_a_waiver_for_a_path_covers_since_is_left_alone() {
+    let scene = Scene::of(Service::Nextcloud, &small(), DATES);
+    scene.scan();
+    let plan = scene.plan();
+    scene.stage.write("plan.json", &plan.to_json());
+    let waiver = "[[waiver]]\nrule = \"link-without-expiry\"\nsource = \"cloud\"\nowner = \"alice\"\npath = \"/**\"\n\
+                  reason = \"wanted\"\napproved_by = \"IT\"\nuntil = 2027-03-01\n";
+    scene.configure(&[DATES, waiver].concat(), "enforce = true");
+    let told = scene
+        .stage
+        .run(&["apply", "plan.json", "--yes", "--format", "json"])
+        .ended(4)
+        .json();
+    for row in told["receipts"].as_array().unwrap() {
+        let action = plan
+            .actions
+            .iter()
+            .find(|action| action.share == row["share"])
+            .unwrap();
+        let is_waived = row["detail"] == "it was waived since";
+        assert_eq!(is_waived, action.owner == "alice", "{row}");
+    }
+}
+
 /// A plan of which a part was done, and of one action only the intent is on record: its answer was lost.
 fn cut_short(scene: &Scene) -> sharewarden::plan::Plan {
     scene.scan();

@@ -1,6 +1,7 @@
 //! Letters leave: to a real mail server, to ones that misbehave, and into a folder.
 
 mod attached;
+mod listed;
 mod misbehaving;
 mod real;
 
@@ -47,6 +48,7 @@ fn with(to: &str, key: &str, attached: Option<&Attached>) -> Message {
         at: "2026-11-26T02:00:00Z".parse().unwrap(),
         content: Content::Digest(Digest::default()),
         meant_for: None,
+        list: None,
         instead: None,
     };
     let rendered = Rendered {

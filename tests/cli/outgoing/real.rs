@@ -6,9 +6,10 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Lines};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
@@ -57,7 +58,7 @@ fn trusting(name: &str, test: impl FnOnce(&Path)) {
 }
 
 /// A Python that has aiosmtpd; the one that is named has to.
-fn python() -> Option<OsString> {
+pub(super) fn python() -> Option<OsString> {
     let named = env::var_os("SHAREWARDEN_PYTHON");
     let python = named.clone().unwrap_or_else(|| "python3".into());
     let mut command = Command::new(&python);
@@ -67,16 +68,27 @@ fn python() -> Option<OsString> {
     has.then_some(python)
 }
 
+/// Puts a certificate into a folder that is signed by nobody.
+pub(super) fn alone(folder: &Path) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    fs::write(folder.join("certificate"), certificate.pem()).unwrap();
+    fs::write(folder.join("key"), key.serialize_pem()).unwrap();
+}
+
 /// A mail server of its own process.
-struct Real {
+pub(super) struct Real {
     process: Child,
-    said: Lines<BufReader<ChildStdout>>,
-    port: u16,
+    said: Receiver<Value>,
+    pub(super) port: u16,
 }
 
 impl Real {
     /// `mode` is `starttls`, `tls` or `none`.
-    fn start(folder: &Path, mode: &str) -> Self {
+    pub(super) fn start(folder: &Path, mode: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/outgoing/server.py");
         let mut process = Command::new(python().unwrap())
             .arg("-B")
@@ -90,8 +102,17 @@ impl Real {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
-        let ready: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (sender, said) = channel();
+        // It is never kept waiting until somebody reads what it says.
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if sender.send(serde_json::from_str(&line).unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        let ready: Value = said.recv().unwrap();
         Self {
             process,
             said,
@@ -113,12 +134,10 @@ impl Real {
     }
 
     /// All letters that arrived.
-    fn arrived(mut self) -> Vec<Value> {
+    pub(super) fn arrived(mut self) -> Vec<Value> {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        let said = self.said.by_ref();
-        said.map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-            .collect()
+        self.said.iter().collect()
     }
 }
 
@@ -271,15 +290,8 @@ fn nothing_is_said_to_a_server_that_is_not_trusted_or_wants_it_otherwise() {
 fn an_authority_that_the_machine_does_not_know_is_not_trusted() {
     let name = "an_authority_that_the_machine_does_not_know_is_not_trusted";
     trusting(name, |folder| {
-        // Its own certificate, signed by nobody.
-        let key = KeyPair::generate().unwrap();
-        let alone = CertificateParams::new(vec!["localhost".to_owned()])
-            .unwrap()
-            .self_signed(&key)
-            .unwrap();
         let own = tempfile::tempdir_in(folder).unwrap();
-        fs::write(own.path().join("certificate"), alone.pem()).unwrap();
-        fs::write(own.path().join("key"), key.serialize_pem()).unwrap();
+        alone(own.path());
         for (mode, protection) in [("starttls", Protection::Starttls), ("tls", Protection::Immediate)] {
             let real = Real::start(own.path(), mode);
             let outgoing = Outgoing::smtp(real.server(protection, Some("right password")));

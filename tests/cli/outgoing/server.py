@@ -4,6 +4,7 @@ It prints its port, and then one line of JSON for each letter.
 """
 
 import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -32,6 +33,7 @@ class Handler:
                 "text": part.get_content().replace("\r\n", "\n") if part.get_content_maintype() == "text" else None,
                 "file": part.get_filename(),
                 "bytes": len(part.get_payload(decode=True)),
+                "content": base64.b64encode(part.get_payload(decode=True)).decode(),
             }
             for part in message.walk()
             if not part.is_multipart()

@@ -1,6 +1,7 @@
 //! Letters leave by an emulated tenant.
 
 use serde_json::{Value, json};
+use sharewarden::model::ProblemCode;
 use sharewarden::provider::ChangeEffect;
 
 use super::writer::adapter;
@@ -106,6 +107,13 @@ fn what_graph_did_not_take_is_handed_over_again_and_nothing_else_is() {
         assert_eq!(stage.mails().len(), usize::from(taken), "{action}");
         if let Err(error) = sent {
             assert!(error.message.contains(part), "{action}: {error}");
+            let is_nobody = error.code == ProblemCode::AccountGone;
+            let is_refused = error.effect == Refused;
+            assert_eq!(
+                is_refused && is_nobody,
+                part == "address",
+                "only then is the address at fault: {action}"
+            );
         }
     }
 }

@@ -58,7 +58,11 @@ fn each_command_has_a_page_of_the_manual() {
     };
     let ran = program(".");
     assert_eq!(ran.ended(0).out, "");
-    for page in ["sharewarden.1", "sharewarden-scan.1", "sharewarden-config-check.1"] {
+    for page in [
+        "sharewarden.1",
+        "sharewarden-scan.1",
+        "sharewarden-config-check.1",
+    ] {
         let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
         let name = page.trim_end_matches(".1").replace('-', "\\-");
         assert!(text.contains(&format!(".SH NAME\n{name} \\- ")), "{text}");

@@ -299,12 +299,14 @@ fn the_readmes_two_commands_are_those_of_the_gate() {
 
 #[test]
 fn the_configurations_in_the_documents_are_valid() {
-    for document in ["README.md", "docs/usage.md", "docs/operation.md"] {
+    for document in [
+        "README.md",
+        "docs/usage.md",
+        "docs/operation.md",
+        "docs/install.md",
+    ] {
         for block in blocks(&read(document), "toml") {
-            let folder = tempfile::tempdir().unwrap();
-            let file = folder.path().join("sharewarden.toml");
-            fs::write(&file, block).unwrap();
-            printed(&["--config", file.to_str().unwrap(), "config", "show"]);
+            assert_valid(block);
         }
     }
 }
@@ -347,6 +349,36 @@ fn the_alerts_in_the_documents_are_heard_when_they_should_be() {
     .unwrap();
     promtool(folder.path(), &["check", "rules", "alerts.yml"]);
     promtool(folder.path(), &["test", "rules", "nights.yml"]);
+}
+
+fn assert_valid(configuration: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sharewarden.toml");
+    fs::write(&file, configuration).unwrap();
+    printed(&["--config", file.to_str().unwrap(), "config", "show"]);
+}
+
+#[test]
+fn the_configurations_that_are_installed_are_valid() {
+    // The package's, with its example taken up: without, it names no source, and the program says so.
+    let packaged = read("packaging/config.toml");
+    let example: Vec<_> = packaged
+        .lines()
+        .map(|line| match line.strip_prefix("#     ") {
+            Some(example) if example.contains(['[', '=']) => example,
+            _ => line,
+        })
+        .collect();
+    assert!(example.contains(&"[[source]]"), "{example:?}");
+    assert_valid(&example.join("\n"));
+    let cluster = read("packaging/kubernetes/common.yaml");
+    let (_, rest) = cluster.split_once("config.toml: |\n").unwrap();
+    let inside: Vec<_> = rest
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("    "))
+        .collect();
+    assert!(inside.iter().any(|line| line.trim() == "[[source]]"));
+    assert_valid(&inside.join("\n"));
 }
 
 #[test]

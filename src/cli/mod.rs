@@ -159,8 +159,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Print a shell's completion script
     Completions(shell::Completions),
-    /// Print the manual page
-    Man,
+    /// Print the manual
+    Man(shell::Manual),
 }
 
 impl Global {
@@ -258,7 +258,7 @@ fn run(cli: Cli) -> Exit {
         Command::Emulate(arguments) => block_on(emulate::run(&global, arguments)),
         Command::Demo(arguments) => block_on(demo::run(&global, arguments)),
         Command::Completions(arguments) => shell::completions(&arguments, Cli::command()),
-        Command::Man => shell::manual(Cli::command()),
+        Command::Man(arguments) => shell::manual(&arguments, Cli::command()),
     };
     result.unwrap_or_else(|exit| exit)
 }

@@ -92,7 +92,7 @@ impl SecretRef {
     pub fn resolve(&self) -> Result<SecretString, Diagnostic> {
         let bytes = match &self.reference {
             Reference::Env(name) => self.environment(name),
-            Reference::File(path) => self.content(path),
+            Reference::File(path) => self.content(path, handed_over().as_deref()),
             Reference::Credential(name) => self.credential(name),
             Reference::Command(words) => self.output(words),
         }?;
@@ -126,7 +126,9 @@ impl SecretRef {
             })
     }
 
-    fn content(&self, path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    /// What is in a file. Those in the folder that the program was handed are for it alone, whatever their mode says: their
+    /// owner may be root, and the program let in by a list of access rights or as the group of a volume.
+    fn content(&self, path: &Path, handed_over: Option<&Path>) -> Result<Vec<u8>, Diagnostic> {
         let shown = path.display();
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
         let (metadata, file) = opened.map_err(|error| {
@@ -141,7 +143,8 @@ impl SecretRef {
                 "name a file with the secret in it",
             ));
         }
-        if open_to_others(&metadata) {
+        let is_handed_over = handed_over.is_some_and(|folder| path.starts_with(folder));
+        if open_to_others(&metadata) && !is_handed_over {
             return Err(self.trouble(
                 format!("`{shown}` can be read or changed by others than its owner"),
                 format!("take their rights away: chmod 600 {shown}"),
@@ -152,14 +155,13 @@ impl SecretRef {
     }
 
     fn credential(&self, name: &str) -> Result<Vec<u8>, Diagnostic> {
-        let Some(folder) = environment::variable("CREDENTIALS_DIRECTORY") else {
+        let Some(folder) = handed_over() else {
             return Err(self.trouble(
                 format!("there is no credential `{name}`: `CREDENTIALS_DIRECTORY` is not set"),
                 format!("start sharewarden by systemd with `LoadCredential={name}:/path/to/the/secret`"),
             ));
         };
-        let path = Path::new(&folder).join(name);
-        File::open(&path)
+        File::open(folder.join(name))
             .and_then(|file| read_up_to(file, MAX_SECRET + 1))
             .map_err(|error| {
                 self.trouble(
@@ -186,6 +188,11 @@ impl SecretRef {
             .at(self.place.clone(), "referred to here")
             .remedy(remedy)
     }
+}
+
+/// The folder with the credentials that whoever started the program handed over to it: systemd, or a cluster.
+fn handed_over() -> Option<PathBuf> {
+    environment::variable("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 /// All that went wrong, if anything did.
@@ -268,6 +275,17 @@ mod tests {
             let error = reference.resolve().unwrap_err();
             assert!(error.message().contains(message), "{error}");
             assert!(!error.to_string().contains("hunter2"));
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_was_handed_over_may_have_a_group() {
+        let (folder, reference) = file(b"hunter2", 0o640);
+        let path = folder.path().join("secret");
+        assert_eq!(reference.content(&path, Some(folder.path())).unwrap(), b"hunter2");
+        for elsewhere in [None, Some(Path::new("/run/credentials/sharewarden.service"))] {
+            assert!(reference.content(&path, elsewhere).is_err());
         }
     }
 

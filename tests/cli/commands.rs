@@ -49,6 +49,29 @@ fn help_version_completions_and_manual_need_no_configuration() {
 }
 
 #[test]
+fn each_command_has_a_page_of_the_manual() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = |directory: &str| {
+        Program::new(folder.path())
+            .arguments(&["man", "--directory", directory])
+            .run()
+    };
+    let ran = program(".");
+    assert_eq!(ran.ended(0).out, "");
+    for page in [
+        "sharewarden.1",
+        "sharewarden-scan.1",
+        "sharewarden-config-check.1",
+    ] {
+        let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
+        let name = page.trim_end_matches(".1").replace('-', "\\-");
+        assert!(text.contains(&format!(".SH NAME\n{name} \\- ")), "{text}");
+    }
+    let nowhere = program("nowhere");
+    assert!(nowhere.ended(5).err.contains("nowhere: "), "{}", nowhere.err);
+}
+
+#[test]
 fn every_rule_is_listed_and_explained() {
     let listed = alone(&["rules"]);
     let mut number = 0;

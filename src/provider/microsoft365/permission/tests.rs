@@ -261,6 +261,17 @@ fn any_permission() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn a_list_is_no_link_with_its_fields_in_order() {
+    let told = json!({"id": "NDQ", "link": [null, "users"], "grantedToIdentitiesV2": []});
+    let Decoded::Share(share, _) = decode(&told) else {
+        panic!("it is reported");
+    };
+    for part in ["kind", "audience", "recipients"] {
+        assert!(is_unknown(&share, part), "{part}: {share:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_comes_is_never_taken_for_something_safe(

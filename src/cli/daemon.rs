@@ -22,6 +22,8 @@ use crate::store::Ledger;
 
 /// How often the clock is looked at while nothing is due: it may be set, and machines sleep.
 const LOOK: Duration = Duration::from_secs(20);
+/// How far the clock is set back before what was due by it no longer counts: less is a correction.
+const SET_BACK: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
     change::needs_state(global, "daemon")?;
@@ -116,6 +118,8 @@ struct Daemon<'a> {
 /// What comes next.
 enum Next {
     Run,
+    /// The schedule is looked at again.
+    Look,
     Reload,
     Stop,
 }
@@ -138,6 +142,7 @@ impl Daemon<'_> {
             }
             match self.wait(due.map(|(_, start)| start)).await {
                 Next::Stop => return,
+                Next::Look => {}
                 Next::Reload => self.reload(),
                 Next::Run => {
                     // One run makes up for all that were missed.
@@ -164,6 +169,15 @@ impl Daemon<'_> {
 
     async fn wait(&mut self, start: Option<Timestamp>) -> Next {
         loop {
+            let ahead = self.last_due.duration_since(clock());
+            if ahead > SET_BACK {
+                say(&format!(
+                    "daemon: the clock was set back by {} minutes: the schedule counts from now on",
+                    ahead.as_mins()
+                ));
+                self.last_due = clock();
+                return Next::Look;
+            }
             let left = start.map(|start| start.duration_since(clock()));
             if left.is_some_and(|left| left <= SignedDuration::ZERO) {
                 return Next::Run;

@@ -169,7 +169,9 @@ impl Job<'_> {
         let kept = if self.settings.enforce.on {
             self.enforce(scanned, &policy, &mut owners, told).await
         } else {
-            self.keep(scanned, &policy, (&[], &BTreeMap::new()), &mut owners)
+            let none: Vec<plan::Usable> = self.settings.sources.iter().map(|_| nobody()).collect();
+            let planned = self.planned(&none);
+            self.keep(scanned, &policy, (&planned, &BTreeMap::new()), &mut owners)
                 .await
         };
         match kept {
@@ -247,20 +249,26 @@ impl Job<'_> {
             });
             usable.push(of_it.unwrap_or_else(|_told| {
                 told.step("changes", Exit::ActionsFailed);
-                Box::new(|_| false)
+                nobody()
             }));
         }
-        let planned: Vec<Planned<'_>> = settings
-            .sources
-            .iter()
-            .zip(&usable)
+        let planned = self.planned(&usable);
+        self.keep(scanned, policy, (&planned, &writers), owners).await
+    }
+
+    /// All sources, with the accounts that something can be changed in the name of.
+    fn planned<'p>(self, usable: &'p [plan::Usable]) -> Vec<Planned<'p>>
+    where
+        Self: 'p,
+    {
+        let sources = self.settings.sources.iter().zip(usable);
+        sources
             .map(|(source, usable)| Planned {
                 name: &source.name,
                 kind: source.source_kind(),
                 usable: usable.as_ref(),
             })
-            .collect();
-        self.keep(scanned, policy, (&planned, &writers), owners).await
+            .collect()
     }
 
     async fn keep(
@@ -375,6 +383,11 @@ impl Job<'_> {
             format!("changes: {}", counts.join(", "))
         });
     }
+}
+
+/// Nothing can be changed in anybody's name.
+fn nobody() -> plan::Usable {
+    Box::new(|_| false)
 }
 
 /// What could not be read of a source, in a line.

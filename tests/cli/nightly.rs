@@ -339,6 +339,23 @@ fn a_dry_run_says_what_would_happen_and_leaves_everything_as_it_is() {
 }
 
 #[test]
+fn what_was_announced_is_called_off_once_nothing_is_to_be_changed_any_more() {
+    let nights = Nights::begun(&with_editing(), Service::Nextcloud);
+    nights.letters();
+    assert!(nights.pass(1).contains("changes: 3 announced"));
+    let before = nights.stored();
+    let off = ENFORCE.replace("mode = \"on\"", "mode = \"off\"");
+    nights.configure(&[MAIL, &off].concat(), "enforce = true");
+    assert!(nights.pass(10).contains("changes: 3 called off"));
+    assert!(nights.due().is_empty());
+    // Switched on again, everybody has the whole time once more.
+    nights.configure(&[MAIL, ENFORCE].concat(), "enforce = true");
+    assert!(nights.pass(60).contains("changes: 3 announced"));
+    assert!(is_quiet(&nights.pass(61)));
+    assert_eq!(nights.stored(), before);
+}
+
+#[test]
 fn one_step_that_fails_does_not_keep_the_others_from_being_tried() {
     let nights = Nights::begun(&with_editing(), Service::Nextcloud);
     nights.letters();

@@ -1046,16 +1046,25 @@ impl Post<'_> {
     }
 }
 
-/// A digest of what a letter says; of a summary, but for the letters that went well: they are told once.
+/// A digest of what a letter says; of a summary, but for the letters that went well, which are told once, and which run it
+/// was that found the same.
 fn said(content: &Content) -> String {
     let said = match content {
         Content::Digest(digest) => serde_json::to_string(digest),
         Content::Incident(incident) => serde_json::to_string(incident),
-        Content::Summary(summary) => serde_json::to_string(&Summary {
-            sent: 0,
-            instead: BTreeMap::new(),
-            ..Summary::clone(summary)
-        }),
+        Content::Summary(summary) => {
+            let mut summary = Summary {
+                sent: 0,
+                instead: BTreeMap::new(),
+                ..Summary::clone(summary)
+            };
+            for (_, last) in &mut summary.sources {
+                if let Some(last) = last {
+                    last.id.clear();
+                }
+            }
+            serde_json::to_string(&summary)
+        }
     };
     long_digest(&said.unwrap_or_default())
 }

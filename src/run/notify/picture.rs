@@ -64,7 +64,10 @@ fn tell(
             on: mailing.day(header.run.started_at),
             verdict: told.verdict,
         });
-        for problem in &told.problems {
+        let mut problems: Vec<_> = told.problems.iter().collect();
+        // They come in the order in which answers came.
+        problems.sort_by_key(|problem| (&problem.scope, problem.code));
+        for problem in problems {
             if summary.unread.len() < UNREAD {
                 let unread = (source.clone(), problem.scope.clone(), problem.code);
                 summary.unread.push(unread);

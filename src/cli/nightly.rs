@@ -126,9 +126,8 @@ impl Job<'_> {
         }
         let totals = &header.totals;
         let new = totals.by_status.get(&Status::New).copied().unwrap_or_default();
-        let levels: Vec<_> = totals.by_level.iter().rev().collect();
+        let levels = totals.by_level.iter().rev();
         let levels: Vec<_> = levels
-            .into_iter()
             .map(|(level, count)| format!(", {count} {level}"))
             .collect();
         told.say(format!(

@@ -96,19 +96,6 @@ impl Ledger {
         Ok(run)
     }
 
-    /// When the last run began that read all sources and everybody, and came to its end.
-    ///
-    /// # Errors
-    /// Any [`StoreError`] of the file.
-    pub fn last_full_run(&self) -> Result<Option<Timestamp>> {
-        let at: Option<i64> = self.connection.query_row(
-            "SELECT max(started_at) FROM run WHERE scope ->> '$.full' AND finished_at IS NOT NULL",
-            [],
-            |row| row.get(0),
-        )?;
-        Ok(at.map(super::pages::instant))
-    }
-
     /// Records a problem of a source.
     ///
     /// # Errors
@@ -150,7 +137,7 @@ impl Ledger {
             return Ok(totals);
         };
         let users = storable("accounts", &run.scope.users)?;
-        let mut statement = self.connection.prepare_cached(&format!(
+        let mut statement = self.connection.prepare_cached(
             "SELECT CASE WHEN c.run >= ?2 THEN c.outcome END, count(*)
              FROM scope s LEFT JOIN coverage c ON c.scope = s.id
              WHERE s.source = ?1 AND s.listed_run >= ?2 AND (?3 = '[]' OR s.account IN {}) GROUP BY 1",

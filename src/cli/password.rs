@@ -260,8 +260,14 @@ impl People<'_> {
             )),
             [] if owner.contains('@') && source.is_none() => {
                 let address = self.written_to(owner)?;
-                say(&format!("note: no account with the address {shown} is known"));
-                Ok(address)
+                let was_written_to = self.ledger.was_written_to(&address);
+                if was_written_to.map_err(|error| decision::refused(&error))? || self.is_agreed(&address) {
+                    return Ok(address);
+                }
+                Err(wrong(
+                    &format!("no account has the address {shown}, and no letter ever went there"),
+                    "name the address that a letter went to; whose account is new is known after the next scan",
+                ))
             }
             [] => Err(wrong(
                 &format!("nobody called `{shown}` is known"),
@@ -275,6 +281,12 @@ impl People<'_> {
                 ))
             }
         }
+    }
+
+    /// Whether a password was set for an address.
+    fn is_agreed(&self, address: &str) -> bool {
+        let known = Passwords::find(&place(&self.settings.state.path));
+        known.is_ok_and(|known| known.is_some_and(|passwords| passwords.is_agreed(address)))
     }
 
     fn written_to(&self, address: &str) -> Result<String, Exit> {

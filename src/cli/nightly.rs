@@ -78,24 +78,33 @@ impl Job<'_> {
             unattended: true,
             ..Asked::default()
         };
-        let ready = Ready::prepare(global, settings, asked, self.cancel)?;
+        let mut ready = Ready::prepare(global, settings, asked, self.cancel)?;
+        let mut told = Told::new(self.dry_run);
         let (ledger, _locks) = if self.dry_run {
             let state = &settings.state.path;
             let copy = Ledger::copy(state).map_err(|error| scan::unusable(state, &error))?;
             (copy, Vec::new())
         } else {
-            let ledger = scan::open(global, settings)?;
-            (ledger, scan::lock(global, settings, &ready.names, asked)?)
+            let mut ledger = scan::open(global, settings)?;
+            match ready.lock() {
+                Ok(locks) => (ledger, locks),
+                Err(exit) => {
+                    // Whoever watches is told of a night that could not begin, too.
+                    told.step("scan", exit);
+                    self.export(&mut ledger, (started_at, None), &mut told);
+                    return Err(exit);
+                }
+            }
         };
         let mut scanned = ready.read(ledger, self.cancel).await?;
-        let mut told = Told::new(self.dry_run);
         self.tell_findings(&scanned, &mut told);
         if !self.cancel.is_cancelled() {
             self.promises(&mut scanned, &mut told).await;
         }
         if !self.dry_run {
             told.step("tidying up", scan::forget(global, settings, &mut scanned));
-            self.export(&mut scanned, started_at, &mut told);
+            let scan = Some(scanned.run.key.clone());
+            self.export(&mut scanned.ledger, (started_at, scan), &mut told);
         }
         let line = told.line(&scanned.run.key);
         if !global.quiet {
@@ -299,12 +308,12 @@ impl Job<'_> {
         keep(&mut scanned.ledger, &night, owners).await
     }
 
-    /// Writes what other programs read.
-    fn export(self, scanned: &mut Scanned, started_at: Timestamp, told: &mut Told) {
+    /// Writes what other programs read: of a night that began at a time, and the scan that it made.
+    fn export(self, ledger: &mut Ledger, (started_at, scan): (Timestamp, Option<String>), told: &mut Told) {
         let ended = Ended {
             started_at,
             ended_at: self.global.finished(),
-            scan: Some(scanned.run.key.clone()),
+            scan,
             language: Language::of(&self.settings.mail.language).unwrap_or_default(),
         };
         let so_far = if self.cancel.is_cancelled() {
@@ -316,7 +325,7 @@ impl Job<'_> {
             [] => so_far.code(),
             _ => so_far.max(Exit::NotKept).code(),
         };
-        for failure in export::write_all(&mut scanned.ledger, &self.settings.export, &ended, &exit) {
+        for failure in export::write_all(ledger, &self.settings.export, &ended, &exit) {
             say(&format!("error: {failure}"));
             told.step("exports", Exit::NotKept);
         }

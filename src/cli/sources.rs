@@ -13,7 +13,7 @@ use crate::config::{
     SourceDetails, SourceSettings,
 };
 use crate::http;
-use crate::model::{Principal, SourceName};
+use crate::model::{Principal, ProblemCode, SourceName};
 use crate::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
 use crate::provider::{Reader, Unready};
 use crate::run::{Managed, Part, Progress};
@@ -92,7 +92,10 @@ impl<'a> Making<'a> {
                 .and_then(|()| self.part(source));
             made.unwrap_or_else(|_told| {
                 let why = "there is no credential to ask with: `sharewarden doctor` says what is wrong";
-                self.part_with(source, Box::new(Unready::new(why)))
+                self.part_with(
+                    source,
+                    Box::new(Unready::new(ProblemCode::CredentialMissing, why)),
+                )
             })
         };
         chosen.iter().map(part).collect()

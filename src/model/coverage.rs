@@ -41,6 +41,8 @@ names! {
         PeopleUnreadable = "people-unreadable",
         /// There is no credential to ask with.
         CredentialMissing = "credential-missing",
+        /// Another scan reads the source at the same time.
+        BeingScanned = "being-scanned",
         /// The credential was refused.
         Unauthorized = "unauthorized",
         /// The credential is good and has no right to this.

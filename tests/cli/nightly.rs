@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sharewarden::model::SourceName;
 
 use crate::harness::{Config, NOW, Ran, Stage, findings, list, small, tenant};
 
@@ -75,6 +76,23 @@ impl Nights {
             Service::Nextcloud => self.stage.configure(&config),
             Service::Microsoft365 => self.stage.configure_tenant(&config),
         };
+    }
+
+    /// Adds a source that another server, or the same one, is read as; gives it and `cloud` a first night, and releases both.
+    fn begin_beside(&self, other: &Stage, more: &str, source: &str) {
+        let secret = other.path("secret");
+        let beside = format!(
+            "[[source]]\nname = \"other\"\nkind = \"nextcloud\"\nurl = \"{}\"\nlimits = {{ requests_per_second = 1000 }}\nauth = {{ \
+             method = \"app-api\", app_id = \"sharewarden\", admin = \"admin\", secret = {{ file = {secret:?} }} }}\n{source}\n",
+            other.url(),
+        );
+        self.configure(&[more, &beside].concat(), "enforce = true");
+        self.pass(0);
+        for source in ["cloud", "other"] {
+            let release = ["baseline", "release", "--source", source];
+            self.stage.run(&release).ended(0);
+        }
+        self.letters();
     }
 
     /// After a first night of which the baseline was released.
@@ -479,4 +497,62 @@ fn fifty_sources_are_read_side_by_side_and_dead_ones_hinder_nobody() {
     }
     // Somebody who waits for the result is told before anything is sent.
     stage.run(&["scan"]).ended(2);
+}
+
+#[test]
+fn a_source_that_another_scan_reads_costs_the_others_nothing() {
+    use sharewarden::store::SourceLock;
+    let nights = Nights::of(&with_editing(), Service::Nextcloud, "");
+    let stage = &nights.stage;
+    let metrics = format!("[export]\nmetrics = {:?}\n", stage.path("metrics.prom"));
+    nights.begin_beside(stage, &[MAIL, ENFORCE, &metrics].concat(), "");
+    let lock = |source: &str| {
+        let (state, now) = (stage.path("state.db"), NOW.parse().unwrap());
+        SourceLock::take(&state, &SourceName::new(source), now).unwrap()
+    };
+    let metrics = |expected: &[&str]| {
+        let text = std::fs::read_to_string(stage.path("metrics.prom")).unwrap();
+        for line in expected {
+            assert!(text.lines().any(|told| told == *line), "{line}: {text}");
+        }
+    };
+    // One of two: the other one has its night, with changes and letters.
+    let other = lock("other");
+    let ran = nights.run(1, &[]);
+    ran.ended(3);
+    assert!(ran.out.contains("changes: 3 announced"), "{}", ran.out);
+    assert!(nights.letters().len() > 1);
+    let why = "other was not read whole: *: another scan reads this source at the same time: process ";
+    assert!(ran.err.contains(why), "{}", ran.err);
+    metrics(&[
+        "share_audit_nightly_exit_code 3",
+        "share_audit_verdict{source=\"other\",verdict=\"incomplete\"} 1",
+        "share_audit_not_checked{source=\"other\",reason=\"being-scanned\"} 1",
+        "share_audit_verdict{source=\"cloud\",verdict=\"limited\"} 1",
+    ]);
+    // What is known of the other stands as it was found.
+    let report = stage.run(&["report", "--format", "json"]).json();
+    let of_other = findings(&report)
+        .iter()
+        .filter(|finding| finding["source"] == "other");
+    let statuses: Vec<_> = of_other.map(|finding| &finding["status"]).collect();
+    assert!(!statuses.is_empty() && statuses.iter().all(|status| **status == "open"));
+    assert_eq!(report["totals"]["findings"], findings(&report).len());
+    // Both: there is nothing to do, which is told all the same.
+    let cloud = lock("cloud");
+    let ran = nights.run(2, &[]);
+    ran.ended(2);
+    assert_eq!(ran.out, "");
+    assert!(ran.err.contains("is being scanned by process"), "{}", ran.err);
+    let ended = night(2).parse::<Timestamp>().unwrap().as_second();
+    metrics(&[
+        "share_audit_nightly_exit_code 2",
+        &format!("share_audit_nightly_last_end_timestamp_seconds {ended}"),
+    ]);
+    // Somebody who waits for the result is told before anything is sent.
+    drop(cloud);
+    stage.run(&["scan"]).ended(2);
+    drop(other);
+    nights.pass(3);
+    metrics(&["share_audit_nightly_exit_code 0"]);
 }

@@ -17,7 +17,7 @@ use self::review::{Candidate, Review, Standing};
 use super::change::catch_up;
 use super::{Planned, apply, evidence};
 use crate::enforce::{Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id};
-use crate::model::{Audience, Share, SourceName};
+use crate::model::{Audience, ProblemCode, Share, SourceName};
 use crate::plan::{
     Action, Announcement, Calendar, Caps, Ended, EnforceRule, Notice, Notices, Plan, Room, Step, Subject,
 };
@@ -267,6 +267,14 @@ impl Keeper<'_> {
                 // It was never read: nothing is known of it.
                 continue;
             };
+            let problems = self.ledger.problems(self.night.run, source.name)?;
+            if problems
+                .iter()
+                .any(|problem| problem.code == ProblemCode::BeingScanned)
+            {
+                // What another scan finds there is not known to be whole yet.
+                continue;
+            }
             let mut review = Review::begin(self.ledger, (self.night, self.now), (&facts, source), letters)?;
             review.go_through()?;
             standing.append(&mut review.standing);

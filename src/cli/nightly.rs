@@ -344,8 +344,16 @@ impl Job<'_> {
             done,
             left,
             failed,
+            closed,
             stopped,
         } = kept;
+        for (source, why) in closed {
+            say(&format!(
+                "error: nothing more can be changed in {} this night: {}",
+                visible(source.as_str()),
+                visible(&why.message)
+            ));
+        }
         for receipt in failed {
             let outcome = receipt.outcome.map_or("left", crate::enforce::Outcome::as_str);
             say(&format!(
@@ -363,7 +371,7 @@ impl Job<'_> {
                 _ => Exit::ActionsFailed,
             };
             told.step("changes", exit);
-        } else if !failed.is_empty() {
+        } else if !failed.is_empty() || !closed.is_empty() {
             told.step("changes", Exit::ActionsFailed);
         }
         if !self.settings.enforce.on && cancelled.is_empty() {

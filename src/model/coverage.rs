@@ -111,6 +111,8 @@ names! {
         EvidenceUnreadable = "evidence-unreadable",
         /// The settings of the service could not be read.
         SettingsUnreadable = "settings-unreadable",
+        /// The clock here and the service's differ: nothing is changed there.
+        ClockDiffers = "clock-differs",
         /// The scan was interrupted.
         Interrupted = "interrupted",
         /// The scan reached its time limit.

@@ -374,6 +374,38 @@ fn what_was_announced_is_called_off_once_nothing_is_to_be_changed_any_more() {
 }
 
 #[test]
+fn a_wrong_clock_closes_its_own_source_only() {
+    let other = Stage::of(&with_editing());
+    let nights = Nights::of(&with_editing(), Service::Nextcloud, "");
+    nights.begin_beside(&other, &[MAIL, ENFORCE].concat(), "enforce = true");
+    let pass = |day: i64, expected: &str| {
+        other.clock(&night(day));
+        let line = nights.pass(day);
+        assert!(line.contains(expected), "{line}");
+    };
+    pass(1, "changes: 6 announced");
+    pass(11, "changes: 6 reminded of");
+    let link = json!({"id": 60, "type": "link", "owner": "alice", "path": "/Team", "permissions": 1});
+    for stage in [&nights.stage, &other] {
+        stage.change(&json!({"do": "add", "share": link}));
+    }
+    let before = other.stored();
+    let wrong: Timestamp = night(15).parse().unwrap();
+    other.clock(&(wrong + SignedDuration::from_mins(10)).to_string());
+    let ran = nights.run(15, &[]);
+    ran.ended(4);
+    assert!(
+        ran.out.contains("changes: 1 announced, 3 made, 3 failed"),
+        "{}",
+        ran.out
+    );
+    let why = "nothing more can be changed in other this night: the clock here and that of `other` differ by 600 seconds";
+    assert!(ran.err.contains(why), "{}", ran.err);
+    assert_eq!(other.stored(), before);
+    pass(16, "changes: 1 announced, 3 made");
+}
+
+#[test]
 fn one_step_that_fails_does_not_keep_the_others_from_being_tried() {
     let nights = Nights::begun(&with_editing(), Service::Nextcloud);
     nights.letters();

@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use self::review::{Candidate, Review, Standing};
 use super::change::catch_up;
 use super::{Planned, apply, evidence};
-use crate::enforce::{Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id};
+use crate::enforce::{
+    Closed, Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id,
+};
 use crate::model::{Audience, ProblemCode, Share, SourceName};
 use crate::plan::{
     Action, Announcement, Calendar, Caps, Ended, EnforceRule, Notice, Notices, Plan, Room, Step, Subject,
@@ -132,6 +134,8 @@ pub struct Kept {
     pub left: u64,
     /// What could not be done: it is tried again the next night.
     pub failed: Vec<Receipt>,
+    /// In which sources nothing more could be changed, so that nothing was announced there, and why.
+    pub closed: Closed,
     /// Why nothing more was changed, and nothing announced, on this night.
     pub stopped: Option<EnforceError>,
 }
@@ -219,7 +223,9 @@ impl Keeper<'_> {
             }
         }
         let ended = self.act(due).await?;
-        candidates.retain(|one| !ended.contains(&about(&one.action)));
+        let closed = &self.kept.closed;
+        candidates
+            .retain(|one| !ended.contains(&about(&one.action)) && !closed.contains_key(&one.action.source));
         self.offer(candidates, &mut notices)?;
         Ok(notices)
     }
@@ -237,7 +243,8 @@ impl Keeper<'_> {
         }
         let (id, audience) = (run_id(self.now), self.night.audience());
         let conditions = self.night.conditions(&id, &audience);
-        Ok(catch_up(self.ledger, self.night.writers, conditions, &unsettled).await?)
+        self.kept.closed = catch_up(self.ledger, self.night.writers, conditions, &unsettled).await?;
+        Ok(())
     }
 
     /// Calls everything off: nobody keeps the promised dates any more.
@@ -315,6 +322,7 @@ impl Keeper<'_> {
         let actions: Vec<&Action> = plan.actions.iter().collect();
         let done = apply(self.ledger, self.night.writers, conditions, &plan.id, &actions).await?;
         self.kept.left += done.left as u64;
+        self.kept.closed.extend(done.closed);
         // Receipts come in the order of the actions.
         for (receipt, announced) in done.receipts.into_iter().zip(chosen) {
             match receipt.outcome {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::notify::{self, Mailer, Mailroom};
 use super::scan::{Asked, Ready};
-use super::terminal::{Output, say};
+use super::terminal::{self, Output, say};
 use super::{Exit, Global, change, plan, scan, sources, unwritten};
 use crate::config::{MailMode, Settings};
 use crate::enforce::EnforceError;
@@ -78,6 +78,7 @@ impl Job<'_> {
             unattended: true,
             ..Asked::default()
         };
+        terminal::goes_on();
         let mut ready = Ready::prepare(global, settings, asked, self.cancel)?;
         let mut told = Told::new(self.dry_run);
         let (ledger, _locks) = if self.dry_run {

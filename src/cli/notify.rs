@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, wrong};
-use super::terminal::{Output, say};
+use super::terminal::{Output, say, unsent};
 use super::{Exit, Global, change, decision, mail, password, scan, unwritten};
 use crate::config::{
     Attachment, MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport,
@@ -279,7 +279,7 @@ fn check_time(global: &Global, settings: &Settings) -> Result<(), Exit> {
 pub(super) fn lock(global: &Global, state: &Path) -> Result<MailLock, Exit> {
     MailLock::take(state, global.finished()).map_err(|error| match error {
         StoreError::Mailing { .. } => {
-            say(&format!("error: {error}; nothing was sent"));
+            say(&format!("error: {}", unsent(&error.to_string())));
             Exit::Usage
         }
         error => scan::unusable(state, &error),

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, Memory};
-use super::terminal::{Output, say};
+use super::terminal::{Output, say, unsent};
 use super::{Exit, Global, progress, unwritten};
 use crate::config::{Details, Settings};
 use crate::model::{Level, ProblemCode, RuleId, Verdict};
@@ -269,7 +269,7 @@ pub(super) fn with_made_waivers(
 ) -> Result<Policy, Exit> {
     let mut policy = settings.policy.clone();
     let made = ledger.waivers(policy::day(global.now())).map_err(|error| {
-        say(&format!("error: {error}; nothing was sent"));
+        say(&format!("error: {}", unsent(&error.to_string())));
         Exit::Usage
     })?;
     policy.waivers.extend(made.into_iter().map(|own| own.waiver));

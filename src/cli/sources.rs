@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::terminal::say;
+use super::terminal::{say, unsent};
 use super::{Exit, Global, mail};
 use crate::config::{
     DisabledAccounts, MicrosoftSettings, NextcloudAuth, NextcloudSettings, SecretRef, Settings,
@@ -246,9 +246,9 @@ pub(super) fn not_set_up(name: &SourceName, error: &dyn std::error::Error) -> Ex
     )
 }
 
-/// Says what is wrong before anything was sent, and what to do.
+/// Says what is wrong before anything was sent for which it matters, and what to do.
 pub(super) fn wrong(what: &str, remedy: &str) -> Exit {
-    say(&format!("error: {what}\nhelp: {remedy}; nothing was sent"));
+    say(&format!("error: {what}\nhelp: {}", unsent(remedy)));
     Exit::Usage
 }
 

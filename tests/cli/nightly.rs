@@ -414,8 +414,10 @@ fn one_step_that_fails_does_not_keep_the_others_from_being_tried() {
     nights.configure(&[&broken, ENFORCE].concat(), "enforce = true");
     let ran = nights.run(1, &[]);
     ran.ended(5);
-    assert!(ran.out.contains("no changes; FAILED: letters"), "{}", ran.out);
+    let untold = "changes: 3 not announced, as no letter told of them; FAILED: letters";
+    assert!(ran.out.contains(untold), "{}", ran.out);
     assert!(ran.err.contains("the templates in"), "{}", ran.err);
+    assert!(!ran.err.contains("nothing was sent"), "{}", ran.err);
     assert!(nights.due().is_empty());
     // Nothing may be changed: owners are told all the same.
     let closed = "enforce_auth = { method = \"app-password\", user = \"alice\", password = { env = \"NO_SUCH_PASSWORD\" } }";
@@ -424,6 +426,7 @@ fn one_step_that_fails_does_not_keep_the_others_from_being_tried() {
     ran.ended(4);
     assert!(ran.out.contains("FAILED: changes"), "{}", ran.out);
     assert!(ran.err.contains("NO_SUCH_PASSWORD"), "{}", ran.err);
+    assert!(!ran.err.contains("nothing was sent"), "{}", ran.err);
     assert!(nights.letters().len() > 1);
     // A source that cannot be read: nothing of it is mailed or changed, and that is no clean end.
     nights.configure(&[MAIL, ENFORCE].concat(), "enforce = true");
@@ -449,6 +452,7 @@ fn somebody_elses_changes_and_letters_are_waited_for_until_the_next_night() {
     let ran = nights.run(1, &[]);
     ran.ended(4);
     assert!(ran.out.contains("FAILED: changes"), "{}", ran.out);
+    assert!(!ran.err.contains("nothing was sent"), "{}", ran.err);
     assert!(nights.due().is_empty());
     assert!(nights.letters().len() > 1, "owners are told");
     drop(lock);

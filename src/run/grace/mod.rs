@@ -120,7 +120,7 @@ pub struct Kept {
     pub waiting: u64,
     /// How many only somebody else than the owner could be told of: they wait for a plan that somebody makes.
     pub fallback_only: u64,
-    /// Of how many, announced or to be reminded of, no letter was accepted that tells them in full.
+    /// Of how many, to be announced or reminded of, no letter was accepted that tells them in full, be it that none is written.
     pub untold: u64,
     /// Of how many owners were reminded.
     pub reminded: u64,
@@ -288,6 +288,7 @@ impl Keeper<'_> {
             candidates.append(&mut review.candidates);
             self.kept.waiting += review.waiting;
             self.kept.fallback_only += review.fallback_only;
+            self.kept.untold += review.untold;
             for (announced, why) in std::mem::take(&mut review.called_off) {
                 self.call_off(announced, why)?;
             }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sharewarden::model::SourceName;
 
-use crate::harness::{Config, NOW, Ran, Stage, findings, list, small, tenant};
+use crate::harness::{Config, NOW, POLICY, Ran, Stage, findings, list, small, tenant};
 
 /// Which service a stage has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -371,6 +371,88 @@ fn what_was_announced_is_called_off_once_nothing_is_to_be_changed_any_more() {
     assert!(nights.pass(60).contains("changes: 3 announced"));
     assert!(is_quiet(&nights.pass(61)));
     assert_eq!(nights.stored(), before);
+}
+
+#[test]
+fn what_was_announced_in_a_source_that_was_taken_out_is_called_off() {
+    let nights = Nights::begun(&with_editing(), Service::Nextcloud);
+    assert!(nights.pass(1).contains("changes: 3 announced"));
+    let before = nights.stored();
+    let config = std::fs::read_to_string(nights.stage.path("config.toml")).unwrap();
+    let renamed = config.replace("name = \"cloud\"", "name = \"renamed\"");
+    nights.stage.write("config.toml", &renamed);
+    assert!(nights.pass(2).contains("changes: 3 called off"));
+    assert!(is_quiet(&nights.pass(3)));
+    // It comes back: everybody has the whole time once more.
+    nights.stage.write("config.toml", &config);
+    assert!(nights.pass(16).contains("changes: 3 announced"));
+    assert!(is_quiet(&nights.pass(17)));
+    assert_eq!(nights.stored(), before);
+}
+
+#[test]
+fn a_pilot_announces_nothing_and_so_nothing_is_done() {
+    let pilot = MAIL.replace(
+        "mode = \"on\"",
+        "mode = \"pilot\"\nredirect_to = \"pilot@example.org\"",
+    );
+    let nights = Nights::of(&with_editing(), Service::Nextcloud, &[&pilot, ENFORCE].concat());
+    nights.pass(0);
+    nights
+        .stage
+        .run(&["baseline", "release", "--source", "cloud"])
+        .ended(0);
+    nights.letters();
+    let before = nights.stored();
+    for day in [1, 2, 11, 15, 16, 30] {
+        let line = nights.pass(day);
+        assert!(
+            line.contains("changes: 3 not announced, as no letter told of them"),
+            "{line}"
+        );
+        let letters = nights.letters();
+        assert!(
+            day > 1 || letters.contains(&"pilot@example.org".to_owned()),
+            "{letters:?}"
+        );
+        assert!(!letters.iter().any(|to| to.starts_with("alice")), "{letters:?}");
+        assert!(nights.due().is_empty());
+    }
+    assert_eq!(nights.stored(), before);
+}
+
+#[test]
+fn nothing_is_done_to_a_link_whose_use_could_not_be_asked() {
+    let mut world = with_editing();
+    let link =
+        json!({"id": 50, "type": "link", "owner": "alice", "path": "/HR/salaries.xlsx", "created": "-10d"});
+    list(&mut world["nextcloud"]["shares"]).push(link);
+    let nights = Nights::of(&world, Service::Nextcloud, "");
+    nights.stage.configure(&Config {
+        policy: &POLICY.replacen("[policy]", "[policy]\nevidence = true\n", 1),
+        more: &[MAIL, ENFORCE].concat(),
+        source: "enforce = true",
+        ..Config::default()
+    });
+    nights.pass(0);
+    nights
+        .stage
+        .run(&["baseline", "release", "--source", "cloud"])
+        .ended(0);
+    let line = nights.pass(1);
+    assert!(line.contains("changes: 4 announced"), "{line}");
+    assert!(nights.pass(11).contains("4 reminded of"));
+    let before = nights.stored();
+    nights
+        .stage
+        .fault(&json!({"match": {"path_contains": "activity"}, "action": {"do": "status", "status": 500}}));
+    let ran = nights.run(15, &[]);
+    ran.ended(3);
+    assert!(ran.out.contains("changes: 3 made, 1 waiting"), "{}", ran.out);
+    assert_eq!(nights.stored()["50"], before["50"]);
+    nights.stage.no_faults();
+    assert!(nights.pass(16).contains("changes: 1 made"));
+    assert_ne!(nights.stored()["50"], before["50"]);
 }
 
 #[test]

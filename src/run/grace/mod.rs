@@ -173,6 +173,7 @@ pub async fn keep(
         kept: Kept::default(),
     };
     keeper.store_promises()?;
+    keeper.call_off_removed()?;
     let notices = if night.on {
         match keeper.enforce(letters).await {
             Ok(notices) => notices,
@@ -244,6 +245,18 @@ impl Keeper<'_> {
         let (id, audience) = (run_id(self.now), self.night.audience());
         let conditions = self.night.conditions(&id, &audience);
         self.kept.closed = catch_up(self.ledger, self.night.writers, conditions, &unsettled).await?;
+        Ok(())
+    }
+
+    /// Calls off what was announced in sources that are not configured any more: nobody reads them, so nothing will be done.
+    fn call_off_removed(&mut self) -> Result<(), StoreError> {
+        for source in self.ledger.sources_announced()? {
+            if !self.night.sources.iter().any(|known| *known.name == source) {
+                for announced in self.ledger.announced(&source)? {
+                    self.call_off(announced, "its source is not configured any more".to_owned())?;
+                }
+            }
+        }
         Ok(())
     }
 

@@ -12,13 +12,14 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::notify::{self, Mailer, Mailroom};
+use super::password::Key;
 use super::scan::{Asked, Ready};
 use super::terminal::{self, Output, say};
 use super::{Exit, Global, change, plan, scan, sources, unwritten};
 use crate::config::{MailMode, Settings};
 use crate::enforce::EnforceError;
 use crate::export::{self, Ended, Failure};
-use crate::model::{Effect, Level, Problem, Share, Status, Verdict};
+use crate::model::{Effect, Level, Problem, Share, SourceKind, Status, Verdict};
 use crate::notify::{Language, Outgoing};
 use crate::plan::{Action, Calendar, Notices};
 use crate::policy::Policy;
@@ -80,7 +81,7 @@ impl Job<'_> {
         };
         terminal::goes_on();
         let mut ready = Ready::prepare(global, settings, asked, self.cancel)?;
-        let mut told = Told::new(self.dry_run);
+        let mut told = Told::new(self.dry_run.then(|| self.rehearsed()));
         let (ledger, _locks) = if self.dry_run {
             let state = &settings.state.path;
             let copy = Ledger::copy(state).map_err(|error| scan::unusable(state, &error))?;
@@ -120,6 +121,17 @@ impl Job<'_> {
         } else {
             told.exit
         })
+    }
+
+    /// What did not happen in a dry run.
+    fn rehearsed(self) -> &'static str {
+        let mut sources = self.settings.sources.iter();
+        if sources.any(|source| source.source_kind() == SourceKind::Microsoft365) {
+            // Else the next run would spend them once more.
+            "nothing was sent, changed or recorded, but for the units that reading cost"
+        } else {
+            "nothing was sent, changed or recorded"
+        }
     }
 
     /// What the scan came to.
@@ -213,7 +225,8 @@ impl Job<'_> {
         if self.settings.mail.mode == MailMode::Off {
             return Ok(None);
         }
-        let room = Mailroom::open(self.global, self.settings, None)?;
+        let key = if self.dry_run { Key::MadeUp } else { Key::Kept };
+        let room = Mailroom::open(self.global, self.settings, None, key)?;
         let aside = self.dry_run.then(tempfile::tempdir).transpose();
         let aside = aside.map_err(|error| unwritten(&error))?;
         let outgoing = match &aside {
@@ -527,16 +540,17 @@ struct Told {
     words: Vec<String>,
     failed: Vec<&'static str>,
     exit: Exit,
-    dry_run: bool,
+    /// In a dry run, what did not happen.
+    rehearsed: Option<&'static str>,
 }
 
 impl Told {
-    fn new(dry_run: bool) -> Self {
+    fn new(rehearsed: Option<&'static str>) -> Self {
         Self {
             words: Vec::new(),
             failed: Vec::new(),
             exit: Exit::Done,
-            dry_run,
+            rehearsed,
         }
     }
 
@@ -560,10 +574,9 @@ impl Told {
         if !self.failed.is_empty() {
             let _ = write!(line, "; FAILED: {}", self.failed.join(", "));
         }
-        if self.dry_run {
-            format!("dry run: {line}; nothing was sent, changed or recorded")
-        } else {
-            format!("run {run}: {line}")
+        match self.rehearsed {
+            Some(rehearsed) => format!("dry run: {line}; {rehearsed}"),
+            None => format!("run {run}: {line}"),
         }
     }
 }

@@ -114,14 +114,9 @@ fn wrong(what: &str, remedy: &str) -> Exit {
 }
 
 /// The passwords, and a word where their key was made just now.
-pub(super) fn open(state: &Path) -> Result<Passwords, Exit> {
+fn open(state: &Path) -> Result<Passwords, Exit> {
     let key = place(state);
-    let passwords = Passwords::open(&key).map_err(|error| {
-        wrong(
-            &format!("the passwords of attached lists: {error}"),
-            "they are needed for `attach` of [mail], and are kept beside the state",
-        )
-    })?;
+    let passwords = Passwords::open(&key).map_err(|error| unusable(&error))?;
     if passwords.is_new() {
         say(&format!(
             "note: {} was made: the passwords of attached lists are derived from it. Keep a copy where you keep secrets: if it is \
@@ -130,6 +125,37 @@ pub(super) fn open(state: &Path) -> Result<Passwords, Exit> {
         ));
     }
     Ok(passwords)
+}
+
+/// Where the key comes from where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// It is made and kept.
+    Kept,
+    /// It is made up, for letters that nobody opens.
+    MadeUp,
+}
+
+impl Key {
+    /// The passwords of this state.
+    pub(super) fn open(self, state: &Path) -> Result<Passwords, Exit> {
+        if self == Self::Kept {
+            return open(state);
+        }
+        let key = place(state);
+        let passwords = Passwords::find(&key).and_then(|known| match known {
+            Some(passwords) => Ok(passwords),
+            None => Passwords::made_up(&key),
+        });
+        passwords.map_err(|error| unusable(&error))
+    }
+}
+
+fn unusable(error: &io::Error) -> Exit {
+    wrong(
+        &format!("the passwords of attached lists: {error}"),
+        "they are needed for `attach` of [mail], and are kept beside the state",
+    )
 }
 
 /// Where the key is that passwords are derived from.

@@ -357,6 +357,44 @@ fn a_dry_run_says_what_would_happen_and_leaves_everything_as_it_is() {
 }
 
 #[test]
+fn a_dry_run_makes_no_key_and_says_what_it_counts() {
+    let names = |nights: &Nights| {
+        let entries = std::fs::read_dir(nights.stage.path("")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let attached = MAIL.replace("fallback =", "attach = \"csv\"\nfallback =");
+    let nights = Nights::of(&with_editing(), Service::Nextcloud, "");
+    nights.pass(0);
+    nights
+        .stage
+        .run(&["baseline", "release", "--source", "cloud"])
+        .ended(0);
+    nights.configure(&[&attached, ENFORCE].concat(), "enforce = true");
+    let before = names(&nights);
+    let ran = nights.run(1, &["--dry-run"]);
+    ran.ended(0);
+    assert!(ran.out.contains("changes: 3 announced"), "{}", ran.out);
+    assert!(
+        ran.out.ends_with("nothing was sent, changed or recorded\n"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(names(&nights), before);
+    nights.pass(1);
+    assert!(names(&nights).contains(std::ffi::OsStr::new("attachments.key")));
+    // Units are spent by whoever reads.
+    let tenant = Nights::of(&lasting(), Service::Microsoft365, "");
+    let ran = tenant.run(0, &["--dry-run"]);
+    ran.ended(3);
+    assert!(
+        ran.out.contains("but for the units that reading cost"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
 fn what_was_announced_is_called_off_once_nothing_is_to_be_changed_any_more() {
     let nights = Nights::begun(&with_editing(), Service::Nextcloud);
     nights.letters();

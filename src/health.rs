@@ -26,6 +26,8 @@ pub struct Pulse {
     pub next_run_at: Option<Timestamp>,
     /// Since when a run goes on.
     pub running_since: Option<Timestamp>,
+    /// When the run that goes on passes for stuck.
+    pub overdue_at: Option<Timestamp>,
     /// The last run that it made.
     pub last_run: Option<LastRun>,
     /// Whether the configuration could not be read again, and an older one counts.
@@ -44,14 +46,15 @@ pub struct LastRun {
 }
 
 impl Pulse {
-    /// Whether the daemon does what it is there for: no run is due for long that has not begun. How the last run ended is
-    /// for metrics to tell: starting the daemon anew would not change it.
+    /// Whether the daemon does what it is there for: no run is due for long that has not begun, and none goes on for longer
+    /// than it may. How the last run ended is for metrics to tell: starting the daemon anew would not change it.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp) -> bool {
-        self.running_since.is_some()
-            || self
-                .next_run_at
-                .is_some_and(|due| now.duration_since(due) <= LATE)
+        if self.running_since.is_some() {
+            return self.overdue_at.is_none_or(|overdue| now <= overdue);
+        }
+        self.next_run_at
+            .is_some_and(|due| now.duration_since(due) <= LATE)
     }
 
     /// The same as metrics, in the text format of Prometheus.
@@ -177,11 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_does_not_begin_is_noticed() {
+    fn a_run_that_does_not_begin_or_end_is_noticed() {
         let pulse = Pulse {
             started_at: at(0),
             next_run_at: Some(at(100)),
             running_since: None,
+            overdue_at: None,
             last_run: None,
             configuration_is_old: false,
         };
@@ -189,9 +193,11 @@ mod tests {
         assert!(!pulse.is_alive(at(101 + 3_600)));
         let running = Pulse {
             running_since: Some(at(101)),
+            overdue_at: Some(at(50_000)),
             ..pulse.clone()
         };
-        assert!(running.is_alive(at(99_999)), "a long one has its own limits");
+        assert!(running.is_alive(at(50_000)), "a long one has its own limits");
+        assert!(!running.is_alive(at(50_001)));
         let idle = Pulse {
             next_run_at: None,
             ..pulse

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, wrong};
-use super::terminal::{self, Color, Output, say};
+use super::terminal::{self, Color, Output, say, unsent};
 use super::{Exit, Global, scan, unwritten};
 use crate::config::{
     MicrosoftSettings, NextcloudSettings, Settings, SourceDetails, SourceSettings, variable,
@@ -187,7 +187,7 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), Exit> {
 pub(super) fn lock(global: &Global, state: &Path) -> Result<ChangeLock, Exit> {
     ChangeLock::take(state, global.finished()).map_err(|error| match error {
         StoreError::Changing { .. } => {
-            say(&format!("error: {error}; nothing was sent"));
+            say(&format!("error: {}", unsent(&error.to_string())));
             Exit::Usage
         }
         error => super::scan::unusable(state, &error),

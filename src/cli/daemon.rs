@@ -15,15 +15,18 @@ use super::nightly::Job;
 use super::sources::{self, Signals, wrong};
 use super::terminal::say;
 use super::{Exit, Global, change, clock, scan};
-use crate::config::{Loaded, Settings};
+use crate::config::{Loaded, ScheduleSettings, Settings, SourceSettings};
 use crate::health::{self, LastRun, Pulse, Shared, Teller};
-use crate::report::metrics;
+use crate::report::metrics::{self, Night};
 use crate::store::Ledger;
 
 /// How often the clock is looked at while nothing is due: it may be set, and machines sleep.
 const LOOK: Duration = Duration::from_secs(20);
 /// How far the clock is set back before what was due by it no longer counts: less is a correction.
 const SET_BACK: SignedDuration = SignedDuration::from_hours(1);
+/// How long a night may go on after the time in which the slowest source may be read: letters, changes and exports take
+/// minutes, and waiting for a service has its own bounds.
+const REST: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
     change::needs_state(global, "daemon")?;
@@ -45,11 +48,12 @@ pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
     let listener = TcpListener::bind(health).await.map_err(no_listener)?;
     let address = listener.local_addr().map_err(no_listener)?;
     let hangup = signal(SignalKind::hangup()).map_err(no_listener)?;
-    let missed = missed(&loaded.settings)?;
+    let is_missed = missed(&loaded.settings)?;
     let pulse = Shared::new(Pulse {
         started_at: clock(),
         next_run_at: None,
         running_since: None,
+        overdue_at: None,
         last_run: None,
         configuration_is_old: false,
     });
@@ -65,10 +69,12 @@ pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
         signals: Signals::watch(),
         hangup,
         pulse,
-        last_due: missed.unwrap_or_else(clock),
+        last_due: clock(),
+        is_owed: is_missed,
+        jitter: fastrand::f64(),
     };
     daemon.tell(&format!("/healthz and /metrics are on http://{address}"));
-    if missed.is_some() {
+    if is_missed {
         daemon.tell("a run was missed, and is caught up");
     }
     daemon.live().await;
@@ -76,19 +82,26 @@ pub(super) async fn run(global: &Global) -> Result<Exit, Exit> {
     Ok(Exit::Done)
 }
 
-/// From when on a run was missed: the last full one is longer ago than the schedule wants.
-fn missed(settings: &Settings) -> Result<Option<Timestamp>, Exit> {
+/// Whether a night was missed: since the last one that came to its end, another was due.
+fn missed(settings: &Settings) -> Result<bool, Exit> {
     let state = &settings.state.path;
     if !state.exists() {
-        return Ok(None);
+        return Ok(false);
     }
-    let last = Ledger::open(state).and_then(|ledger| ledger.last_full_run());
+    let last = Ledger::open(state).and_then(|ledger| ledger.last_night());
     let last = last.map_err(|error| scan::unusable(state, &error))?;
-    let schedule = &settings.schedule;
-    Ok(last.filter(|last| {
-        let due = schedule.at.next(*last, &schedule.time_zone);
-        due.is_some_and(|due| due <= clock())
-    }))
+    Ok(last.is_some_and(|night| is_missed_after(&night, &settings.schedule, clock())))
+}
+
+/// The same, of the night that ended last. One that could not begin, or was interrupted, is made up for, too; and so is one
+/// that is dated later than now: the clock was wrong then, and nothing says when it was.
+fn is_missed_after(night: &Night, schedule: &ScheduleSettings, now: Timestamp) -> bool {
+    let began = night.started_at;
+    let is_unfinished = [Exit::Usage, Exit::Interrupted]
+        .iter()
+        .any(|exit| exit.code() == night.exit);
+    let next = schedule.at.next(began, &schedule.time_zone);
+    is_unfinished || began.duration_since(now) > SET_BACK || next.is_some_and(|due| due <= now)
 }
 
 /// Metrics of what is stored; none before the first run.
@@ -113,6 +126,10 @@ struct Daemon<'a> {
     pulse: Shared,
     /// When the last run was due: no other is for that time, however the clock is set.
     last_due: Timestamp,
+    /// Whether a run that was missed is to be made up for, at once.
+    is_owed: bool,
+    /// By which part of `jitter` the next run starts later; it stays the same however often the configuration is read.
+    jitter: f64,
 }
 
 /// What comes next.
@@ -147,6 +164,8 @@ impl Daemon<'_> {
                 Next::Run => {
                     // One run makes up for all that were missed.
                     let now = clock();
+                    self.is_owed = false;
+                    self.jitter = fastrand::f64();
                     let due = due.map_or(now, |(due, _)| due);
                     self.last_due = due.max(now);
                     if self.night().await {
@@ -159,12 +178,15 @@ impl Daemon<'_> {
 
     /// When the next run is due, and when it starts, so that many machines do not start at once.
     fn due(&self) -> Option<(Timestamp, Timestamp)> {
+        if self.is_owed {
+            let now = clock();
+            return Some((now, now));
+        }
         let schedule = &self.loaded.settings.schedule;
         let due = schedule.at.next(self.last_due, &schedule.time_zone)?;
-        let most = u64::try_from(schedule.jitter.as_millis()).unwrap_or(u64::MAX);
-        let jitter = SignedDuration::from_millis(i64::try_from(fastrand::u64(0..=most)).unwrap_or_default());
-        let start = due.max(clock()).checked_add(jitter).unwrap_or(due);
-        Some((due, start))
+        let later = SignedDuration::try_from(schedule.jitter.mul_f64(self.jitter));
+        let start = later.ok().and_then(|later| due.checked_add(later).ok());
+        Some((due, start.unwrap_or(due)))
     }
 
     async fn wait(&mut self, start: Option<Timestamp>) -> Next {
@@ -191,10 +213,21 @@ impl Daemon<'_> {
         }
     }
 
+    /// When a night that began at a time passes for stuck.
+    fn overdue_at(&self, began: Timestamp) -> Option<Timestamp> {
+        let sources = self.loaded.settings.sources.iter();
+        let slowest = sources.map(SourceSettings::stop_after).max()?;
+        let most = SignedDuration::try_from(slowest).ok()?.checked_add(REST)?;
+        began.checked_add(most).ok()
+    }
+
     /// Goes through a night; says whether to stop then.
     async fn night(&mut self) -> bool {
         let started_at = clock();
-        self.pulse.pulse().running_since = Some(started_at);
+        let mut pulse = self.pulse.pulse();
+        pulse.running_since = Some(started_at);
+        pulse.overdue_at = self.overdue_at(started_at);
+        drop(pulse);
         let cancel = CancellationToken::new();
         let (mut stops, mut reloads) = (false, false);
         let exit = {
@@ -224,6 +257,7 @@ impl Daemon<'_> {
         let finished_at = clock();
         let mut pulse = self.pulse.pulse();
         pulse.running_since = None;
+        pulse.overdue_at = None;
         pulse.last_run = Some(LastRun {
             started_at,
             finished_at,
@@ -259,5 +293,49 @@ impl Daemon<'_> {
             }
         };
         self.pulse.pulse().configuration_is_old = is_old;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::schedule::Cron;
+
+    #[test]
+    fn a_night_is_missed_where_the_last_one_that_came_to_its_end_says_so() {
+        let schedule = ScheduleSettings {
+            at: Cron::parse("0 2 * * *").unwrap(),
+            time_zone: TimeZone::UTC,
+            jitter: Duration::ZERO,
+            health: ([127, 0, 0, 1], 0).into(),
+        };
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-11-22T03:00:00Z");
+        for (began, exit, expected) in [
+            ("2026-11-22T02:05:00Z", 0, false),
+            ("2026-11-22T02:05:00Z", 3, false),
+            ("2026-11-22T02:05:00Z", 2, true),
+            ("2026-11-22T02:05:00Z", 130, true),
+            ("2026-11-22T01:59:00Z", 0, true),
+            ("2026-11-21T02:05:00Z", 0, true),
+            // The clock is a little behind, or was far ahead.
+            ("2026-11-22T03:30:00Z", 0, false),
+            ("2037-01-01T02:00:00Z", 0, true),
+        ] {
+            let night = Night {
+                started_at: at(began),
+                ended_at: at(began),
+                exit,
+                exports: std::collections::BTreeMap::new(),
+                succeeded_at: None,
+            };
+            assert_eq!(
+                is_missed_after(&night, &schedule, now),
+                expected,
+                "{began} {exit}"
+            );
+        }
     }
 }

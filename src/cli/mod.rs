@@ -202,7 +202,8 @@ impl Global {
 
     /// Says what is wrong with the configuration.
     fn wrong(&self, report: &crate::config::Report) -> Exit {
-        say(&report.render(self.color.of_diagnostics()));
+        let consequence = terminal::consequence();
+        say(&report.render_with(self.color.of_diagnostics(), consequence));
         Exit::Usage
     }
 }

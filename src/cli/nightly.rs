@@ -12,13 +12,14 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::notify::{self, Mailer, Mailroom};
+use super::password::Key;
 use super::scan::{Asked, Ready};
-use super::terminal::{Output, say};
+use super::terminal::{self, Output, say};
 use super::{Exit, Global, change, plan, scan, sources, unwritten};
 use crate::config::{MailMode, Settings};
 use crate::enforce::EnforceError;
 use crate::export::{self, Ended, Failure};
-use crate::model::{Effect, Level, Problem, Share, Status, Verdict};
+use crate::model::{Effect, Level, Problem, Share, SourceKind, Status, Verdict};
 use crate::notify::{Language, Outgoing};
 use crate::plan::{Action, Calendar, Notices};
 use crate::policy::Policy;
@@ -78,24 +79,34 @@ impl Job<'_> {
             unattended: true,
             ..Asked::default()
         };
-        let ready = Ready::prepare(global, settings, asked, self.cancel)?;
+        terminal::goes_on();
+        let mut ready = Ready::prepare(global, settings, asked, self.cancel)?;
+        let mut told = Told::new(self.dry_run.then(|| self.rehearsed()));
         let (ledger, _locks) = if self.dry_run {
             let state = &settings.state.path;
             let copy = Ledger::copy(state).map_err(|error| scan::unusable(state, &error))?;
             (copy, Vec::new())
         } else {
-            let ledger = scan::open(global, settings)?;
-            (ledger, scan::lock(global, settings, &ready.names, asked)?)
+            let mut ledger = scan::open(global, settings)?;
+            match ready.lock() {
+                Ok(locks) => (ledger, locks),
+                Err(exit) => {
+                    // Whoever watches is told of a night that could not begin, too.
+                    told.step("scan", exit);
+                    self.export(&mut ledger, (started_at, None), &mut told);
+                    return Err(exit);
+                }
+            }
         };
         let mut scanned = ready.read(ledger, self.cancel).await?;
-        let mut told = Told::new(self.dry_run);
         self.tell_findings(&scanned, &mut told);
         if !self.cancel.is_cancelled() {
             self.promises(&mut scanned, &mut told).await;
         }
         if !self.dry_run {
             told.step("tidying up", scan::forget(global, settings, &mut scanned));
-            self.export(&mut scanned, started_at, &mut told);
+            let scan = Some(scanned.run.key.clone());
+            self.export(&mut scanned.ledger, (started_at, scan), &mut told);
         }
         let line = told.line(&scanned.run.key);
         if !global.quiet {
@@ -110,6 +121,17 @@ impl Job<'_> {
         } else {
             told.exit
         })
+    }
+
+    /// What did not happen in a dry run.
+    fn rehearsed(self) -> &'static str {
+        let mut sources = self.settings.sources.iter();
+        if sources.any(|source| source.source_kind() == SourceKind::Microsoft365) {
+            // Else the next run would spend them once more.
+            "nothing was sent, changed or recorded, but for the units that reading cost"
+        } else {
+            "nothing was sent, changed or recorded"
+        }
     }
 
     /// What the scan came to.
@@ -203,7 +225,8 @@ impl Job<'_> {
         if self.settings.mail.mode == MailMode::Off {
             return Ok(None);
         }
-        let room = Mailroom::open(self.global, self.settings, None)?;
+        let key = if self.dry_run { Key::MadeUp } else { Key::Kept };
+        let room = Mailroom::open(self.global, self.settings, None, key)?;
         let aside = self.dry_run.then(tempfile::tempdir).transpose();
         let aside = aside.map_err(|error| unwritten(&error))?;
         let outgoing = match &aside {
@@ -299,12 +322,12 @@ impl Job<'_> {
         keep(&mut scanned.ledger, &night, owners).await
     }
 
-    /// Writes what other programs read.
-    fn export(self, scanned: &mut Scanned, started_at: Timestamp, told: &mut Told) {
+    /// Writes what other programs read: of a night that began at a time, and the scan that it made.
+    fn export(self, ledger: &mut Ledger, (started_at, scan): (Timestamp, Option<String>), told: &mut Told) {
         let ended = Ended {
             started_at,
             ended_at: self.global.finished(),
-            scan: Some(scanned.run.key.clone()),
+            scan,
             language: Language::of(&self.settings.mail.language).unwrap_or_default(),
         };
         let so_far = if self.cancel.is_cancelled() {
@@ -316,7 +339,7 @@ impl Job<'_> {
             [] => so_far.code(),
             _ => so_far.max(Exit::NotKept).code(),
         };
-        for failure in export::write_all(&mut scanned.ledger, &self.settings.export, &ended, &exit) {
+        for failure in export::write_all(ledger, &self.settings.export, &ended, &exit) {
             say(&format!("error: {failure}"));
             told.step("exports", Exit::NotKept);
         }
@@ -335,8 +358,16 @@ impl Job<'_> {
             done,
             left,
             failed,
+            closed,
             stopped,
         } = kept;
+        for (source, why) in closed {
+            say(&format!(
+                "error: nothing more can be changed in {} this night: {}",
+                visible(source.as_str()),
+                visible(&why.message)
+            ));
+        }
         for receipt in failed {
             let outcome = receipt.outcome.map_or("left", crate::enforce::Outcome::as_str);
             say(&format!(
@@ -354,7 +385,7 @@ impl Job<'_> {
                 _ => Exit::ActionsFailed,
             };
             told.step("changes", exit);
-        } else if !failed.is_empty() {
+        } else if !failed.is_empty() || !closed.is_empty() {
             told.step("changes", Exit::ActionsFailed);
         }
         if !self.settings.enforce.on && cancelled.is_empty() {
@@ -509,16 +540,17 @@ struct Told {
     words: Vec<String>,
     failed: Vec<&'static str>,
     exit: Exit,
-    dry_run: bool,
+    /// In a dry run, what did not happen.
+    rehearsed: Option<&'static str>,
 }
 
 impl Told {
-    fn new(dry_run: bool) -> Self {
+    fn new(rehearsed: Option<&'static str>) -> Self {
         Self {
             words: Vec::new(),
             failed: Vec::new(),
             exit: Exit::Done,
-            dry_run,
+            rehearsed,
         }
     }
 
@@ -542,10 +574,9 @@ impl Told {
         if !self.failed.is_empty() {
             let _ = write!(line, "; FAILED: {}", self.failed.join(", "));
         }
-        if self.dry_run {
-            format!("dry run: {line}; nothing was sent, changed or recorded")
-        } else {
-            format!("run {run}: {line}")
+        match self.rehearsed {
+            Some(rehearsed) => format!("dry run: {line}; {rehearsed}"),
+            None => format!("run {run}: {line}"),
         }
     }
 }

@@ -11,9 +11,10 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::password::Key;
 use super::sources::{self, Making, wrong};
-use super::terminal::{Output, say};
-use super::{Exit, Global, change, decision, mail, password, scan, unwritten};
+use super::terminal::{Output, say, unsent};
+use super::{Exit, Global, change, decision, mail, scan, unwritten};
 use crate::config::{
     Attachment, MailMode, MailSettings, Mailbox, Settings, SourceDetails, SourceSettings, Transport,
 };
@@ -55,7 +56,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<Exit, E
             "set it to \"pilot\" or \"on\", or look at the letters with --preview DIR",
         ));
     }
-    let room = Mailroom::open(global, settings, arguments.redirect_to.as_deref())?;
+    let room = Mailroom::open(global, settings, arguments.redirect_to.as_deref(), Key::Kept)?;
     let cancel = CancellationToken::new();
     let outgoing = match preview {
         Some(folder) => into(folder)?,
@@ -118,6 +119,7 @@ impl<'s> Mailroom<'s> {
         global: &'s Global,
         settings: &'s Settings,
         asked: Option<&str>,
+        key: Key,
     ) -> Result<Self, Exit> {
         let rules = mail::rules(settings);
         let usable: Box<Usable<'s>> =
@@ -134,7 +136,7 @@ impl<'s> Mailroom<'s> {
         }
         let passwords = match mail.attach {
             Attachment::None => None,
-            Attachment::Csv => Some(Arc::new(password::open(&settings.state.path)?)),
+            Attachment::Csv => Some(Arc::new(key.open(&settings.state.path)?)),
         };
         let sources = settings.sources.iter();
         Ok(Self {
@@ -279,7 +281,7 @@ fn check_time(global: &Global, settings: &Settings) -> Result<(), Exit> {
 pub(super) fn lock(global: &Global, state: &Path) -> Result<MailLock, Exit> {
     MailLock::take(state, global.finished()).map_err(|error| match error {
         StoreError::Mailing { .. } => {
-            say(&format!("error: {error}; nothing was sent"));
+            say(&format!("error: {}", unsent(&error.to_string())));
             Exit::Usage
         }
         error => scan::unusable(state, &error),

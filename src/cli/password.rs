@@ -114,14 +114,9 @@ fn wrong(what: &str, remedy: &str) -> Exit {
 }
 
 /// The passwords, and a word where their key was made just now.
-pub(super) fn open(state: &Path) -> Result<Passwords, Exit> {
+fn open(state: &Path) -> Result<Passwords, Exit> {
     let key = place(state);
-    let passwords = Passwords::open(&key).map_err(|error| {
-        wrong(
-            &format!("the passwords of attached lists: {error}"),
-            "they are needed for `attach` of [mail], and are kept beside the state",
-        )
-    })?;
+    let passwords = Passwords::open(&key).map_err(|error| unusable(&error))?;
     if passwords.is_new() {
         say(&format!(
             "note: {} was made: the passwords of attached lists are derived from it. Keep a copy where you keep secrets: if it is \
@@ -130,6 +125,37 @@ pub(super) fn open(state: &Path) -> Result<Passwords, Exit> {
         ));
     }
     Ok(passwords)
+}
+
+/// Where the key comes from where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// It is made and kept.
+    Kept,
+    /// It is made up, for letters that nobody opens.
+    MadeUp,
+}
+
+impl Key {
+    /// The passwords of this state.
+    pub(super) fn open(self, state: &Path) -> Result<Passwords, Exit> {
+        if self == Self::Kept {
+            return open(state);
+        }
+        let key = place(state);
+        let passwords = Passwords::find(&key).and_then(|known| match known {
+            Some(passwords) => Ok(passwords),
+            None => Passwords::made_up(&key),
+        });
+        passwords.map_err(|error| unusable(&error))
+    }
+}
+
+fn unusable(error: &io::Error) -> Exit {
+    wrong(
+        &format!("the passwords of attached lists: {error}"),
+        "they are needed for `attach` of [mail], and are kept beside the state",
+    )
 }
 
 /// Where the key is that passwords are derived from.
@@ -260,8 +286,14 @@ impl People<'_> {
             )),
             [] if owner.contains('@') && source.is_none() => {
                 let address = self.written_to(owner)?;
-                say(&format!("note: no account with the address {shown} is known"));
-                Ok(address)
+                let was_written_to = self.ledger.was_written_to(&address);
+                if was_written_to.map_err(|error| decision::refused(&error))? || self.is_agreed(&address) {
+                    return Ok(address);
+                }
+                Err(wrong(
+                    &format!("no account has the address {shown}, and no letter ever went there"),
+                    "name the address that a letter went to; whose account is new is known after the next scan",
+                ))
             }
             [] => Err(wrong(
                 &format!("nobody called `{shown}` is known"),
@@ -275,6 +307,12 @@ impl People<'_> {
                 ))
             }
         }
+    }
+
+    /// Whether a password was set for an address.
+    fn is_agreed(&self, address: &str) -> bool {
+        let known = Passwords::find(&place(&self.settings.state.path));
+        known.is_ok_and(|known| known.is_some_and(|passwords| passwords.is_agreed(address)))
     }
 
     fn written_to(&self, address: &str) -> Result<String, Exit> {

@@ -8,11 +8,12 @@ use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use super::sources::{self, Making, Memory};
-use super::terminal::{Output, say};
+use super::terminal::{Output, say, unsent};
 use super::{Exit, Global, progress, unwritten};
 use crate::config::{Details, Settings};
-use crate::model::{Level, RuleId, SourceName, Verdict};
+use crate::model::{Level, ProblemCode, RuleId, Verdict};
 use crate::policy::{self, Policy};
+use crate::provider::Unready;
 use crate::report::words::Language;
 use crate::report::{self, Format, Pages};
 use crate::run::{self, Part, Scan, ScanError, Scanned};
@@ -107,9 +108,9 @@ pub(super) async fn scan(global: &Global, settings: &Settings, arguments: Argume
         full: arguments.full,
         unattended: false,
     };
-    let ready = Ready::prepare(global, settings, asked, &cancel)?;
+    let mut ready = Ready::prepare(global, settings, asked, &cancel)?;
     let ledger = open(global, settings)?;
-    let _locks = lock(global, settings, &ready.names, asked)?;
+    let _locks = ready.lock()?;
     let watch = sources::interrupts(
         cancel.clone(),
         "what was read is being kept; once more ends at once",
@@ -168,8 +169,8 @@ pub(super) struct Ready<'a> {
     settings: &'a Settings,
     parts: Vec<Part>,
     request: Scan,
-    /// The sources that it reads.
-    pub(super) names: Vec<SourceName>,
+    /// Whether nobody is there to put right what is wrong with one source.
+    unattended: bool,
 }
 
 impl<'a> Ready<'a> {
@@ -210,8 +211,39 @@ impl<'a> Ready<'a> {
                 all_sources: asked.sources.is_empty(),
                 exclusions: chosen.iter().map(|source| source.exclusions()).sum(),
             },
-            names,
+            unattended: asked.unattended,
         })
+    }
+
+    /// Takes the long locks of a full scan; a scan of single accounts, or without state, needs none. Where nobody is there,
+    /// a source that another scan reads is left to it, as long as there is one that is not.
+    pub(super) fn lock(&mut self) -> Result<Vec<SourceLock>, Exit> {
+        let (global, state) = (self.global, &self.settings.state.path);
+        let mut locks = Vec::new();
+        if global.no_state || !self.request.users.is_empty() {
+            return Ok(locks);
+        }
+        let mut taken = None;
+        for part in &mut self.parts {
+            match SourceLock::take(state, &part.name, global.finished()) {
+                Ok(lock) => locks.push(lock),
+                Err(error) => {
+                    let StoreError::Locked { holder, .. } = &error else {
+                        return Err(unusable(state, &error));
+                    };
+                    let why = format!("another scan reads this source at the same time: {holder}");
+                    part.reader = Box::new(Unready::new(ProblemCode::BeingScanned, why));
+                    taken = Some(error);
+                }
+            }
+        }
+        match taken {
+            Some(error) if !self.unattended || locks.is_empty() => {
+                say(&format!("error: {error}; nothing was sent"));
+                Err(Exit::Usage)
+            }
+            _ => Ok(locks),
+        }
     }
 
     /// Reads and judges.
@@ -237,7 +269,7 @@ pub(super) fn with_made_waivers(
 ) -> Result<Policy, Exit> {
     let mut policy = settings.policy.clone();
     let made = ledger.waivers(policy::day(global.now())).map_err(|error| {
-        say(&format!("error: {error}; nothing was sent"));
+        say(&format!("error: {}", unsent(&error.to_string())));
         Exit::Usage
     })?;
     policy.waivers.extend(made.into_iter().map(|own| own.waiver));
@@ -267,28 +299,6 @@ pub(super) fn forget(global: &Global, settings: &Settings, scanned: &mut Scanned
             Exit::NotKept
         }
     }
-}
-
-/// Takes the long locks of a full scan; a scan of single accounts, or without state, needs none.
-pub(super) fn lock(
-    global: &Global,
-    settings: &Settings,
-    names: &[SourceName],
-    asked: Asked<'_>,
-) -> Result<Vec<SourceLock>, Exit> {
-    if global.no_state || !asked.users.is_empty() {
-        return Ok(Vec::new());
-    }
-    let locks = names
-        .iter()
-        .map(|name| SourceLock::take(&settings.state.path, name, global.finished()));
-    locks.collect::<Result<_, _>>().map_err(|error| match error {
-        StoreError::Locked { .. } => {
-            say(&format!("error: {error}; nothing was sent"));
-            Exit::Usage
-        }
-        error => unusable(&settings.state.path, &error),
-    })
 }
 
 /// Opens the ledger, or a private one that vanishes.

@@ -6,14 +6,14 @@ use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::terminal::say;
+use super::terminal::{say, unsent};
 use super::{Exit, Global, mail};
 use crate::config::{
     DisabledAccounts, MicrosoftSettings, NextcloudAuth, NextcloudSettings, SecretRef, Settings,
     SourceDetails, SourceSettings,
 };
 use crate::http;
-use crate::model::{Principal, SourceName};
+use crate::model::{Principal, ProblemCode, SourceName};
 use crate::provider::nextcloud::{Credential, HomeSearch, Nextcloud, Setup};
 use crate::provider::{Reader, Unready};
 use crate::run::{Managed, Part, Progress};
@@ -92,7 +92,10 @@ impl<'a> Making<'a> {
                 .and_then(|()| self.part(source));
             made.unwrap_or_else(|_told| {
                 let why = "there is no credential to ask with: `sharewarden doctor` says what is wrong";
-                self.part_with(source, Box::new(Unready::new(why)))
+                self.part_with(
+                    source,
+                    Box::new(Unready::new(ProblemCode::CredentialMissing, why)),
+                )
             })
         };
         chosen.iter().map(part).collect()
@@ -243,9 +246,9 @@ pub(super) fn not_set_up(name: &SourceName, error: &dyn std::error::Error) -> Ex
     )
 }
 
-/// Says what is wrong before anything was sent, and what to do.
+/// Says what is wrong before anything was sent for which it matters, and what to do.
 pub(super) fn wrong(what: &str, remedy: &str) -> Exit {
-    say(&format!("error: {what}\nhelp: {remedy}; nothing was sent"));
+    say(&format!("error: {what}\nhelp: {}", unsent(remedy)));
     Exit::Usage
 }
 

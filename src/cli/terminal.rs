@@ -4,6 +4,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
@@ -104,6 +105,31 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             written => written,
         }
+    }
+}
+
+/// Whether the command goes on, whatever is told to be wrong.
+static GOES_ON: AtomicBool = AtomicBool::new(false);
+
+/// From now on what is told to be wrong ends a step, and not the command.
+pub(super) fn goes_on() {
+    GOES_ON.store(true, Ordering::Relaxed);
+}
+
+/// What came of the command where something is wrong: words to be added, since nothing is sent before all is right.
+pub(super) fn consequence() -> &'static str {
+    if GOES_ON.load(Ordering::Relaxed) {
+        ""
+    } else {
+        "nothing was sent"
+    }
+}
+
+/// The same, after what is wrong or what to do.
+pub(super) fn unsent(words: &str) -> String {
+    match consequence() {
+        "" => words.to_owned(),
+        consequence => format!("{words}; {consequence}"),
     }
 }
 

@@ -177,9 +177,15 @@ impl Report {
         &self.diagnostics
     }
 
-    /// All diagnostics, an empty line between two, and how many errors there are.
+    /// All diagnostics, an empty line between two, and how many errors there are, which keep everything from being sent.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
+        self.render_with(style, "nothing was sent")
+    }
+
+    /// The same, with another consequence; none where it is empty.
+    #[must_use]
+    pub fn render_with(&self, style: Style, consequence: &str) -> String {
         let mut text = String::new();
         for diagnostic in &self.diagnostics {
             text.push_str(&diagnostic.render(style));
@@ -200,7 +206,8 @@ impl Report {
             1 => "1 error".to_owned(),
             all => format!("{all} errors"),
         };
-        text + &format!("{count} in the configuration{shown}: nothing was sent\n")
+        let colon = if consequence.is_empty() { "" } else { ": " };
+        text + &format!("{count} in the configuration{shown}{colon}{consequence}\n")
     }
 }
 

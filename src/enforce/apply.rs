@@ -160,6 +160,7 @@ impl Enforcer<'_> {
             ..self.line(Event::Ended)
         };
         self.record(&ended)?;
+        done.closed.clone_from(&self.closed);
         Ok(done)
     }
 

@@ -36,8 +36,7 @@ pub struct Enforcer<'a> {
     open: BTreeMap<SourceName, SourceFacts>,
     /// The accounts that nothing can be changed in the name of, and why.
     barred: BTreeMap<(SourceName, String), WriteError>,
-    /// The sources in which nothing more can be changed, and why.
-    closed: BTreeMap<SourceName, WriteError>,
+    closed: Closed,
 }
 
 /// Who changes, under which name, and when to stop.
@@ -96,6 +95,9 @@ pub struct Receipt {
     pub after: Option<State>,
 }
 
+/// The sources in which nothing more can be changed, and why.
+pub type Closed = BTreeMap<SourceName, WriteError>;
+
 /// What a run of changes came to.
 #[derive(Debug, Default)]
 pub struct Done {
@@ -103,6 +105,8 @@ pub struct Done {
     pub receipts: Vec<Receipt>,
     /// How many actions were not come to, because the run was asked to stop.
     pub left: usize,
+    /// Where nothing more could be changed in the end.
+    pub closed: Closed,
 }
 
 impl Done {
@@ -122,9 +126,9 @@ impl Done {
 /// Why a run of changes ended before its end, or did not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum EnforceError {
-    /// The clocks differ.
+    /// The clocks differ, and somebody is there to set them right.
     #[error(
-        "the clock here and that of `{source_name}` differ by {seconds} seconds: set the clock right; nothing was changed"
+        "the clock here and that of `{source_name}` differ by {seconds} seconds: set the clock right; nothing was changed there"
     )]
     Clock {
         /// The source.
@@ -164,7 +168,7 @@ impl<'a> Enforcer<'a> {
             with,
             open: BTreeMap::new(),
             barred: BTreeMap::new(),
-            closed: BTreeMap::new(),
+            closed: Closed::new(),
         }
     }
 
@@ -184,10 +188,21 @@ impl<'a> Enforcer<'a> {
             if let Some(date) = opened.date {
                 let apart = date.duration_since((self.with.clock)()).abs();
                 if apart > CLOCKS_APART {
-                    return Err(EnforceError::Clock {
+                    let wrong = EnforceError::Clock {
                         source_name: source.clone(),
                         seconds: apart.as_secs(),
-                    });
+                    };
+                    if *self.with.who != Who::Schedule {
+                        return Err(wrong);
+                    }
+                    // Nobody is there to set it right, and the other sources need not wait for that.
+                    let closed = WriteError {
+                        effect: ChangeEffect::None,
+                        code: ProblemCode::ClockDiffers,
+                        message: wrong.to_string(),
+                    };
+                    self.closed.insert(source.clone(), closed);
+                    continue;
                 }
             }
             self.open.insert(source.clone(), opened.facts);

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::Verdict;
 use super::{
-    Deed, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, There, changed,
+    Closed, Deed, EnforceError, Enforcer, Entry, Event, JournalError, Look, LookError, Outcome, There,
+    changed,
 };
 use crate::model::{Expiry, Share, SourceName};
 use crate::plan::ends_by;
@@ -46,15 +47,15 @@ impl Settled {
 
 impl Enforcer<'_> {
     /// Finds out what became of changes of earlier runs in these sources, as far as that can be found out; sends nothing
-    /// that changes anything.
+    /// that changes anything. Gives where it could not be.
     ///
     /// # Errors
     /// [`EnforceError`].
-    pub async fn catch_up(&mut self, sources: &[SourceName]) -> Result<(), EnforceError> {
+    pub async fn catch_up(&mut self, sources: &[SourceName]) -> Result<Closed, EnforceError> {
         let needed = sources.iter().map(|source| (source, BTreeSet::new()));
         self.prepare(needed.collect()).await?;
         self.settle(sources).await?;
-        Ok(())
+        Ok(self.closed.clone())
     }
 
     /// Settles all intents without a receipt in these sources; what was found out, by action. A rehearsal settles none.

@@ -41,6 +41,8 @@ names! {
         PeopleUnreadable = "people-unreadable",
         /// There is no credential to ask with.
         CredentialMissing = "credential-missing",
+        /// Another scan reads the source at the same time.
+        BeingScanned = "being-scanned",
         /// The credential was refused.
         Unauthorized = "unauthorized",
         /// The credential is good and has no right to this.
@@ -109,6 +111,8 @@ names! {
         EvidenceUnreadable = "evidence-unreadable",
         /// The settings of the service could not be read.
         SettingsUnreadable = "settings-unreadable",
+        /// The clock here and the service's differ: nothing is changed there.
+        ClockDiffers = "clock-differs",
         /// The scan was interrupted.
         Interrupted = "interrupted",
         /// The scan reached its time limit.

@@ -136,6 +136,12 @@ impl ReadError {
         }
     }
 
+    /// Whether this is why.
+    #[must_use]
+    pub fn is_of(&self, why: ProblemCode) -> bool {
+        matches!(self, Self::Service { code, .. } if *code == why)
+    }
+
     /// Whether the whole source is out of reach, rather than one scope.
     #[must_use]
     pub fn concerns_source(&self) -> bool {

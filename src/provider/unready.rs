@@ -1,4 +1,5 @@
-//! A source whose credential cannot be had: nothing is asked of it, and what is missing is known.
+//! A source that cannot be read now, as its credential cannot be had or another scan reads it: nothing is asked of it, and
+//! why is known.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,17 +15,21 @@ use crate::model::{
 /// Reads nothing, and says why.
 #[derive(Clone, Debug)]
 pub struct Unready {
+    code: ProblemCode,
     why: String,
 }
 
 impl Unready {
     /// A source that cannot be read for this reason, in our own words.
-    pub fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into() }
+    pub fn new(code: ProblemCode, why: impl Into<String>) -> Self {
+        Self {
+            code,
+            why: why.into(),
+        }
     }
 
     fn refused<'a, T: Send + 'a>(&self) -> BoxFuture<'a, Result<T, ReadError>> {
-        let error = ReadError::service(ProblemCode::CredentialMissing, self.why.as_str());
+        let error = ReadError::service(self.code, self.why.as_str());
         Box::pin(ready(Err(error)))
     }
 }

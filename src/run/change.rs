@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::SecretString;
 
-use crate::enforce::{Conditions, Done, EnforceError, Enforcer, Reveal};
+use crate::enforce::{Closed, Conditions, Done, EnforceError, Enforcer, Reveal};
 use crate::model::SourceName;
 use crate::plan::{Action, Caps};
 use crate::provider::Writer;
@@ -26,7 +26,7 @@ pub async fn apply(
         .await
 }
 
-/// Finds out what became of changes of earlier runs, of which that is not on record; changes nothing.
+/// Finds out what became of changes of earlier runs, of which that is not on record; changes nothing. Gives where it could not.
 ///
 /// # Errors
 /// [`EnforceError`].
@@ -35,7 +35,7 @@ pub(super) async fn catch_up(
     writers: &BTreeMap<SourceName, Box<dyn Writer>>,
     conditions: Conditions<'_>,
     sources: &[SourceName],
-) -> Result<(), EnforceError> {
+) -> Result<Closed, EnforceError> {
     Enforcer::new(ledger, writers, conditions).catch_up(sources).await
 }
 

@@ -134,7 +134,7 @@ async fn scan_source(source: SourceRun<'_>) -> Result<(Verdict, JudgedSource), S
     }
     progress.begin(Step::Judging);
     // What is known of the server decides what its shares are worth: of single accounts nothing is judged without.
-    let judged = if reading.facts.is_none() && !source.run.scope.users.is_empty() {
+    let judged = if reading.is_left || (reading.facts.is_none() && !source.run.scope.users.is_empty()) {
         JudgedSource::default()
     } else {
         judge(&source, reading.facts.as_ref()).await?

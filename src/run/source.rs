@@ -80,6 +80,8 @@ pub(super) struct Reading {
     pub(super) facts: Option<SourceFacts>,
     pub(super) before: Option<BTreeMap<ShareKind, u64>>,
     pub(super) after: Option<BTreeMap<ShareKind, u64>>,
+    /// Whether it is left to another scan, which reads it at the same time: what is known of it is that one's to judge.
+    pub(super) is_left: bool,
 }
 
 /// Reads a source; the outcome of every scope and every problem is in the ledger afterwards.
@@ -102,6 +104,7 @@ impl SourceRun<'_> {
             Ok(facts) => facts,
             Err(error) => {
                 self.trouble("*", &error).await?;
+                reading.is_left = error.is_of(ProblemCode::BeingScanned);
                 return Ok(reading);
             }
         };

@@ -87,6 +87,20 @@ impl Ledger {
         Ok(found)
     }
 
+    /// The sources in which something stands announced, be they configured or not.
+    ///
+    /// # Errors
+    /// Any [`StoreError`] of the file.
+    pub fn sources_announced(&self) -> Result<Vec<SourceName>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT name FROM source WHERE id IN (SELECT source FROM announcement WHERE ended_at IS NULL) ORDER BY name",
+        )?;
+        let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+        Ok(names
+            .map(|name| Ok(SourceName::new(name?)))
+            .collect::<rusqlite::Result<_>>()?)
+    }
+
     /// What stands announced of a share.
     ///
     /// # Errors

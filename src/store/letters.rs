@@ -404,17 +404,17 @@ impl Ledger {
             .map(|(_, at)| instant(at)))
     }
 
-    /// Whether a letter was accepted, or may have left.
+    /// Whether a letter ever went to an address, or may have.
     ///
     /// # Errors
     /// Any [`super::StoreError`] of the file.
-    pub fn has_left(&self, key: &str) -> Result<bool> {
+    pub fn was_written_to(&self, address: &str) -> Result<bool> {
         Ok(self
             .connection
             .prepare_cached(
-                "SELECT 1 FROM letter WHERE key = ?1 AND COALESCE(outcome, 'unknown') IN ('accepted', 'unknown')",
+                "SELECT 1 FROM letter WHERE address = ?1 COLLATE NOCASE AND COALESCE(outcome, 'unknown') IN ('accepted', 'unknown')",
             )?
-            .exists([key])?)
+            .exists([address])?)
     }
 
     /// Records that a letter is about to be sent, and what it tells: it outlasts a crash once this returns. False, and

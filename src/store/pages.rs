@@ -13,7 +13,9 @@ use super::judging::NOTED;
 use super::notes::note_text;
 use super::sharing::{Loader, RawShare, SHARE_COLUMNS, share_id};
 use super::{Ledger, Result, Run, StoreError, named, storable, stored};
-use crate::model::{Audience, Principal, PrincipalClass, PrincipalKind, Problem, Share, SourceName, Status};
+use crate::model::{
+    Audience, Principal, PrincipalClass, PrincipalKind, Problem, ProblemCode, Share, SourceName, Status,
+};
 use crate::report::metrics::Findings as Counted;
 use crate::report::{Pages, view};
 
@@ -144,6 +146,14 @@ impl Ledger {
         let scope: view::RunScope = stored("a run's scope", &scope)?;
         let users = storable("accounts", &scope.users)?;
         let rules = storable("rules", &scope.rules)?;
+        let sources = self.summaries(id)?;
+        let is_left = |problem: &Problem| problem.code == ProblemCode::BeingScanned;
+        let totals = if sources.iter().any(|source| source.problems.iter().any(is_left)) {
+            // What stands there is what another run found, which may have ended after this one.
+            self.totals_of(id, &users, &rules)?
+        } else {
+            stored("totals", &totals)?
+        };
         let header = view::Header {
             schema: view::SCHEMA,
             tool: view::Tool {
@@ -160,8 +170,8 @@ impl Ledger {
                 policy: stored("a run's policy", &policy)?,
                 journal_head,
             },
-            sources: self.summaries(id)?,
-            totals: stored("totals", &totals)?,
+            sources,
+            totals,
             notices: stored("notices", &notices)?,
         };
         let run = StoredRun {

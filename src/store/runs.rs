@@ -6,8 +6,18 @@ use rusqlite::{Connection, params};
 use super::findings::Known;
 use super::lock::Sign;
 use super::{Ledger, Result, StoreError, storable, within};
-use crate::model::{AccountTotals, Problem, ScopeOutcome, SourceKind, SourceName, Verdict, short_digest};
+use crate::model::{
+    AccountTotals, Problem, ProblemCode, ScopeOutcome, SourceKind, SourceName, Verdict, short_digest,
+};
 use crate::report::view;
+
+/// Whether a run left a source to another one that read it at the same time, and so read and judged nothing of it.
+pub(super) fn left(run: &str, source: &str) -> String {
+    let code = ProblemCode::BeingScanned.as_str();
+    format!(
+        "EXISTS (SELECT 1 FROM problem l WHERE l.run = {run} AND l.source = {source} AND l.code = '{code}')"
+    )
+}
 
 /// A run that was begun.
 #[derive(Clone, Debug)]
@@ -94,19 +104,6 @@ impl Ledger {
         })?;
         self.sign = sign;
         Ok(run)
-    }
-
-    /// When the last run began that read all sources and everybody, and came to its end.
-    ///
-    /// # Errors
-    /// Any [`StoreError`] of the file.
-    pub fn last_full_run(&self) -> Result<Option<Timestamp>> {
-        let at: Option<i64> = self.connection.query_row(
-            "SELECT max(started_at) FROM run WHERE scope ->> '$.full' AND finished_at IS NOT NULL",
-            [],
-            |row| row.get(0),
-        )?;
-        Ok(at.map(super::pages::instant))
     }
 
     /// Records a problem of a source.
@@ -216,9 +213,13 @@ impl Ledger {
                 .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
             for (dead, _) in unended.iter().filter(|(_, key)| !Sign::is_given(state, key)) {
                 connection.execute(
-                    "UPDATE run_source SET told_by = ?1
-                     WHERE (told_by IS NULL OR told_by IN (SELECT id FROM run WHERE finished_at IS NULL))
-                       AND run = ?2 AND source IN (SELECT source FROM run_source WHERE run = ?1)",
+                    &format!(
+                        "UPDATE run_source SET told_by = ?1
+                         WHERE (told_by IS NULL OR told_by IN (SELECT id FROM run WHERE finished_at IS NULL))
+                           AND run = ?2 AND source IN (
+                               SELECT n.source FROM run_source n WHERE n.run = ?1 AND NOT {})",
+                        left("n.run", "n.source")
+                    ),
                     [run.id, *dead],
                 )?;
             }
@@ -267,10 +268,11 @@ pub(super) struct Policies<'a> {
 impl<'a> Policies<'a> {
     pub(super) fn of(connection: &'a Connection, run: &Run, source: i64) -> Result<Self> {
         let other = connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT max(r.id) FROM run r JOIN run_source s ON s.run = r.id WHERE s.source = ?1 AND r.id < ?2
-                 AND json_extract(r.policy, '$.rules_digest') <> ?3",
-            )?
+                 AND json_extract(r.policy, '$.rules_digest') <> ?3 AND NOT {}",
+                left("r.id", "s.source")
+            ))?
             .query_row(params![source, run.id, run.policy.rules_digest], |row| row.get(0))?;
         Ok(Self {
             connection,
@@ -289,11 +291,12 @@ impl<'a> Policies<'a> {
         let seen_before = known.unchecked_since().unwrap_or(self.run);
         let judged: Option<i64> = self
             .connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT max(r.id) FROM run r JOIN run_source s ON s.run = r.id WHERE s.source = ?1 AND r.id < ?2
                  AND r.finished_at IS NOT NULL AND json_array_length(r.scope, '$.users') = 0
-                 AND json_array_length(r.scope, '$.rules') = 0",
-            )?
+                 AND json_array_length(r.scope, '$.rules') = 0 AND NOT {}",
+                left("r.id", "s.source")
+            ))?
             .query_row([self.source, seen_before], |row| row.get(0))?;
         Ok(judged.is_none_or(|judged| other >= judged && changed.is_none_or(|changed| changed <= judged)))
     }

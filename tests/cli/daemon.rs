@@ -1,5 +1,6 @@
 //! The daemon: it catches up what was missed, tells how it is, reads its configuration again, and stops when asked.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::harness::{Config, Running, Stage, block_on};
@@ -50,11 +51,13 @@ fn configure(stage: &Stage, schedule: &str) {
 #[test]
 fn a_missed_run_is_caught_up_once() {
     let stage = Stage::small();
-    configure(&stage, NIGHTLY);
-    // On the day of the worlds, long before the clock that the daemon looks at.
-    stage.run_at("2026-10-22T12:00:00Z", &["scan", "-q"]).ended(0);
+    configure(&stage, &NIGHTLY.replace("\"0s\"", "\"12h\""));
+    // On the day of the worlds, long before the clock that the daemon looks at; a scan since then is no night.
+    stage.run_at("2026-10-22T12:00:00Z", &["nightly", "-q"]).ended(0);
+    stage.program().arguments(&["scan", "-q"]).run().ended(0);
     let mut daemon = Daemon::start(&stage);
     daemon.running.until("a run was missed");
+    // At once, whatever the jitter.
     daemon.running.until("the run ended with 0");
     daemon.running.until("the next run is due at");
     let pulse = daemon.pulse();
@@ -82,7 +85,7 @@ fn a_missed_run_is_caught_up_once() {
 fn a_run_is_finished_before_the_daemon_stops() {
     let stage = Stage::small();
     configure(&stage, NIGHTLY);
-    stage.run_at("2026-10-22T12:00:00Z", &["scan", "-q"]).ended(0);
+    stage.run_at("2026-10-22T12:00:00Z", &["nightly", "-q"]).ended(0);
     stage.fault(
         &json!({"match": {"path_contains": "/shares"}, "times": 1, "action": {"do": "delay", "ms": 3_000}}),
     );
@@ -92,7 +95,12 @@ fn a_run_is_finished_before_the_daemon_stops() {
     while stage.requests().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    assert_ne!(daemon.pulse()["running_since"], Value::Null);
+    let pulse = daemon.pulse();
+    assert_ne!(pulse["running_since"], Value::Null);
+    // The source may be read for six hours, and the rest may take as long.
+    let at = |key: &str| pulse[key].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let most = at("overdue_at").duration_since(at("running_since"));
+    assert_eq!(most, SignedDuration::from_hours(12));
     daemon.running.signal("TERM");
     daemon.running.until("what was begun is being finished");
     let ran = daemon.running.end();
@@ -101,13 +109,40 @@ fn a_run_is_finished_before_the_daemon_stops() {
     // What was read is there, and passes for what it is.
     let report = stage.run(&["report", "--format", "json"]);
     report.ended(3);
+    // The night did not come to its end: the next daemon makes up for it.
+    let mut daemon = Daemon::start(&stage);
+    daemon.running.until("a run was missed");
+    daemon.running.until("the run ended with 0");
+    daemon.running.signal("TERM");
+    daemon.running.end().ended(0);
+}
+
+#[test]
+fn a_night_that_is_dated_in_the_future_hides_none_that_is_missed() {
+    let stage = Stage::small();
+    configure(&stage, NIGHTLY);
+    stage.run_at("2037-01-01T12:00:00Z", &["nightly", "-q"]).ended(0);
+    let mut daemon = Daemon::start(&stage);
+    daemon.running.until("a run was missed");
+    daemon.running.until("the run ended with");
+    daemon.running.signal("TERM");
+    daemon.running.end().ended(0);
 }
 
 #[test]
 fn the_configuration_is_read_again_and_a_broken_one_changes_nothing() {
     let stage = Stage::small();
-    configure(&stage, SCHEDULE);
+    configure(&stage, &SCHEDULE.replace("\"0s\"", "\"12h\""));
     let mut daemon = Daemon::start(&stage);
+    let said = daemon.running.until("the next run is due at");
+    // However often it is read, the start is not drawn anew.
+    for _ in 0..3 {
+        daemon.running.signal("HUP");
+        let again = daemon.running.until("the next run is due at");
+        assert_eq!(again.lines().last(), said.lines().last());
+    }
+    configure(&stage, SCHEDULE);
+    daemon.running.signal("HUP");
     let said = daemon.running.until("the next run is due at");
     assert!(said.contains("-02-29T02:00:00Z"), "{said}");
     stage.write("config.toml", "[schedule]\nat = \"60 2 * * *\"\n");

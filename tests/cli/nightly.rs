@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sharewarden::model::SourceName;
 
-use crate::harness::{Config, NOW, Ran, Stage, findings, list, small, tenant};
+use crate::harness::{Config, NOW, POLICY, Ran, Stage, findings, list, small, tenant};
 
 /// Which service a stage has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,23 @@ impl Nights {
             Service::Nextcloud => self.stage.configure(&config),
             Service::Microsoft365 => self.stage.configure_tenant(&config),
         };
+    }
+
+    /// Adds a source that another server, or the same one, is read as; gives it and `cloud` a first night, and releases both.
+    fn begin_beside(&self, other: &Stage, more: &str, source: &str) {
+        let secret = other.path("secret");
+        let beside = format!(
+            "[[source]]\nname = \"other\"\nkind = \"nextcloud\"\nurl = \"{}\"\nlimits = {{ requests_per_second = 1000 }}\nauth = {{ \
+             method = \"app-api\", app_id = \"sharewarden\", admin = \"admin\", secret = {{ file = {secret:?} }} }}\n{source}\n",
+            other.url(),
+        );
+        self.configure(&[more, &beside].concat(), "enforce = true");
+        self.pass(0);
+        for source in ["cloud", "other"] {
+            let release = ["baseline", "release", "--source", source];
+            self.stage.run(&release).ended(0);
+        }
+        self.letters();
     }
 
     /// After a first night of which the baseline was released.
@@ -339,6 +357,44 @@ fn a_dry_run_says_what_would_happen_and_leaves_everything_as_it_is() {
 }
 
 #[test]
+fn a_dry_run_makes_no_key_and_says_what_it_counts() {
+    let names = |nights: &Nights| {
+        let entries = std::fs::read_dir(nights.stage.path("")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let attached = MAIL.replace("fallback =", "attach = \"csv\"\nfallback =");
+    let nights = Nights::of(&with_editing(), Service::Nextcloud, "");
+    nights.pass(0);
+    nights
+        .stage
+        .run(&["baseline", "release", "--source", "cloud"])
+        .ended(0);
+    nights.configure(&[&attached, ENFORCE].concat(), "enforce = true");
+    let before = names(&nights);
+    let ran = nights.run(1, &["--dry-run"]);
+    ran.ended(0);
+    assert!(ran.out.contains("changes: 3 announced"), "{}", ran.out);
+    assert!(
+        ran.out.ends_with("nothing was sent, changed or recorded\n"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(names(&nights), before);
+    nights.pass(1);
+    assert!(names(&nights).contains(std::ffi::OsStr::new("attachments.key")));
+    // Units are spent by whoever reads.
+    let tenant = Nights::of(&lasting(), Service::Microsoft365, "");
+    let ran = tenant.run(0, &["--dry-run"]);
+    ran.ended(3);
+    assert!(
+        ran.out.contains("but for the units that reading cost"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
 fn what_was_announced_is_called_off_once_nothing_is_to_be_changed_any_more() {
     let nights = Nights::begun(&with_editing(), Service::Nextcloud);
     nights.letters();
@@ -356,6 +412,120 @@ fn what_was_announced_is_called_off_once_nothing_is_to_be_changed_any_more() {
 }
 
 #[test]
+fn what_was_announced_in_a_source_that_was_taken_out_is_called_off() {
+    let nights = Nights::begun(&with_editing(), Service::Nextcloud);
+    assert!(nights.pass(1).contains("changes: 3 announced"));
+    let before = nights.stored();
+    let config = std::fs::read_to_string(nights.stage.path("config.toml")).unwrap();
+    let renamed = config.replace("name = \"cloud\"", "name = \"renamed\"");
+    nights.stage.write("config.toml", &renamed);
+    assert!(nights.pass(2).contains("changes: 3 called off"));
+    assert!(is_quiet(&nights.pass(3)));
+    // It comes back: everybody has the whole time once more.
+    nights.stage.write("config.toml", &config);
+    assert!(nights.pass(16).contains("changes: 3 announced"));
+    assert!(is_quiet(&nights.pass(17)));
+    assert_eq!(nights.stored(), before);
+}
+
+#[test]
+fn a_pilot_announces_nothing_and_so_nothing_is_done() {
+    let pilot = MAIL.replace(
+        "mode = \"on\"",
+        "mode = \"pilot\"\nredirect_to = \"pilot@example.org\"",
+    );
+    let nights = Nights::of(&with_editing(), Service::Nextcloud, &[&pilot, ENFORCE].concat());
+    nights.pass(0);
+    nights
+        .stage
+        .run(&["baseline", "release", "--source", "cloud"])
+        .ended(0);
+    nights.letters();
+    let before = nights.stored();
+    for day in [1, 2, 11, 15, 16, 30] {
+        let line = nights.pass(day);
+        assert!(
+            line.contains("changes: 3 not announced, as no letter told of them"),
+            "{line}"
+        );
+        let letters = nights.letters();
+        assert!(
+            day > 1 || letters.contains(&"pilot@example.org".to_owned()),
+            "{letters:?}"
+        );
+        assert!(!letters.iter().any(|to| to.starts_with("alice")), "{letters:?}");
+        assert!(nights.due().is_empty());
+    }
+    assert_eq!(nights.stored(), before);
+}
+
+#[test]
+fn nothing_is_done_to_a_link_whose_use_could_not_be_asked() {
+    let mut world = with_editing();
+    let link =
+        json!({"id": 50, "type": "link", "owner": "alice", "path": "/HR/salaries.xlsx", "created": "-10d"});
+    list(&mut world["nextcloud"]["shares"]).push(link);
+    let nights = Nights::of(&world, Service::Nextcloud, "");
+    nights.stage.configure(&Config {
+        policy: &POLICY.replacen("[policy]", "[policy]\nevidence = true\n", 1),
+        more: &[MAIL, ENFORCE].concat(),
+        source: "enforce = true",
+        ..Config::default()
+    });
+    nights.pass(0);
+    nights
+        .stage
+        .run(&["baseline", "release", "--source", "cloud"])
+        .ended(0);
+    let line = nights.pass(1);
+    assert!(line.contains("changes: 4 announced"), "{line}");
+    assert!(nights.pass(11).contains("4 reminded of"));
+    let before = nights.stored();
+    nights
+        .stage
+        .fault(&json!({"match": {"path_contains": "activity"}, "action": {"do": "status", "status": 500}}));
+    let ran = nights.run(15, &[]);
+    ran.ended(3);
+    assert!(ran.out.contains("changes: 3 made, 1 waiting"), "{}", ran.out);
+    assert_eq!(nights.stored()["50"], before["50"]);
+    nights.stage.no_faults();
+    assert!(nights.pass(16).contains("changes: 1 made"));
+    assert_ne!(nights.stored()["50"], before["50"]);
+}
+
+#[test]
+fn a_wrong_clock_closes_its_own_source_only() {
+    let other = Stage::of(&with_editing());
+    let nights = Nights::of(&with_editing(), Service::Nextcloud, "");
+    nights.begin_beside(&other, &[MAIL, ENFORCE].concat(), "enforce = true");
+    let pass = |day: i64, expected: &str| {
+        other.clock(&night(day));
+        let line = nights.pass(day);
+        assert!(line.contains(expected), "{line}");
+    };
+    pass(1, "changes: 6 announced");
+    pass(11, "changes: 6 reminded of");
+    let link = json!({"id": 60, "type": "link", "owner": "alice", "path": "/Team", "permissions": 1});
+    for stage in [&nights.stage, &other] {
+        stage.change(&json!({"do": "add", "share": link}));
+    }
+    let before = other.stored();
+    let wrong: Timestamp = night(15).parse().unwrap();
+    other.clock(&(wrong + SignedDuration::from_mins(10)).to_string());
+    let ran = nights.run(15, &[]);
+    ran.ended(4);
+    assert!(
+        ran.out.contains("changes: 1 announced, 3 made, 3 failed"),
+        "{}",
+        ran.out
+    );
+    let why = "nothing more can be changed in other this night: the clock here and that of `other` differ by 600 seconds";
+    assert!(ran.err.contains(why), "{}", ran.err);
+    assert_eq!(other.stored(), before);
+    pass(16, "changes: 1 announced, 3 made");
+}
+
+#[test]
 fn one_step_that_fails_does_not_keep_the_others_from_being_tried() {
     let nights = Nights::begun(&with_editing(), Service::Nextcloud);
     nights.letters();
@@ -364,8 +534,10 @@ fn one_step_that_fails_does_not_keep_the_others_from_being_tried() {
     nights.configure(&[&broken, ENFORCE].concat(), "enforce = true");
     let ran = nights.run(1, &[]);
     ran.ended(5);
-    assert!(ran.out.contains("no changes; FAILED: letters"), "{}", ran.out);
+    let untold = "changes: 3 not announced, as no letter told of them; FAILED: letters";
+    assert!(ran.out.contains(untold), "{}", ran.out);
     assert!(ran.err.contains("the templates in"), "{}", ran.err);
+    assert!(!ran.err.contains("nothing was sent"), "{}", ran.err);
     assert!(nights.due().is_empty());
     // Nothing may be changed: owners are told all the same.
     let closed = "enforce_auth = { method = \"app-password\", user = \"alice\", password = { env = \"NO_SUCH_PASSWORD\" } }";
@@ -374,6 +546,7 @@ fn one_step_that_fails_does_not_keep_the_others_from_being_tried() {
     ran.ended(4);
     assert!(ran.out.contains("FAILED: changes"), "{}", ran.out);
     assert!(ran.err.contains("NO_SUCH_PASSWORD"), "{}", ran.err);
+    assert!(!ran.err.contains("nothing was sent"), "{}", ran.err);
     assert!(nights.letters().len() > 1);
     // A source that cannot be read: nothing of it is mailed or changed, and that is no clean end.
     nights.configure(&[MAIL, ENFORCE].concat(), "enforce = true");
@@ -399,6 +572,7 @@ fn somebody_elses_changes_and_letters_are_waited_for_until_the_next_night() {
     let ran = nights.run(1, &[]);
     ran.ended(4);
     assert!(ran.out.contains("FAILED: changes"), "{}", ran.out);
+    assert!(!ran.err.contains("nothing was sent"), "{}", ran.err);
     assert!(nights.due().is_empty());
     assert!(nights.letters().len() > 1, "owners are told");
     drop(lock);
@@ -479,4 +653,62 @@ fn fifty_sources_are_read_side_by_side_and_dead_ones_hinder_nobody() {
     }
     // Somebody who waits for the result is told before anything is sent.
     stage.run(&["scan"]).ended(2);
+}
+
+#[test]
+fn a_source_that_another_scan_reads_costs_the_others_nothing() {
+    use sharewarden::store::SourceLock;
+    let nights = Nights::of(&with_editing(), Service::Nextcloud, "");
+    let stage = &nights.stage;
+    let metrics = format!("[export]\nmetrics = {:?}\n", stage.path("metrics.prom"));
+    nights.begin_beside(stage, &[MAIL, ENFORCE, &metrics].concat(), "");
+    let lock = |source: &str| {
+        let (state, now) = (stage.path("state.db"), NOW.parse().unwrap());
+        SourceLock::take(&state, &SourceName::new(source), now).unwrap()
+    };
+    let metrics = |expected: &[&str]| {
+        let text = std::fs::read_to_string(stage.path("metrics.prom")).unwrap();
+        for line in expected {
+            assert!(text.lines().any(|told| told == *line), "{line}: {text}");
+        }
+    };
+    // One of two: the other one has its night, with changes and letters.
+    let other = lock("other");
+    let ran = nights.run(1, &[]);
+    ran.ended(3);
+    assert!(ran.out.contains("changes: 3 announced"), "{}", ran.out);
+    assert!(nights.letters().len() > 1);
+    let why = "other was not read whole: *: another scan reads this source at the same time: process ";
+    assert!(ran.err.contains(why), "{}", ran.err);
+    metrics(&[
+        "share_audit_nightly_exit_code 3",
+        "share_audit_verdict{source=\"other\",verdict=\"incomplete\"} 1",
+        "share_audit_not_checked{source=\"other\",reason=\"being-scanned\"} 1",
+        "share_audit_verdict{source=\"cloud\",verdict=\"limited\"} 1",
+    ]);
+    // What is known of the other stands as it was found.
+    let report = stage.run(&["report", "--format", "json"]).json();
+    let of_other = findings(&report)
+        .iter()
+        .filter(|finding| finding["source"] == "other");
+    let statuses: Vec<_> = of_other.map(|finding| &finding["status"]).collect();
+    assert!(!statuses.is_empty() && statuses.iter().all(|status| **status == "open"));
+    assert_eq!(report["totals"]["findings"], findings(&report).len());
+    // Both: there is nothing to do, which is told all the same.
+    let cloud = lock("cloud");
+    let ran = nights.run(2, &[]);
+    ran.ended(2);
+    assert_eq!(ran.out, "");
+    assert!(ran.err.contains("is being scanned by process"), "{}", ran.err);
+    let ended = night(2).parse::<Timestamp>().unwrap().as_second();
+    metrics(&[
+        "share_audit_nightly_exit_code 2",
+        &format!("share_audit_nightly_last_end_timestamp_seconds {ended}"),
+    ]);
+    // Somebody who waits for the result is told before anything is sent.
+    drop(cloud);
+    stage.run(&["scan"]).ended(2);
+    drop(other);
+    nights.pass(3);
+    metrics(&["share_audit_nightly_exit_code 0"]);
 }

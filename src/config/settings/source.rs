@@ -1,5 +1,7 @@
 //! A source: what all kinds have in common.
 
+use std::time::Duration;
+
 use globset::GlobSet;
 use url::Url;
 
@@ -45,6 +47,15 @@ impl SourceSettings {
             SourceDetails::Microsoft365(it) => {
                 it.exclude.users.len() + it.exclude.groups.len() + it.exclude.sites.len()
             }
+        }
+    }
+
+    /// How long it may be read in one scan.
+    #[must_use]
+    pub fn stop_after(&self) -> Duration {
+        match &self.kind {
+            SourceDetails::Nextcloud(it) => it.limits.stop_after,
+            SourceDetails::Microsoft365(it) => it.limits.stop_after,
         }
     }
 

@@ -102,6 +102,14 @@ impl Passwords {
         }
     }
 
+    /// Passwords of a key that nobody has, and that is kept nowhere.
+    ///
+    /// # Errors
+    /// What the system says where it has no randomness.
+    pub fn made_up(path: &Path) -> io::Result<Self> {
+        Self::new(path, random()?, false, BTreeMap::new())
+    }
+
     fn new(path: &Path, key: Vec<u8>, is_new: bool, agreed: BTreeMap<String, String>) -> io::Result<Self> {
         if key.len() != KEY {
             let words = "this is no key that passwords are derived from: it was cut or changed; bring it back from a backup; if it \
@@ -248,9 +256,14 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn make(path: &Path) -> io::Result<Vec<u8>> {
+fn random() -> io::Result<Vec<u8>> {
     let mut key = vec![0; KEY];
     getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(key)
+}
+
+fn make(path: &Path) -> io::Result<Vec<u8>> {
+    let key = random()?;
     match files::create_private(path, &key) {
         // Somebody else was quicker.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => read(path),

@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use self::review::{Candidate, Review, Standing};
 use super::change::catch_up;
 use super::{Planned, apply, evidence};
-use crate::enforce::{Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id};
-use crate::model::{Audience, Share, SourceName};
+use crate::enforce::{
+    Closed, Conditions, EnforceError, Journal as _, JournalError, Outcome, Receipt, Who, run_id,
+};
+use crate::model::{Audience, ProblemCode, Share, SourceName};
 use crate::plan::{
     Action, Announcement, Calendar, Caps, Ended, EnforceRule, Notice, Notices, Plan, Room, Step, Subject,
 };
@@ -118,7 +120,7 @@ pub struct Kept {
     pub waiting: u64,
     /// How many only somebody else than the owner could be told of: they wait for a plan that somebody makes.
     pub fallback_only: u64,
-    /// Of how many, announced or to be reminded of, no letter was accepted that tells them in full.
+    /// Of how many, to be announced or reminded of, no letter was accepted that tells them in full, be it that none is written.
     pub untold: u64,
     /// Of how many owners were reminded.
     pub reminded: u64,
@@ -132,6 +134,8 @@ pub struct Kept {
     pub left: u64,
     /// What could not be done: it is tried again the next night.
     pub failed: Vec<Receipt>,
+    /// In which sources nothing more could be changed, so that nothing was announced there, and why.
+    pub closed: Closed,
     /// Why nothing more was changed, and nothing announced, on this night.
     pub stopped: Option<EnforceError>,
 }
@@ -169,6 +173,7 @@ pub async fn keep(
         kept: Kept::default(),
     };
     keeper.store_promises()?;
+    keeper.call_off_removed()?;
     let notices = if night.on {
         match keeper.enforce(letters).await {
             Ok(notices) => notices,
@@ -219,7 +224,9 @@ impl Keeper<'_> {
             }
         }
         let ended = self.act(due).await?;
-        candidates.retain(|one| !ended.contains(&about(&one.action)));
+        let closed = &self.kept.closed;
+        candidates
+            .retain(|one| !ended.contains(&about(&one.action)) && !closed.contains_key(&one.action.source));
         self.offer(candidates, &mut notices)?;
         Ok(notices)
     }
@@ -237,7 +244,20 @@ impl Keeper<'_> {
         }
         let (id, audience) = (run_id(self.now), self.night.audience());
         let conditions = self.night.conditions(&id, &audience);
-        Ok(catch_up(self.ledger, self.night.writers, conditions, &unsettled).await?)
+        self.kept.closed = catch_up(self.ledger, self.night.writers, conditions, &unsettled).await?;
+        Ok(())
+    }
+
+    /// Calls off what was announced in sources that are not configured any more: nobody reads them, so nothing will be done.
+    fn call_off_removed(&mut self) -> Result<(), StoreError> {
+        for source in self.ledger.sources_announced()? {
+            if !self.night.sources.iter().any(|known| *known.name == source) {
+                for announced in self.ledger.announced(&source)? {
+                    self.call_off(announced, "its source is not configured any more".to_owned())?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Calls everything off: nobody keeps the promised dates any more.
@@ -267,12 +287,21 @@ impl Keeper<'_> {
                 // It was never read: nothing is known of it.
                 continue;
             };
+            let problems = self.ledger.problems(self.night.run, source.name)?;
+            if problems
+                .iter()
+                .any(|problem| problem.code == ProblemCode::BeingScanned)
+            {
+                // What another scan finds there is not known to be whole yet.
+                continue;
+            }
             let mut review = Review::begin(self.ledger, (self.night, self.now), (&facts, source), letters)?;
             review.go_through()?;
             standing.append(&mut review.standing);
             candidates.append(&mut review.candidates);
             self.kept.waiting += review.waiting;
             self.kept.fallback_only += review.fallback_only;
+            self.kept.untold += review.untold;
             for (announced, why) in std::mem::take(&mut review.called_off) {
                 self.call_off(announced, why)?;
             }
@@ -307,6 +336,7 @@ impl Keeper<'_> {
         let actions: Vec<&Action> = plan.actions.iter().collect();
         let done = apply(self.ledger, self.night.writers, conditions, &plan.id, &actions).await?;
         self.kept.left += done.left as u64;
+        self.kept.closed.extend(done.closed);
         // Receipts come in the order of the actions.
         for (receipt, announced) in done.receipts.into_iter().zip(chosen) {
             match receipt.outcome {

@@ -54,6 +54,8 @@ pub(super) struct Review<'a> {
     /// How many there is no room for on any day.
     pub(super) waiting: u64,
     pub(super) fallback_only: u64,
+    /// How many nobody is told of.
+    pub(super) untold: u64,
 }
 
 impl<'a> Review<'a> {
@@ -80,6 +82,7 @@ impl<'a> Review<'a> {
             called_off: Vec::new(),
             waiting: 0,
             fallback_only: 0,
+            untold: 0,
         })
     }
 
@@ -176,7 +179,10 @@ impl<'a> Review<'a> {
                 self.fallback_only += 1;
                 return Ok(());
             }
-            None => return Ok(()),
+            None => {
+                self.untold += 1;
+                return Ok(());
+            }
         }
         let level = checked.iter().find(|finding| finding.id == action.finding);
         self.candidates.push(Candidate {

@@ -11,23 +11,26 @@ use jiff::{SignedDuration, Span, Timestamp, tz::TimeZone};
 use proptest::test_runner::{Config, TestRunner};
 use proptest::{collection::vec, prelude::*};
 use secrecy::SecretString;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{Kept, Letters, Night, Reach, keep};
 use crate::enforce::{Conditions, Who};
 use crate::model::{
     Classes, Expiry, Fact, FindingId, KnownScope, Level, PrincipalClass, ProblemCode, Reading, RequestTotals,
-    Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName, Want,
+    Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName, Verdict, Want,
 };
 use crate::notify::{self, Outcome};
 use crate::plan::{Action, Calendar, Caps, Change, EnforceRule, Expects, Freeze, Notices, Plan, Subject};
 use crate::policy::fixtures::{days, facts, link, named, waiver};
 use crate::policy::{Filter, Policy, Waiver};
 use crate::provider::{
-    Found, Listed, Lost, Opened, Pace, Place, ReadError, Reader, Sink, Target, WriteError, Writer,
+    Found, Listed, Lost, Opened, Pace, Place, ReadError, Reader, Sink, Target, Unready, WriteError, Writer,
 };
-use crate::run::{Part, Planned, Scan, apply, scan, undo};
-use crate::store::{Ledger, LetterStart, Release, Run, StoreError, Telling};
+use crate::report::Pages as _;
+use crate::report::ndjson::Event as Became;
+use crate::run::{Part, Planned, Scan, Scanned, apply, scan, undo};
+use crate::store::{Ledger, LetterStart, Release, Run, RunFilter, StoreError, Telling};
 
 /// What was changed through the service's interface: when, which share, and until when it was let live.
 type Changed = (Timestamp, String, Option<String>);
@@ -45,6 +48,8 @@ struct World {
     refuses: bool,
     /// Changes are made, and the answer never comes.
     hangs: bool,
+    /// Whoever read all waits for this before saying so.
+    waits_for: Option<Arc<Notify>>,
 }
 
 /// A service in memory.
@@ -121,6 +126,12 @@ impl Reader for Service {
             let mut told = sink.of(Some(&scope));
             for share in shares.into_iter().filter(|share| share.owner.id == scope) {
                 told.push(Reading::Share(Box::new(share))).await.unwrap();
+            }
+            told.flush().await.unwrap();
+            let waits_for = self.world().waits_for.clone();
+            if let Some(go) = waits_for {
+                go.notified().await;
+                go.notify_one();
             }
             let outcome = Reading::Outcome {
                 scope: scope.clone(),
@@ -412,6 +423,36 @@ fn sums(kept: &Kept) -> (u64, u64, usize, u64) {
     (kept.announced, kept.reminded, kept.cancelled.len(), kept.done)
 }
 
+/// The source, read in some way.
+fn part(reader: Box<dyn Reader>) -> Part {
+    Part {
+        name: cloud(),
+        kind: SourceKind::Nextcloud,
+        reader,
+        in_flight: 1,
+        stop_after: Duration::from_mins(1),
+        relist_every: SignedDuration::from_hours(7 * 24),
+        remembers: true,
+        managed: None,
+        progress: crate::run::Progress::default(),
+    }
+}
+
+/// A scan of everything.
+async fn scanned(ledger: Ledger, policy: &Policy, parts: &[Part], now: Timestamp) -> Scanned {
+    let request = Scan {
+        now,
+        users: Vec::new(),
+        rules: Vec::new(),
+        all_sources: true,
+        exclusions: 0,
+    };
+    let (policy, cancel) = (Arc::new(policy.clone()), CancellationToken::new());
+    scan(ledger, &policy, parts, &request, || now, &cancel)
+        .await
+        .unwrap()
+}
+
 impl Bench {
     /// After a first night without any share: nothing that comes is of the baseline.
     fn new() -> Self {
@@ -463,39 +504,14 @@ impl Bench {
     }
 
     fn scan(&mut self, now: Timestamp) -> Run {
-        let part = Part {
-            name: cloud(),
-            kind: SourceKind::Nextcloud,
-            reader: Box::new(self.service.clone()),
-            in_flight: 1,
-            stop_after: Duration::from_mins(1),
-            relist_every: SignedDuration::from_hours(7 * 24),
-            remembers: true,
-            managed: None,
-            progress: crate::run::Progress::default(),
-        };
+        let part = part(Box::new(self.service.clone()));
         self.scan_of(now, &[part])
     }
 
     fn scan_of(&mut self, now: Timestamp, parts: &[Part]) -> Run {
         self.service.world().now = now;
-        let request = Scan {
-            now,
-            users: Vec::new(),
-            rules: Vec::new(),
-            all_sources: true,
-            exclusions: 0,
-        };
-        let (policy, cancel) = (Arc::new(self.policy.clone()), CancellationToken::new());
-        let scanned = self.runtime.block_on(scan(
-            self.ledger.take().unwrap(),
-            &policy,
-            parts,
-            &request,
-            || now,
-            &cancel,
-        ));
-        let scanned = scanned.unwrap();
+        let ledger = self.ledger.take().unwrap();
+        let scanned = self.runtime.block_on(scanned(ledger, &self.policy, parts, now));
         self.ledger = Some(scanned.ledger);
         scanned.run
     }
@@ -677,6 +693,93 @@ fn nothing_is_done_in_a_source_that_was_left_out_this_night() {
     assert_eq!(sums(&bench.keep(&run, days(15)).unwrap()), (0, 0, 0, 0));
     assert_eq!(bench.changed(), []);
     assert_eq!(bench.night(16).done, 1);
+}
+
+/// How the source fared in a run, how many findings it is said to have, and what changed in it.
+fn told_of(ledger: &Ledger, run: &Run) -> (Verdict, u64, Vec<Became>) {
+    let stored = ledger.stored_run(Some(&run.key), RunFilter::default()).unwrap();
+    let mut events = Vec::new();
+    let told = stored.transitions(&mut |_, happening| {
+        events.push(happening.event);
+        Ok(())
+    });
+    told.unwrap().unwrap();
+    let header = stored.header();
+    (header.sources[0].verdict, header.totals.findings, events)
+}
+
+#[test]
+fn a_source_that_another_scan_reads_is_left_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.db");
+    let mut bench = Bench::unread();
+    bench.ledger = Some(Ledger::open(&state).unwrap());
+    bench.night(0);
+    bench.service.put(of("alice", "1"));
+    // Too far ahead, by the policy of then.
+    let mut far = of("alice", "2");
+    far.expires = ends("2027-03-31");
+    bench.service.put(far);
+    bench.night(1);
+    assert_eq!(bench.night(12).reminded, 1);
+    let run = bench.scan(days(13));
+    assert_eq!(told_of(bench.ledger(), &run), (Verdict::Complete, 4, vec![]));
+
+    // Another scan, by the policy of then, has read half of what is there when the night begins.
+    bench
+        .service
+        .alter("1", |share| share.label = Some("changed".to_owned()));
+    bench.service.put(of("alice", "3"));
+    let go = Arc::new(Notify::new());
+    bench.service.world().waits_for = Some(Arc::clone(&go));
+    let theirs = Ledger::open(&state).unwrap();
+    let mut ours = bench.ledger.take().unwrap();
+    let (then, read) = (bench.policy.clone(), [part(Box::new(bench.service.clone()))]);
+    bench.policy.max_expiry = Span::new().days(365);
+    bench.policy.rules_digest = "another".to_owned();
+    let left = [part(Box::new(Unready::new(
+        ProblemCode::BeingScanned,
+        "another scan reads it",
+    )))];
+    let night = async {
+        while ours.known_shares(&cloud()).unwrap() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let night = scanned(ours, &bench.policy, &left, days(15)).await;
+        let told = told_of(&night.ledger, &night.run);
+        go.notify_one();
+        (night, told)
+    };
+    let (theirs, (night, told)) = bench
+        .runtime
+        .block_on(async { tokio::join!(scanned(theirs, &then, &read, days(14)), night) });
+    ours = night.ledger;
+    assert_eq!(
+        told,
+        (Verdict::Incomplete, 4, vec![]),
+        "it tells nothing of theirs"
+    );
+    // The night does nothing there, be it due, and takes nothing for gone; what the other scan found stands.
+    bench.ledger = Some(ours);
+    let kept = bench.keep(&night.run, days(15)).unwrap();
+    assert_eq!(sums(&kept), (0, 0, 0, 0));
+    let (verdict, findings, events) = told_of(bench.ledger(), &theirs.run);
+    assert_eq!((verdict, findings), (Verdict::Complete, 6));
+    assert_eq!(events, [Became::Opened, Became::Opened, Became::ShareChanged]);
+    let (verdict, findings, events) = told_of(bench.ledger(), &night.run);
+    assert_eq!((verdict, findings, events), (Verdict::Incomplete, 6, vec![]));
+    drop(theirs);
+
+    // The next one does, and knows that the policy, and nobody else, put the other share right.
+    bench.service.world().waits_for = None;
+    let run = bench.scan(days(16));
+    let kept = bench.keep(&run, days(16)).unwrap();
+    assert_eq!((kept.announced, kept.done), (1, 1));
+    let (verdict, _, events) = told_of(bench.ledger(), &run);
+    assert_eq!(
+        (verdict, events),
+        (Verdict::Complete, vec![Became::ClosedByPolicy])
+    );
 }
 
 #[test]

@@ -1203,7 +1203,7 @@ fn what_somebody_was_told_goes_with_them_and_is_kept_as_long_as_it_stands() {
     stage.begin(32, &[]);
     stage.begin(80, &[]);
     stage.ledger.forget_before(at(79)).unwrap();
-    assert!(!stage.ledger.has_left(&of_bob.key).unwrap());
+    assert!(!stage.ledger.was_written_to(&of_bob.to.address).unwrap());
 }
 
 proptest! {

@@ -14,8 +14,7 @@ use std::{
 /// What the system says.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path)?;
-    // A temporary file is its owner's only, and is renamed when it is whole.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = unfinished(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     let model = fs::symlink_metadata(path).or_else(|_| fs::metadata(folder))?;
@@ -64,7 +63,7 @@ pub(crate) fn replace(
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(of_folder)?;
+    let mut file = unfinished(folder).map_err(of_folder)?;
     {
         let mut out = io::BufWriter::new(file.as_file_mut());
         write(&mut out)?;
@@ -82,6 +81,48 @@ pub(crate) fn replace(
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+/// How a file is called until it is whole.
+const UNFINISHED: (&str, &str) = (".sharewarden-", ".part");
+
+/// A file for its owner only that is renamed once it is whole, locked until then. What a process left that was killed over
+/// it is removed first: nobody holds its lock.
+fn unfinished(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let (prefix, suffix) = UNFINISHED;
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
+        if is_ours {
+            remove_left(&entry.path());
+        }
+    }
+    let new = || {
+        tempfile::Builder::new()
+            .prefix(prefix)
+            .suffix(suffix)
+            .tempfile_in(folder)
+    };
+    let mut file = new()?;
+    // A file system without locks leaves what is left to people.
+    while file.as_file().lock().is_ok() && !file.path().exists() {
+        // Another process took it for left before it was locked.
+        file = new()?;
+    }
+    Ok(file)
+}
+
+/// Removes an unfinished file that nobody has locked; whoever may not remove it leaves it to those who may.
+fn remove_left(path: &Path) {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|about| about.is_file());
+    // Its lock is held until it is gone, so that whoever made it just now sees that.
+    if let Some(file) = is_file.then(|| File::open(path).ok()).flatten()
+        && file.try_lock().is_ok()
+    {
+        let _ = fs::remove_file(path);
+    }
 }
 
 /// What the system said, without the name of a file that was never there.
@@ -169,5 +210,60 @@ fn give(file: &File, model: &fs::Metadata) {
         use std::os::unix::fs::{MetadataExt as _, fchown};
         // Nobody but root may; for all others it is theirs anyway.
         let _ = fchown(file, Some(model.uid()), Some(model.gid()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, [prefix, suffix]) = (folder.path(), [UNFINISHED.0, UNFINISHED.1]);
+        let being_written = unfinished(here).unwrap();
+        let kept = being_written.path().file_name().unwrap().to_owned().into_string().unwrap();
+        for name in [&format!("{prefix}left{suffix}"), ".tmpothers", &format!("mine{suffix}")] {
+            fs::write(here.join(name), "half").unwrap();
+        }
+        fs::create_dir(here.join(format!("{prefix}folder{suffix}"))).unwrap();
+        write_private(&here.join("a"), b"whole").unwrap();
+        replace(&here.join("b"), Rights::All, |out| out.write_all(b"whole")).unwrap();
+        let mut expected = vec![
+            "a".to_owned(),
+            "b".to_owned(),
+            kept,
+            ".tmpothers".to_owned(),
+            format!("mine{suffix}"),
+            format!("{prefix}folder{suffix}"),
+        ];
+        expected.sort();
+        assert_eq!(names(here), expected);
+        being_written.persist(here.join("c")).unwrap();
+        assert!(here.join("c").exists());
+    }
+
+    #[test]
+    fn files_written_at_the_same_time_do_not_remove_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let here = folder.path();
+                scope.spawn(move || {
+                    for round in 0..50 {
+                        write_private(&here.join(format!("{writer}-{round}")), b"whole").unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(names(folder.path()).len(), 200);
     }
 }

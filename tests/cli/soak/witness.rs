@@ -233,6 +233,9 @@ impl Witness {
 
     fn caps(&mut self, seen: &Seen<'_>, touched: &BTreeSet<Key>, known: usize) {
         let settings = seen.settings;
+        if seen.by_plan {
+            return;
+        }
         self.insist(touched.len() <= settings.most || seen.disturbed, || {
             format!("more than {} changes: {touched:?}", settings.most)
         });
@@ -414,12 +417,13 @@ impl Witness {
 
     /// Whether a letter has an occasion: something new, something due, or the time for what is still open.
     fn is_news(&mut self, state: &Connection, (id, key, thread, told): (i64, &str, &str, &str), when: Timestamp) {
-        type Telling = (String, Option<String>, Option<String>);
+        type Telling = (String, Option<String>, Option<String>, bool);
+        // What is asked for is on record with the letter until it is on record by itself.
         let mut rows = state
-            .prepare("SELECT finding, stood, due FROM telling WHERE letter = ?1")
+            .prepare("SELECT finding, stood, due, offer IS NOT NULL FROM telling WHERE letter = ?1")
             .unwrap();
         let rows: Vec<Telling> = rows
-            .query_map([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_map([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();
@@ -427,17 +431,23 @@ impl Witness {
             // A summary.
             return;
         }
+        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
         let mut is_news = false;
-        for (finding, stood, due) in &rows {
+        for (finding, stood, due, is_asked_for) in &rows {
+            is_news |= is_asked_for;
             let place = (thread.to_owned(), finding.clone());
             is_news |= self.heard.get(&place) != Some(&(stood.clone(), due.clone()));
+            // What was due and not done is told once more.
+            is_news |= due.as_ref().is_some_and(|due| {
+                let due: jiff::civil::Date = due.parse().unwrap();
+                due < day(when) && self.last_letter.get(thread).is_none_or(|last| day(*last) <= due)
+            });
             self.heard.insert(place, (stood.clone(), due.clone()));
             if told != "redirected" {
                 self.told.insert(finding.clone());
             }
         }
         let last = self.last_letter.insert(thread.to_owned(), when);
-        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
         let is_time = last.is_none_or(|last| {
             let days = (day(when) - day(last)).get_days();
             // A clock that was put back says nothing about when somebody heard.
@@ -464,7 +474,7 @@ impl Witness {
                     "state.db-shm",
                     "state.db.cloud.lock",
                     "state.db.m365.lock",
-                    "state.db-changes.lock",
+                    "state.db.(changes).lock",
                     "state.db-letters.lock",
                     "units",
                 ][..],
@@ -508,6 +518,11 @@ impl Witness {
         self.heard.retain(|(_, finding), _| standing.contains(finding.as_str()));
         for source in report["sources"].as_array().unwrap() {
             let is_read = source["verdict"] != "incomplete";
+            let count = |name: &str| source["accounts"][name].as_u64().unwrap();
+            let read = count("scanned") + count("skipped") + count("gone");
+            self.insist(!is_read || (count("failed") == 0 && count("found") == read), || {
+                format!("called {}: {}", source["verdict"], source["accounts"])
+            });
             // What a tenant does not tell of changes is found when everything was listed again.
             if source["name"] == "cloud" && is_read && seen.settings.excluded.is_none() && !seen.disturbed {
                 self.add("nights of a Nextcloud compared", 1);
@@ -541,9 +556,22 @@ impl Witness {
         self.add("findings compared", expected_here.len());
         let missed: Vec<_> = expected_here.difference(&told).collect();
         let more: Vec<_> = told.difference(&expected_here).collect();
+        // The server lists no share of a disabled account.
+        let of_disabled: BTreeSet<&str> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|finding| finding["share"]["owner"]["active"] == false)
+            .filter_map(|finding| finding["share"]["id"].as_str())
+            .collect();
         let open: Vec<_> = unchecked
             .iter()
-            .filter(|(of, id, _)| *of == source && !id.starts_with("file/"))
+            .filter(|(of, id, rule)| {
+                // A tenant does not tell who shared something: that nobody who left did cannot be said.
+                let is_untold = source == "m365" && *rule == "orphaned-share";
+                let is_unlisted = source == "cloud" && of_disabled.contains(id.as_str());
+                *of == source && !is_untold && !is_unlisted
+            })
             .collect();
         self.insist(missed.is_empty() && more.is_empty() && open.is_empty(), || {
             format!("not found: {missed:#?}\nfound, and not there: {more:#?}\nnot checked: {open:#?}")
@@ -551,6 +579,138 @@ impl Witness {
         if source == "cloud" {
             let lost: Vec<_> = expected.hidden.difference(&hidden).collect();
             self.insist(lost.is_empty(), || format!("of disabled accounts, not found: {lost:?}"));
+        }
+    }
+}
+
+impl Witness {
+    /// Every share is told once, and none that is not there.
+    pub(super) fn shares(&mut self, report: &Value, stored: &Stored, is_there: impl Fn(&str) -> bool) {
+        let mut told = BTreeSet::new();
+        let mut of_disabled = 0;
+        for share in report["shares"].as_array().unwrap() {
+            let id = share["id"].as_str().unwrap();
+            let source = if share["item"]["drive"].is_null() { "cloud" } else { "m365" };
+            let key = (source.to_owned(), id.to_owned());
+            if source == "cloud" && share["owner"]["active"] == false {
+                of_disabled += 1;
+                continue;
+            }
+            self.insist(told.insert(key), || format!("told twice: {share}"));
+        }
+        let is_listed = |key: &Key, row: &Value| match key.0.as_str() {
+            "cloud" => !row["path"].is_null(),
+            _ => is_there(row["path"].as_str().unwrap()),
+        };
+        let stored: BTreeSet<Key> = by_key(stored)
+            .into_iter()
+            .filter(|(key, row)| is_listed(key, row))
+            .map(|(key, _)| key)
+            .collect();
+        let more: Vec<_> = told.difference(&stored).collect();
+        self.insist(more.is_empty(), || format!("told, and not there: {more:?}"));
+        let fewer = stored.difference(&told).count();
+        self.add("shares told", told.len());
+        self.insist(fewer == 0 || of_disabled > 0, || "shares are not told".to_owned());
+    }
+
+    /// Whatever else is exported is whole.
+    pub(super) fn exports(&mut self, stage: &Stage) {
+        let html = std::fs::read_to_string(stage.path("exports/report.html")).unwrap();
+        self.insist(html.trim_end().ends_with("</html>"), || "half a page".to_owned());
+        let metrics = std::fs::read_to_string(stage.path("exports/sharewarden.prom")).unwrap();
+        let is_whole = metrics.ends_with('\n')
+            && metrics.lines().all(|line| {
+                let value = line.rsplit(' ').next().unwrap();
+                line.starts_with('#') || value.parse::<f64>().is_ok()
+            });
+        self.insist(is_whole, || format!("metrics are not whole: {metrics}"));
+    }
+
+    /// Whatever a service was asked for and did is in the journal as applied, and the other way round.
+    pub(super) fn balances(&mut self) {
+        let differs: Vec<_> = self
+            .made
+            .iter()
+            .filter(|(key, made)| self.applied.get(*key) != Some(made))
+            .map(|(key, made)| format!("{key:?}: made {made}, applied {:?}", self.applied.get(key)))
+            .chain(
+                self.applied
+                    .keys()
+                    .filter(|key| !self.made.contains_key(*key))
+                    .map(|key| format!("{key:?}: never made")),
+            )
+            .collect();
+        self.insist(differs.is_empty(), || format!("journal and services differ: {differs:#?}"));
+    }
+
+    /// The events are whole lines, each once or, after a kill, again as it was; and going over them from the first gives just
+    /// what stands.
+    pub(super) fn replays(&mut self, stage: &Stage, report: &Value) {
+        let text = std::fs::read_to_string(stage.path("exports/events.ndjson")).unwrap();
+        let mut lines: BTreeMap<String, &str> = BTreeMap::new();
+        let mut standing: BTreeMap<String, String> = BTreeMap::new();
+        let mut again = 0;
+        for line in text.lines() {
+            let Ok(event) = serde_json::from_str::<Value>(line) else {
+                self.wrong.push(format!("a broken line: {line}"));
+                continue;
+            };
+            let id = event["event_id"].as_str().unwrap().to_owned();
+            if let Some(before) = lines.insert(id, line) {
+                self.insist(before == line, || format!("told otherwise: {before}\n{line}"));
+                again += 1;
+                continue;
+            }
+            let Some(finding) = event["finding"].as_str() else {
+                continue;
+            };
+            match event["event"].as_str().unwrap() {
+                "resolved" | "closed_by_policy" => {
+                    standing.remove(finding);
+                }
+                "opened" | "reopened" | "changed" | "waived" | "not_checked" => {
+                    let status = event["status"].as_str().unwrap().replace("new", "open");
+                    standing.insert(finding.to_owned(), status);
+                }
+                _ => {}
+            }
+        }
+        self.sums.insert("events", lines.len() as u64);
+        self.sums.insert("events told again after a kill", again);
+        self.insist(text.ends_with('\n'), || "the events end in a half line".to_owned());
+        let told: BTreeMap<String, String> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| {
+                let text = |name: &str| finding[name].as_str().unwrap().to_owned();
+                (text("id"), text("status").replace("new", "open"))
+            })
+            .filter(|(_, status)| status != "resolved" && status != "closed-by-policy")
+            .collect();
+        let missed: Vec<_> = told
+            .iter()
+            .filter(|(id, status)| standing.get(*id) != Some(status))
+            .collect();
+        let more: Vec<_> = standing.iter().filter(|(id, _)| !told.contains_key(*id)).collect();
+        self.insist(missed.is_empty() && more.is_empty(), || {
+            format!("by the events not told: {missed:#?}, and told: {more:#?}")
+        });
+    }
+
+    /// Somebody was told of whatever stands open.
+    pub(super) fn knows_all(&mut self, report: &Value) {
+        for finding in report["findings"].as_array().unwrap() {
+            let level = finding["level"].as_str().unwrap();
+            let is_told = ["medium", "high", "critical"].contains(&level)
+                && ["open", "new"].contains(&finding["status"].as_str().unwrap())
+                && !finding["share"].is_null();
+            if is_told {
+                let id = finding["id"].as_str().unwrap();
+                let known = self.told.contains(id);
+                self.insist(known, || format!("nobody was told: {finding}"));
+            }
         }
     }
 }

@@ -190,10 +190,12 @@ impl World {
         };
         let links = of_a_kind(&[3, 4]);
         let link = choose(random, &links).cloned();
+        if random.usize(0..CROWDED) > stored.len() {
+            return Some(("share added", self.new_share(random, now)?));
+        }
         Some(match random.u32(0..100) {
-            0..38 if stored.len() < CROWDED => ("share added", self.new_share(random, now)?),
-            0..38 => ("share removed", json!({"do": "remove", "share": share?})),
-            38..50 => ("share removed", json!({"do": "remove", "share": share?})),
+            0..20 if stored.len() < CROWDED => ("share added", self.new_share(random, now)?),
+            0..50 => ("share removed", json!({"do": "remove", "share": share?})),
             50..57 => {
                 let password = random.bool().then_some("Soak-World-42");
                 (
@@ -407,8 +409,11 @@ impl World {
         let any = choose(random, &stored).and_then(named);
         let links: Vec<&Value> = stored.iter().filter(|row| !row["link"].is_null()).collect();
         let link = choose(random, &links).copied();
+        if random.usize(0..CROWDED) > stored.len() {
+            return Some(("permission added", self.new_permission(random, now)?));
+        }
         Some(match random.u32(0..100) {
-            0..40 if stored.len() < CROWDED => {
+            0..20 if stored.len() < CROWDED => {
                 ("permission added", self.new_permission(random, now)?)
             }
             0..55 => ("permission removed", with(any, "remove", Value::Null)?),

@@ -46,6 +46,7 @@ struct Soak {
     seed: u64,
     now: Timestamp,
     night: u32,
+    is_stormy: bool,
     sums: BTreeMap<String, u64>,
     log: Option<std::fs::File>,
     /// After which night there were so many shares, in a state of so many bytes.
@@ -80,6 +81,7 @@ impl Soak {
             seed,
             now: BEGIN.parse().unwrap(),
             night: 0,
+            is_stormy: false,
             sums: BTreeMap::new(),
             log,
             sizes: Vec::new(),
@@ -128,9 +130,24 @@ impl Soak {
         self.settings.write(&self.stage, &self.base);
         self.stage.clock(&server.to_string());
         let before = self.stored();
-        let expected = oracle::expected(&self.world, &self.settings, &before, self.now);
+        let expected = oracle::expected(&self.world, &self.settings, &before, (self.now, server));
         self.stage.forget_requests();
-        let ended = storm::run(&self.stage, &self.now.to_string(), arguments, cut);
+        let disturbed = arguments[0] == "nightly" && self.is_stormy && self.random.u32(0..8) == 0;
+        let after = self.random.u64(1..80);
+        let mut said = Vec::new();
+        let (stage, world, random, now) = (&self.stage, &mut self.world, &mut self.random, self.now);
+        let mut happens = || {
+            said.extend(world.happens(stage, random, now));
+            said.extend(world.happens(stage, random, now));
+        };
+        let meanwhile: storm::Meanwhile<'_> = disturbed.then_some((after, &mut happens));
+        let ended = storm::run(stage, &now.to_string(), arguments, cut, meanwhile);
+        if disturbed {
+            self.count("runs during which people changed something");
+        }
+        for what in said {
+            self.say(&format!("meanwhile: {what}"));
+        }
         let (asked, after) = (self.stage.requests(), self.stored());
         let seen = Seen {
             now: self.now,
@@ -142,7 +159,7 @@ impl Soak {
             asked: &asked,
             ended: &ended,
             expected: &expected,
-            disturbed: false,
+            disturbed,
         };
         self.witness.look(&self.stage, &seen);
         if arguments[0] == "nightly" {
@@ -203,6 +220,7 @@ impl Soak {
         if self.random.u32(0..15) == 0 {
             server = self.now + SignedDuration::from_hours(self.random.i64(-50..50));
             self.count("the services' clock wrong");
+            self.say(&format!("it is {server} at the services"));
         }
         if self.random.u32(0..12) == 0 {
             self.plans(server);
@@ -324,7 +342,7 @@ impl Soak {
         // What was changed this night was changed after it was read.
         let ran = self.stage.run_at(&now, &["scan", "--format", "json", "--all-shares"]);
         let report = ran.json();
-        let expected = oracle::expected(&self.world, &self.settings, &before, self.now);
+        let expected = oracle::expected(&self.world, &self.settings, &before, (self.now, self.now));
         for source in ["cloud", "m365"] {
             self.witness.compare(&report, &expected, source);
         }
@@ -424,9 +442,11 @@ fn nights_survive_faults_and_kills() {
     let mut soak = Soak::begin(seed);
     let mut storms = 0;
     loop {
+        soak.is_stormy = true;
         for _ in 0..STORM {
             soak.storms();
         }
+        soak.is_stormy = false;
         soak.calms_down();
         storms += 1;
         if storms % 4 == 1 {

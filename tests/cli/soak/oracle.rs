@@ -71,9 +71,19 @@ impl Found<'_> {
     }
 }
 
-pub(super) fn expected(world: &World, settings: &Settings, stored: &Stored, now: Timestamp) -> Expected {
+/// What there is to find at a time, before services whose clocks say something else, perhaps.
+pub(super) fn expected(
+    world: &World,
+    settings: &Settings,
+    stored: &Stored,
+    (now, server): (Timestamp, Timestamp),
+) -> Expected {
     let mut expected = Expected::default();
     for row in &stored.shares {
+        // The server removes what is over by its own clock when it is listed.
+        if end_of(row).is_some_and(|end| end <= server) {
+            continue;
+        }
         nextcloud(world, settings, row, now, &mut expected);
     }
     for row in &stored.permissions {

@@ -140,8 +140,17 @@ pub(super) fn fault(random: &mut Rng) -> (&'static str, Value) {
     (what, rule)
 }
 
+/// What people do once the program has asked so often.
+pub(super) type Meanwhile<'a> = Option<(u64, &'a mut dyn FnMut())>;
+
 /// Runs the program, and ends it as asked, by this signal.
-pub(super) fn run(stage: &Stage, now: &str, arguments: &[&str], (cut, signal): (Cut, &str)) -> Ended {
+pub(super) fn run(
+    stage: &Stage,
+    now: &str,
+    arguments: &[&str],
+    (cut, signal): (Cut, &str),
+    mut meanwhile: Meanwhile<'_>,
+) -> Ended {
     let outputs = ["out", "err"].map(|name| stage.path("said").join(name));
     let mut program = stage.program();
     program
@@ -191,6 +200,9 @@ pub(super) fn run(stage: &Stage, now: &str, arguments: &[&str], (cut, signal): (
             was_cut = true;
             end(&mut child, signal);
             stage.no_faults();
+        }
+        if let Some((_, happens)) = meanwhile.take_if(|(after, _)| stage.requests().len() as u64 > *after) {
+            happens();
         }
         assert!(begun.elapsed() < PATIENCE, "a run does not end: {arguments:?}");
         std::thread::sleep(Duration::from_millis(2));

@@ -397,6 +397,11 @@ impl Witness {
                 self.add("letters", 1);
                 self.insist(file.is_some(), || format!("no file of the letter {key} to {address}"));
             }
+            if outcome.as_deref() == Some("unknown") {
+                // It may have left, and is not sent again.
+                self.add("letters of which is not known whether they left", 1);
+                self.was_told(state, id);
+            }
             let Some((name, path)) = file else { continue };
             files.remove(&name);
             let text = std::fs::read_to_string(&path).unwrap();
@@ -413,6 +418,15 @@ impl Witness {
         self.insist(files.is_empty() || seen.ended.code.is_none(), || {
             format!("letters that are on no record: {files:?}")
         });
+    }
+
+    /// Takes note of the findings that a letter told of.
+    fn was_told(&mut self, state: &Connection, letter: i64) {
+        let mut rows = state
+            .prepare("SELECT finding FROM telling WHERE letter = ?1")
+            .unwrap();
+        let findings = rows.query_map([letter], |row| row.get::<_, String>(0)).unwrap();
+        self.told.extend(findings.map(Result::unwrap));
     }
 
     /// Whether a letter has an occasion: something new, something due, or the time for what is still open.

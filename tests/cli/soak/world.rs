@@ -191,10 +191,10 @@ impl World {
         let links = of_a_kind(&[3, 4]);
         let link = choose(random, &links).cloned();
         if random.usize(0..CROWDED) > stored.len() {
-            return Some(("share added", self.new_share(random, now)?));
+            return Some(("share added", self.new_share(&stored, random, now)?));
         }
         Some(match random.u32(0..100) {
-            0..20 if stored.len() < CROWDED => ("share added", self.new_share(random, now)?),
+            0..20 if stored.len() < CROWDED => ("share added", self.new_share(&stored, random, now)?),
             0..50 => ("share removed", json!({"do": "remove", "share": share?})),
             50..57 => {
                 let password = random.bool().then_some("Soak-World-42");
@@ -220,7 +220,18 @@ impl World {
         })
     }
 
-    fn new_share(&mut self, random: &mut Rng, now: Timestamp) -> Option<Value> {
+    fn new_share(&mut self, stored: &[Value], random: &mut Rng, now: Timestamp) -> Option<Value> {
+        // Somebody who has something shares it on.
+        let handed: Vec<&Value> = stored
+            .iter()
+            .filter(|row| row["type"] == 0 && row["path"].is_string() && row["recipient"] != "gus")
+            .collect();
+        if random.u32(0..6) == 0
+            && let Some(row) = choose(random, &handed)
+        {
+            return Some(json!({"do": "add", "share": {"type": "link", "owner": row["owner"], "path": row["path"],
+                "sharer": row["recipient"], "permissions": 1, "expires": day(random, now)}}));
+        }
         let item = choose(random, &self.files)?.clone();
         let is_file = random.u32(0..3) == 0;
         let path = if is_file {
@@ -236,11 +247,6 @@ impl World {
                 share["type"] = json!("link");
                 share["password"] = json!(password);
                 share["expires"] = json!(day(random, now));
-                // Somebody who has it made it, where anybody has.
-                if random.u32(0..4) == 0 {
-                    let names: Vec<&&str> = MEMBERS.iter().filter(|name| **name != item.owner).collect();
-                    share["sharer"] = json!(names[random.usize(0..names.len())]);
-                }
             }
             5..7 => {
                 share["type"] = json!("mail");
@@ -410,11 +416,11 @@ impl World {
         let links: Vec<&Value> = stored.iter().filter(|row| !row["link"].is_null()).collect();
         let link = choose(random, &links).copied();
         if random.usize(0..CROWDED) > stored.len() {
-            return Some(("permission added", self.new_permission(random, now)?));
+            return Some(("permission added", self.new_permission(&stored, random, now)?));
         }
         Some(match random.u32(0..100) {
             0..20 if stored.len() < CROWDED => {
-                ("permission added", self.new_permission(random, now)?)
+                ("permission added", self.new_permission(&stored, random, now)?)
             }
             0..55 => ("permission removed", with(any, "remove", Value::Null)?),
             55..65 => {
@@ -472,7 +478,7 @@ impl World {
         (key == "owner").then(|| self.users.get(owner).copied().unwrap_or(Standing::Gone))
     }
 
-    fn new_permission(&mut self, random: &mut Rng, now: Timestamp) -> Option<Value> {
+    fn new_permission(&mut self, stored: &[Value], random: &mut Rng, now: Timestamp) -> Option<Value> {
         let item = choose(random, &self.items)?.clone();
         let end = instant(random, now);
         let id = format!("22222222-0000-4000-8000-{:012}", self.next());
@@ -505,6 +511,16 @@ impl World {
         } else {
             item.path.clone()
         });
+        // There is one link of a scope and type on an item, and one grant to somebody.
+        let is_there = stored.iter().any(|row| {
+            let alike = |key: &str| row["link"][key] == permission["link"][key];
+            row["path"] == permission["path"]
+                && row["grant"] == permission["grant"]
+                && (row["link"].is_null() == permission["link"].is_null() && alike("scope") && alike("type"))
+        });
+        if is_there {
+            return None;
+        }
         if permission["grant"].is_null() || random.u32(0..3) == 0 {
             permission["expires"] = json!(end);
         }

@@ -827,6 +827,30 @@ fn what_only_somebody_else_was_told_is_never_done() {
 }
 
 #[test]
+fn what_an_owner_can_no_longer_be_reminded_of_is_called_off_and_told_to_nobody_else_night_after_night() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    assert_eq!(bench.night(1).announced, 1);
+    bench.post.mail = Mail::Fallback;
+    for night in 2..10 {
+        assert_eq!(sums(&bench.night(night)), (0, 0, 0, 0), "there is time for it to change");
+    }
+    let kept = bench.night(10);
+    assert_eq!(Bench::whys(&kept), ["its owner can no longer be told"]);
+    assert_eq!((kept.untold, bench.post.kept.len()), (0, 1));
+    for night in 11..20 {
+        let kept = bench.night(night);
+        assert_eq!((kept.fallback_only, sums(&kept)), (1, (0, 0, 0, 0)));
+    }
+    // Whoever can be told again has the whole time once more; who was reminded is not waited for.
+    bench.post.mail = Mail::Works;
+    assert_eq!(bench.night(20).announced, 1);
+    assert_eq!(bench.night(30).reminded, 1);
+    bench.post.mail = Mail::Fallback;
+    assert_eq!(bench.night(34).done, 1);
+}
+
+#[test]
 fn what_only_others_can_be_told_takes_no_room() {
     let mut bench = Bench::new();
     bench.caps.changes = 1;

@@ -623,9 +623,9 @@ impl Witness {
             .collect();
         let more: Vec<_> = told.difference(&stored).collect();
         self.insist(more.is_empty(), || format!("told, and not there: {more:?}"));
-        let fewer = stored.difference(&told).count();
+        let fewer: Vec<_> = stored.difference(&told).collect();
         self.add("shares told", told.len());
-        self.insist(fewer == 0 || of_disabled > 0, || "shares are not told".to_owned());
+        self.insist(fewer.is_empty() || of_disabled > 0, || format!("not told: {fewer:?}"));
     }
 
     /// Whatever else is exported is whole.

@@ -511,6 +511,12 @@ impl World {
         } else {
             item.path.clone()
         });
+        // What somebody has anyway is no share.
+        if permission["grant"]["user"] == item.owner
+            || (permission["grant"]["group"].is_string() && item.owner.starts_with('/'))
+        {
+            return None;
+        }
         // There is one link of a scope and type on an item, and one grant to somebody.
         let is_there = stored.iter().any(|row| {
             let alike = |key: &str| row["link"][key] == permission["link"][key];

@@ -106,7 +106,9 @@ fn nextcloud(world: &World, settings: &Settings, row: &Value, now: Timestamp, ex
     let standing = |name: &str| world.accounts.get(name).copied().unwrap_or(Standing::Gone);
     let kind = row["type"].as_u64().unwrap();
     let (owner, sharer, recipient) = (text("owner"), text("sharer"), text("recipient"));
-    if standing(owner) == Standing::Disabled {
+    // The list of a disabled account is refused; whoever else shared it on lists it, too.
+    let is_listed_by_sharer = owner != sharer && standing(sharer) == Standing::Here;
+    if standing(owner) == Standing::Disabled && !is_listed_by_sharer {
         if kind == 3 {
             expected.hidden.insert((owner.to_owned(), text("path").to_owned()));
         }
@@ -135,7 +137,10 @@ fn nextcloud(world: &World, settings: &Settings, row: &Value, now: Timestamp, ex
         "departed-recipient",
         kind == 0 && standing(recipient) != Standing::Here,
     );
-    found.rule("orphaned-share", standing(sharer) != Standing::Here);
+    found.rule(
+        "orphaned-share",
+        [owner, sharer].iter().any(|who| standing(who) != Standing::Here),
+    );
 }
 
 fn tenant(world: &World, settings: &Settings, row: &Value, now: Timestamp, expected: &mut Expected) {

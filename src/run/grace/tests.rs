@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{Kept, Letters, Night, Reach, keep};
-use crate::enforce::{Conditions, Who};
+use crate::enforce::{Conditions, Journal as _, Who};
 use crate::model::{
     Classes, Expiry, Fact, FindingId, KnownScope, Level, PrincipalClass, ProblemCode, Reading, RequestTotals,
     Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName, Want,
@@ -45,6 +45,8 @@ struct World {
     refuses: bool,
     /// Changes are made, and the answer never comes.
     hangs: bool,
+    /// No single share can be looked at: whoever could left.
+    blind: bool,
 }
 
 /// A service in memory.
@@ -219,6 +221,9 @@ impl Writer for Service {
     }
 
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Found, WriteError>> {
+        if self.world().blind {
+            return Box::pin(async { Err(WriteError::refused(ProblemCode::Forbidden, "nobody of that name")) });
+        }
         let found = self.world().shares.get(&target.share).cloned();
         let found = found.map_or(Found::Gone, |share| Found::Share(Box::new(share)));
         Box::pin(async { Ok(found) })
@@ -915,6 +920,31 @@ fn our_own_change_is_not_taken_for_the_owners_after_a_kill() {
         assert_eq!(bench.changed().len(), if is_made { 1 } else { 2 });
         assert_eq!(bench.ledger().announced(&cloud()).unwrap(), []);
     }
+}
+
+#[test]
+fn what_a_killed_run_did_is_found_out_by_the_scan_where_nobody_can_look_any_more() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench
+        .service
+        .alter("1", |share| share.access = share.access.with(Right::Edit));
+    bench.night(1);
+    bench.night(12);
+    bench.service.world().hangs = true;
+    assert!(bench.night_at(days(15)).is_none());
+    bench.service.world().hangs = false;
+    bench.service.world().blind = true;
+    // The night before could not be read: nothing is known.
+    bench.service.world().down = true;
+    bench.night(16);
+    assert_eq!(bench.ledger().unsettled(&cloud()).unwrap().len(), 1);
+    bench.service.world().down = false;
+    let kept = bench.night(17);
+    assert!(kept.cancelled.is_empty(), "{kept:?}");
+    assert_eq!(bench.ledger().unsettled(&cloud()).unwrap(), []);
+    assert_eq!(bench.ledger().announced(&cloud()).unwrap(), []);
+    assert_eq!(bench.changed().len(), 1);
 }
 
 #[test]

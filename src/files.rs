@@ -230,8 +230,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (here, [prefix, suffix]) = (folder.path(), [UNFINISHED.0, UNFINISHED.1]);
         let being_written = unfinished(here).unwrap();
-        let kept = being_written.path().file_name().unwrap().to_owned().into_string().unwrap();
-        for name in [&format!("{prefix}left{suffix}"), ".tmpothers", &format!("mine{suffix}")] {
+        let kept = being_written
+            .path()
+            .file_name()
+            .unwrap()
+            .to_owned()
+            .into_string()
+            .unwrap();
+        for name in [
+            &format!("{prefix}left{suffix}"),
+            ".tmpothers",
+            &format!("mine{suffix}"),
+        ] {
             fs::write(here.join(name), "half").unwrap();
         }
         fs::create_dir(here.join(format!("{prefix}folder{suffix}"))).unwrap();

@@ -150,7 +150,10 @@ impl<'a> Review<'a> {
         // Nothing is done without a reminder, and one to somebody else is none: they would hear the same every night.
         if off.is_none()
             && matches!(self.night.calendar.step(announced, self.now), Step::Remind(_))
-            && self.letters.reaches(self.ledger, &planned.share, &announced.action)? == Some(Reach::Fallback)
+            && self
+                .letters
+                .reaches(self.ledger, &planned.share, &announced.action)?
+                == Some(Reach::Fallback)
         {
             off = Some("its owner can no longer be told".to_owned());
         }

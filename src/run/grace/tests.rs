@@ -222,7 +222,9 @@ impl Writer for Service {
 
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Found, WriteError>> {
         if self.world().blind {
-            return Box::pin(async { Err(WriteError::refused(ProblemCode::Forbidden, "nobody of that name")) });
+            return Box::pin(async {
+                Err(WriteError::refused(ProblemCode::Forbidden, "nobody of that name"))
+            });
         }
         let found = self.world().shares.get(&target.share).cloned();
         let found = found.map_or(Found::Gone, |share| Found::Share(Box::new(share)));
@@ -838,7 +840,11 @@ fn what_an_owner_can_no_longer_be_reminded_of_is_called_off_and_told_to_nobody_e
     assert_eq!(bench.night(1).announced, 1);
     bench.post.mail = Mail::Fallback;
     for night in 2..10 {
-        assert_eq!(sums(&bench.night(night)), (0, 0, 0, 0), "there is time for it to change");
+        assert_eq!(
+            sums(&bench.night(night)),
+            (0, 0, 0, 0),
+            "there is time for it to change"
+        );
     }
     let kept = bench.night(10);
     assert_eq!(Bench::whys(&kept), ["its owner can no longer be told"]);

@@ -61,7 +61,13 @@ impl Found<'_> {
     }
 
     /// What is open to anyone, and until when.
-    fn open(&mut self, password: bool, [shows, changes, adds]: [bool; 3], end: Option<Timestamp>, now: Timestamp) {
+    fn open(
+        &mut self,
+        password: bool,
+        [shows, changes, adds]: [bool; 3],
+        end: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         let latest = now + SignedDuration::from_hours(24 * self.settings.max_expiry);
         self.rule("link-without-password", !password && (shows || changes));
         self.rule("link-without-expiry", end.is_none());
@@ -110,7 +116,9 @@ fn nextcloud(world: &World, settings: &Settings, row: &Value, now: Timestamp, ex
     let is_listed_by_sharer = owner != sharer && standing(sharer) == Standing::Here;
     if standing(owner) == Standing::Disabled && !is_listed_by_sharer {
         if kind == 3 {
-            expected.hidden.insert((owner.to_owned(), text("path").to_owned()));
+            expected
+                .hidden
+                .insert((owner.to_owned(), text("path").to_owned()));
         }
         return;
     }
@@ -169,7 +177,11 @@ fn tenant(world: &World, settings: &Settings, row: &Value, now: Timestamp, expec
     let user = |who: &Value| who["user"].as_str().map(str::to_owned);
     found.rule(
         "external-recipient",
-        any(&|who| who["otp"].as_str().is_some_and(|address| !address.ends_with("@example.org"))),
+        any(&|who| {
+            who["otp"]
+                .as_str()
+                .is_some_and(|address| !address.ends_with("@example.org"))
+        }),
     );
     found.rule(
         "guest-recipient",
@@ -177,9 +189,7 @@ fn tenant(world: &World, settings: &Settings, row: &Value, now: Timestamp, expec
     );
     found.rule(
         "departed-recipient",
-        any(&|who| {
-            user(who).is_some_and(|upn| world.users.get(&upn).copied() != Some(Standing::Here))
-        }),
+        any(&|who| user(who).is_some_and(|upn| world.users.get(&upn).copied() != Some(Standing::Here))),
     );
     found.rule(
         "everyone-grant",
@@ -200,7 +210,11 @@ pub(super) fn told(report: &Value, standings: &[&str]) -> BTreeSet<Pair> {
         .filter(|finding| standings.contains(&finding["status"].as_str().unwrap()))
         .filter_map(|finding| {
             let rule = RULES.iter().find(|rule| finding["rule"] == **rule)?;
-            let source = if finding["source"] == "cloud" { "cloud" } else { "m365" };
+            let source = if finding["source"] == "cloud" {
+                "cloud"
+            } else {
+                "m365"
+            };
             Some((source, finding["share"]["id"].as_str()?.to_owned(), *rule))
         })
         .collect()

@@ -131,7 +131,8 @@ impl Settings {
 
     /// Writes the file.
     pub(super) fn write(&self, stage: &Stage, world: &Value) {
-        let path = |name: &str| toml::Value::from(stage.path(name).to_string_lossy().into_owned()).to_string();
+        let path =
+            |name: &str| toml::Value::from(stage.path(name).to_string_lossy().into_owned()).to_string();
         let (login, graph) = stage.places();
         let mut text = format!(
             "[policy]\ninternal_domains = [\"example.org\"]\npartner_domains = [\"partner.example.net\"]\n\

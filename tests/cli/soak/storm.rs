@@ -11,7 +11,7 @@ use wait4::Wait4 as _;
 use crate::harness::{Asked, Stage};
 
 /// No run may take longer.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How long an answer waits for the program to be killed over it.
 const HELD: u64 = 20_000;
 
@@ -74,7 +74,8 @@ pub(super) struct Ended {
 
 /// Whether a request was to change what is shared.
 pub(super) fn is_change(asked: &Asked) -> bool {
-    let is_share = asked.path.contains("/files_sharing/api/v1/shares/") || asked.path.contains("/permissions/");
+    let is_share =
+        asked.path.contains("/files_sharing/api/v1/shares/") || asked.path.contains("/permissions/");
     is_share && asked.method != "GET"
 }
 
@@ -144,6 +145,7 @@ pub(super) fn fault(random: &mut Rng) -> (&'static str, Value) {
 pub(super) type Meanwhile<'a> = Option<(u64, &'a mut dyn FnMut())>;
 
 /// Runs the program, and ends it as asked, by this signal.
+#[expect(clippy::zombie_processes, reason = "it is waited for, for what it used as well")]
 pub(super) fn run(
     stage: &Stage,
     now: &str,
@@ -158,11 +160,15 @@ pub(super) fn run(
         .arguments(arguments)
         .variable("TMPDIR", &stage.path("tmp").to_string_lossy());
     let mut command = program.command();
-    let [out, err] = outputs.each_ref().map(|path| std::fs::File::create(path).unwrap());
+    let [out, err] = outputs
+        .each_ref()
+        .map(|path| std::fs::File::create(path).unwrap());
     command.stdin(Stdio::null()).stdout(out).stderr(err);
     match cut {
         Cut::Requests(after) => {
-            stage.fault(&json!({"match": {}, "after": after, "times": 1, "action": {"do": "delay", "ms": HELD}}));
+            stage.fault(
+                &json!({"match": {}, "after": after, "times": 1, "action": {"do": "delay", "ms": HELD}}),
+            );
         }
         Cut::Changes(after) => {
             for method in ["PUT", "DELETE", "PATCH"] {
@@ -204,7 +210,11 @@ pub(super) fn run(
         if let Some((_, happens)) = meanwhile.take_if(|(after, _)| stage.requests().len() as u64 > *after) {
             happens();
         }
-        assert!(begun.elapsed() < PATIENCE, "a run does not end: {arguments:?}");
+        if ended.is_none() && begun.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("a run does not end: {arguments:?}");
+        }
         std::thread::sleep(Duration::from_millis(2));
     }
     stage.no_faults();
@@ -224,7 +234,9 @@ fn end(child: &mut Child, signal: &str) {
         child.kill().unwrap();
     } else {
         let id = child.id().to_string();
-        let sent = std::process::Command::new("kill").args(["-s", signal, &id]).status();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", signal, &id])
+            .status();
         assert!(sent.unwrap().success());
     }
 }
@@ -233,11 +245,13 @@ fn end(child: &mut Child, signal: &str) {
 pub(super) fn count(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).unwrap();
     entries
-        .filter(|entry| {
-            let name = entry.as_ref().unwrap().file_name();
-            name.to_string_lossy().ends_with(".eml")
-        })
+        .filter(|entry| is_letter(&entry.as_ref().unwrap().path()))
         .count()
+}
+
+/// Whether a file is a letter.
+pub(super) fn is_letter(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "eml")
 }
 
 /// What tells one writing of a file from another.

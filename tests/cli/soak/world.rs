@@ -229,8 +229,10 @@ impl World {
         if random.u32(0..6) == 0
             && let Some(row) = choose(random, &handed)
         {
-            return Some(json!({"do": "add", "share": {"type": "link", "owner": row["owner"], "path": row["path"],
-                "sharer": row["recipient"], "permissions": 1, "expires": day(random, now)}}));
+            return Some(
+                json!({"do": "add", "share": {"type": "link", "owner": row["owner"], "path": row["path"],
+                "sharer": row["recipient"], "permissions": 1, "expires": day(random, now)}}),
+            );
         }
         let item = choose(random, &self.files)?.clone();
         let is_file = random.u32(0..3) == 0;
@@ -240,7 +242,8 @@ impl World {
             item.path.clone()
         };
         let rights: &[u64] = if is_file { &[1, 3, 17] } else { &[1, 4, 5, 15, 17] };
-        let mut share = json!({"owner": item.owner, "path": path, "permissions": rights[random.usize(0..rights.len())]});
+        let mut share =
+            json!({"owner": item.owner, "path": path, "permissions": rights[random.usize(0..rights.len())]});
         let password = (random.u32(0..3) == 0).then_some("Soak-World-42");
         match random.u32(0..10) {
             0..5 => {
@@ -250,11 +253,7 @@ impl World {
             }
             5..7 => {
                 share["type"] = json!("mail");
-                let recipients = [
-                    "x@evil.example.net",
-                    "y@partner.example.net",
-                    "z@example.org",
-                ];
+                let recipients = ["x@evil.example.net", "y@partner.example.net", "z@example.org"];
                 share["recipient"] = json!(recipients[random.usize(0..3)]);
                 share["password"] = json!(password);
                 share["expires"] = json!(day(random, now));
@@ -332,7 +331,11 @@ impl World {
                     _ => Standing::Here,
                 };
                 let enabled = *standing == Standing::Here;
-                let what = if enabled { "account enabled" } else { "account disabled" };
+                let what = if enabled {
+                    "account enabled"
+                } else {
+                    "account disabled"
+                };
                 Some((
                     what,
                     json!({"do": "update", "account": name, "set": {"enabled": enabled}}),
@@ -348,7 +351,8 @@ impl World {
             let owners: Vec<&String> = self.accounts.keys().filter(|name| *name != "gus").collect();
             let owner = (*choose(random, &owners)?).clone();
             let path = format!("/{owner}-{serial}");
-            let change = json!({"do": "add", "owner": owner, "file": {"path": format!("{path}/a.txt"), "size": 9}});
+            let change =
+                json!({"do": "add", "owner": owner, "file": {"path": format!("{path}/a.txt"), "size": 9}});
             self.files.push(Item {
                 owner,
                 path,
@@ -357,7 +361,12 @@ impl World {
             return Some(("file added", change));
         }
         let at = random.usize(0..self.files.len());
-        let people: Vec<String> = self.accounts.keys().filter(|name| *name != "gus").cloned().collect();
+        let people: Vec<String> = self
+            .accounts
+            .keys()
+            .filter(|name| *name != "gus")
+            .cloned()
+            .collect();
         let item = self.files.get_mut(at)?;
         let (owner, path) = (item.owner.clone(), item.path.clone());
         Some(match random.u32(0..6) {
@@ -468,7 +477,11 @@ impl World {
     /// Whose an item of a drive is, as changes and permissions name it.
     fn place_of(&self, path: &str) -> Option<(&'static str, &str)> {
         let item = self.items.iter().find(|item| lies(path, &item.path))?;
-        let key = if item.owner.starts_with('/') { "site" } else { "owner" };
+        let key = if item.owner.starts_with('/') {
+            "site"
+        } else {
+            "owner"
+        };
         Some((key, &item.owner))
     }
 
@@ -530,7 +543,11 @@ impl World {
         if permission["grant"].is_null() || random.u32(0..3) == 0 {
             permission["expires"] = json!(end);
         }
-        let key = if item.owner.starts_with('/') { "site" } else { "owner" };
+        let key = if item.owner.starts_with('/') {
+            "site"
+        } else {
+            "owner"
+        };
         permission[key] = json!(item.owner);
         Some(json!({"do": "add", "permission": permission}))
     }
@@ -609,7 +626,8 @@ impl World {
                 .collect();
             let owner = (*choose(random, &upns)?).clone();
             let path = format!("/new-{serial}");
-            let change = json!({"do": "add", "owner": owner, "item": {"path": format!("{path}/a.txt"), "size": 9}});
+            let change =
+                json!({"do": "add", "owner": owner, "item": {"path": format!("{path}/a.txt"), "size": 9}});
             self.items.push(Item {
                 owner,
                 path,
@@ -619,7 +637,11 @@ impl World {
         }
         let at = random.usize(0..self.items.len());
         let item = self.items.get_mut(at)?;
-        let key = if item.owner.starts_with('/') { "site" } else { "owner" };
+        let key = if item.owner.starts_with('/') {
+            "site"
+        } else {
+            "owner"
+        };
         let (owner, path) = (item.owner.clone(), item.path.clone());
         if random.u32(0..3) > 0 {
             item.path = format!("/moved-{serial}/thing");

@@ -6,18 +6,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
-
-use tempfile::NamedTempFile;
-
-/// What the names of unfinished files begin and end with, so that a run that was killed leaves nothing that is taken for
-/// anything else, neither by whoever collects what is written there nor by [`sweep`].
-const UNFINISHED: (&str, &str) = (".sharewarden-", ".tmp");
-/// How old an unfinished file is that may be swept away: who writes it has locked it by then.
-const LEFT_FOR: Duration = Duration::from_hours(1);
-/// The folders that this process has swept: it leaves nothing itself as long as it lives.
-static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Writes a file for its owner only, in place of the one that is there; its folder is made, for its owner only, where
 /// there is none. An administrator often writes for the account that scans: the file gets the owner of the one it
@@ -27,7 +16,7 @@ static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// What the system says.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path)?;
-    let mut file = unfinished_in(folder)?;
+    let mut file = unfinished(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     let model = fs::symlink_metadata(path).or_else(|_| fs::metadata(folder))?;
@@ -76,7 +65,7 @@ pub(crate) fn replace(
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut file = unfinished_in(folder).map_err(of_folder)?;
+    let mut file = unfinished(folder).map_err(of_folder)?;
     {
         let mut out = io::BufWriter::new(file.as_file_mut());
         write(&mut out)?;
@@ -96,46 +85,57 @@ pub(crate) fn replace(
     Ok(())
 }
 
-/// A file that is its owner's only, and is to be renamed when it is whole; what runs left there that were killed before
-/// that goes.
-fn unfinished_in(folder: &Path) -> io::Result<NamedTempFile> {
-    let is_first = SWEPT
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(folder.to_owned());
-    if is_first {
+/// How a file is called until it is whole.
+const UNFINISHED: (&str, &str) = (".sharewarden-", ".part");
+/// The folders that this process has swept: it leaves nothing itself as long as it lives.
+static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A file for its owner only that is renamed once it is whole, locked until then. What processes left that were killed over
+/// one is removed first.
+fn unfinished(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if swept.insert(folder.to_owned()) {
         sweep(folder);
     }
-    let (beginning, end) = UNFINISHED;
-    let file = tempfile::Builder::new()
-        .prefix(beginning)
-        .suffix(end)
-        .tempfile_in(folder)?;
-    // Where nothing can be locked, nothing is swept either.
-    let _ = file.as_file().try_lock();
+    drop(swept);
+    let (prefix, suffix) = UNFINISHED;
+    let new = || {
+        tempfile::Builder::new()
+            .prefix(prefix)
+            .suffix(suffix)
+            .tempfile_in(folder)
+    };
+    let mut file = new()?;
+    // A file system without locks leaves what is left to people.
+    while file.as_file().lock().is_ok() && !file.path().exists() {
+        // Another process took it for left before it was locked.
+        file = new()?;
+    }
     Ok(file)
 }
 
-/// Removes the unfinished files of a folder that nobody writes any more. What cannot be removed stays: it is in nobody's way.
+/// Removes the unfinished files of a folder that nobody writes any more.
 fn sweep(folder: &Path) {
-    let (beginning, end) = UNFINISHED;
+    let (prefix, suffix) = UNFINISHED;
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let is_ours = name
             .to_str()
-            .is_some_and(|name| name.starts_with(beginning) && name.ends_with(end));
-        // The entry itself, and not what a link leads to.
-        let Some(known) = entry.metadata().ok().filter(|known| is_ours && known.is_file()) else {
-            continue;
-        };
-        let age = known.modified().ok().and_then(|at| at.elapsed().ok());
-        if age.is_none_or(|age| age < LEFT_FOR) {
-            continue;
+            .is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
+        if is_ours {
+            remove_left(&entry.path());
         }
-        let path = entry.path();
-        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _ = fs::remove_file(&path);
-        }
+    }
+}
+
+/// Removes an unfinished file that nobody has locked; whoever may not remove it leaves it to those who may.
+fn remove_left(path: &Path) {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|about| about.is_file());
+    // Its lock is held until it is gone, so that whoever made it just now sees that.
+    if let Some(file) = is_file.then(|| File::open(path).ok()).flatten()
+        && file.try_lock().is_ok()
+    {
+        let _ = fs::remove_file(path);
     }
 }
 
@@ -229,48 +229,68 @@ fn give(file: &File, model: &fs::Metadata) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
 
-    fn names(folder: &Path) -> BTreeSet<String> {
+    fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
-    }
-
-    /// An unfinished file, as a run leaves it that is killed some hours ago; it is open as long as it is held.
-    fn left(folder: &Path, hours: u64) -> (String, File) {
-        let (file, path) = unfinished_in(folder).unwrap().keep().unwrap();
-        let at = SystemTime::now() - Duration::from_hours(hours);
-        file.set_modified(at).unwrap();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        (name.to_owned(), file)
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
     }
 
     #[test]
-    fn what_a_killed_run_left_goes_and_what_is_being_written_stays() {
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
-        let (gone, dead) = left(path, 2);
-        let (slow, _writer) = left(path, 30);
-        let (young, begun) = left(path, 0);
-        drop((dead, begun));
-        fs::write(path.join(".tmpAbCdEf"), "another program's").unwrap();
-        fs::create_dir(path.join(".sharewarden-folder.tmp")).unwrap();
-        assert!(gone.starts_with(".sharewarden-"), "{gone}");
-        let before = names(path);
-        // This process has left nothing, as far as it knows.
-        write_private(&path.join("letter.eml"), b"1").unwrap();
-        assert_eq!(names(path).len(), before.len() + 1);
-        // The next one has not been here.
-        SWEPT.lock().unwrap().remove(path);
-        replace(&path.join("page.html"), Rights::Group, |out| out.write_all(b"2")).unwrap();
-        let mut expected = before;
-        expected.remove(&gone);
-        expected.extend(["letter.eml".to_owned(), "page.html".to_owned()]);
-        assert!(expected.contains(&slow) && expected.contains(&young));
-        assert_eq!(names(path), expected);
+        let (here, [prefix, suffix]) = (folder.path(), [UNFINISHED.0, UNFINISHED.1]);
+        let being_written = unfinished(here).unwrap();
+        let kept = being_written
+            .path()
+            .file_name()
+            .unwrap()
+            .to_owned()
+            .into_string()
+            .unwrap();
+        for name in [
+            &format!("{prefix}left{suffix}"),
+            ".tmpothers",
+            &format!("mine{suffix}"),
+        ] {
+            fs::write(here.join(name), "half").unwrap();
+        }
+        fs::create_dir(here.join(format!("{prefix}folder{suffix}"))).unwrap();
+        // The next process has not been here.
+        SWEPT.lock().unwrap().remove(here);
+        write_private(&here.join("a"), b"whole").unwrap();
+        replace(&here.join("b"), Rights::All, |out| out.write_all(b"whole")).unwrap();
+        let mut expected = vec![
+            "a".to_owned(),
+            "b".to_owned(),
+            kept,
+            ".tmpothers".to_owned(),
+            format!("mine{suffix}"),
+            format!("{prefix}folder{suffix}"),
+        ];
+        expected.sort();
+        assert_eq!(names(here), expected);
+        being_written.persist(here.join("c")).unwrap();
+        assert!(here.join("c").exists());
+    }
+
+    #[test]
+    fn files_written_at_the_same_time_do_not_remove_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let here = folder.path();
+                scope.spawn(move || {
+                    for round in 0..50 {
+                        SWEPT.lock().unwrap().remove(here);
+                        write_private(&here.join(format!("{writer}-{round}")), b"whole").unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(names(folder.path()).len(), 200);
     }
 }

@@ -220,6 +220,8 @@ pub struct KnownShare {
     pub path: String,
     /// The label that its maker gave it; remote text.
     pub label: Option<String>,
+    /// Whether the last scan that could tell found it gone.
+    pub gone: bool,
 }
 
 /// The journal could not be written or read.

@@ -126,7 +126,12 @@ impl Enforcer<'_> {
             Err(LookError::Journal(error)) => return Err(error),
             Err(LookError::Service(error)) => {
                 self.weigh(source, &error);
-                return Ok(None);
+                // Whoever it was done in the name of may have left, and the share with them: nobody can look any more.
+                let known = self.journal.known(source, &target.share)?;
+                if !known.is_some_and(|known| known.gone) {
+                    return Ok(None);
+                }
+                Look::Gone
             }
         };
         let verdict = match (deed, look) {

@@ -1,6 +1,7 @@
 //! The journal of what was changed: a chain of lines, each with a hash over the one before, so that none can be changed,
 //! left out or put in without all after it.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use rusqlite::types::ValueRef;
@@ -115,6 +116,7 @@ impl Ledger {
             ))?
             .query_row([row], |row| RawShare::read(row, 0))
             .optional()?;
+        let gone = self.gone_among(source, &BTreeSet::from([share]))? > 0;
         let mut loader = Loader::new(connection, source.clone(), "");
         let known = raw.map(|raw| loader.share(raw)).transpose()?.flatten();
         Ok(known.map(|share| KnownShare {
@@ -125,6 +127,7 @@ impl Ledger {
             },
             path: share.item.path,
             label: share.label,
+            gone,
         }))
     }
 

@@ -296,6 +296,16 @@ impl Stage {
     }
 
     fn steer(&self, method: reqwest::Method, what: &str, body: Option<&Value>) -> Value {
+        let steered = self.try_to_steer(method, what, body);
+        steered.unwrap_or_else(|body| panic!("the emulator refuses {what}: {body}"))
+    }
+
+    fn try_to_steer(
+        &self,
+        method: reqwest::Method,
+        what: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Value> {
         let url = self.url.join(&format!("__emulator/{what}")).unwrap();
         let mut request = self.client.request(method, url);
         if let Some(body) = body {
@@ -305,9 +315,14 @@ impl Stage {
             let answer = request.send().await.unwrap();
             let good = answer.status().is_success();
             let body: Value = answer.json().await.unwrap();
-            assert!(good, "the emulator refuses {what}: {body}");
-            body
+            if good { Ok(body) } else { Err(body) }
         })
+    }
+
+    /// Changes the world behind the service's back, where that can be: gives the ids, or why it cannot be.
+    pub(crate) fn try_to_change(&self, change: &Value) -> Result<Value, Value> {
+        let changed = self.try_to_steer(reqwest::Method::POST, "change", Some(change))?;
+        Ok(changed["ids"].clone())
     }
 
     /// Changes the world behind the service's back.

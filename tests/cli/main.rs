@@ -61,6 +61,8 @@ mod progress;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod tenant;

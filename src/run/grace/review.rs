@@ -11,7 +11,7 @@ use super::{GraceError, Letters, Night, Planned, Reach};
 use crate::enforce::Journal as _;
 use crate::model::{Level, RuleId, SourceFacts, Status};
 use crate::plan::grace::called_off;
-use crate::plan::{Action, Announcement, Proposer};
+use crate::plan::{Action, Announcement, Proposer, Step};
 use crate::policy::Judge;
 use crate::store::{Ledger, Narrowing, Plannable, StandsOpen, StoreError};
 
@@ -148,8 +148,18 @@ impl<'a> Review<'a> {
         let proposer = Proposer::new(self.night.rules, announced.announced_at);
         let about = (planned, &judged, rules.as_slice());
         let proposed = look(self.ledger, &self.judge, self.source, &proposer, about)?;
-        let off = called_off(&announced.action, proposed.as_ref(), self.now);
+        let mut off = called_off(&announced.action, proposed.as_ref(), self.now);
         let level = finding.level;
+        // Nothing is done without a reminder, and one to somebody else is none: they would hear the same every night.
+        if off.is_none()
+            && matches!(self.night.calendar.step(announced, self.now), Step::Remind(_))
+            && self
+                .letters
+                .reaches(self.ledger, &planned.share, &announced.action)?
+                == Some(Reach::Fallback)
+        {
+            off = Some("its owner can no longer be told".to_owned());
+        }
         let Some(announced) = self.announced.remove(id) else {
             return Ok(());
         };

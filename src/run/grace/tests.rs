@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{Kept, Letters, Night, Reach, keep};
-use crate::enforce::{Conditions, Who};
+use crate::enforce::{Conditions, Journal as _, Who};
 use crate::model::{
     Classes, Expiry, Fact, FindingId, KnownScope, Level, PrincipalClass, ProblemCode, Reading, RequestTotals,
     Right, RuleId, Scope, ScopeOutcome, Share, ShareKind, SourceFacts, SourceKind, SourceName, Verdict, Want,
@@ -50,6 +50,8 @@ struct World {
     hangs: bool,
     /// Whoever read all waits for this before saying so.
     waits_for: Option<Arc<Notify>>,
+    /// No single share can be looked at: whoever could left.
+    blind: bool,
 }
 
 /// A service in memory.
@@ -230,6 +232,11 @@ impl Writer for Service {
     }
 
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Found, WriteError>> {
+        if self.world().blind {
+            return Box::pin(async {
+                Err(WriteError::refused(ProblemCode::Forbidden, "nobody of that name"))
+            });
+        }
         let found = self.world().shares.get(&target.share).cloned();
         let found = found.map_or(Found::Gone, |share| Found::Share(Box::new(share)));
         Box::pin(async { Ok(found) })
@@ -930,6 +937,34 @@ fn what_only_somebody_else_was_told_is_never_done() {
 }
 
 #[test]
+fn what_an_owner_can_no_longer_be_reminded_of_is_called_off_and_told_to_nobody_else_night_after_night() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    assert_eq!(bench.night(1).announced, 1);
+    bench.post.mail = Mail::Fallback;
+    for night in 2..10 {
+        assert_eq!(
+            sums(&bench.night(night)),
+            (0, 0, 0, 0),
+            "there is time for it to change"
+        );
+    }
+    let kept = bench.night(10);
+    assert_eq!(Bench::whys(&kept), ["its owner can no longer be told"]);
+    assert_eq!((kept.untold, bench.post.kept.len()), (0, 1));
+    for night in 11..20 {
+        let kept = bench.night(night);
+        assert_eq!((kept.fallback_only, sums(&kept)), (1, (0, 0, 0, 0)));
+    }
+    // Whoever can be told again has the whole time once more; who was reminded is not waited for.
+    bench.post.mail = Mail::Works;
+    assert_eq!(bench.night(20).announced, 1);
+    assert_eq!(bench.night(30).reminded, 1);
+    bench.post.mail = Mail::Fallback;
+    assert_eq!(bench.night(34).done, 1);
+}
+
+#[test]
 fn what_only_others_can_be_told_takes_no_room() {
     let mut bench = Bench::new();
     bench.caps.changes = 1;
@@ -994,6 +1029,31 @@ fn our_own_change_is_not_taken_for_the_owners_after_a_kill() {
         assert_eq!(bench.changed().len(), if is_made { 1 } else { 2 });
         assert_eq!(bench.ledger().announced(&cloud()).unwrap(), []);
     }
+}
+
+#[test]
+fn what_a_killed_run_did_is_found_out_by_the_scan_where_nobody_can_look_any_more() {
+    let mut bench = Bench::new();
+    bench.service.put(of("alice", "1"));
+    bench
+        .service
+        .alter("1", |share| share.access = share.access.with(Right::Edit));
+    bench.night(1);
+    bench.night(12);
+    bench.service.world().hangs = true;
+    assert!(bench.night_at(days(15)).is_none());
+    bench.service.world().hangs = false;
+    bench.service.world().blind = true;
+    // The night before could not be read: nothing is known.
+    bench.service.world().down = true;
+    bench.night(16);
+    assert_eq!(bench.ledger().unsettled(&cloud()).unwrap().len(), 1);
+    bench.service.world().down = false;
+    let kept = bench.night(17);
+    assert!(kept.cancelled.is_empty(), "{kept:?}");
+    assert_eq!(bench.ledger().unsettled(&cloud()).unwrap(), []);
+    assert_eq!(bench.ledger().announced(&cloud()).unwrap(), []);
+    assert_eq!(bench.changed().len(), 1);
 }
 
 #[test]

@@ -145,7 +145,10 @@ pub(super) fn fault(random: &mut Rng) -> (&'static str, Value) {
 pub(super) type Meanwhile<'a> = Option<(u64, &'a mut dyn FnMut())>;
 
 /// Runs the program, and ends it as asked, by this signal.
-#[expect(clippy::zombie_processes, reason = "it is waited for, for what it used as well")]
+#[expect(
+    clippy::zombie_processes,
+    reason = "it is waited for, for what it used as well"
+)]
 pub(super) fn run(
     stage: &Stage,
     now: &str,

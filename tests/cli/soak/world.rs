@@ -261,8 +261,9 @@ impl World {
             }
             7 => {
                 share["type"] = json!("user");
-                let names = ["gus", "ada", "ben", "cleo", "dan", "eve"];
-                share["recipient"] = json!(names[random.usize(0..6)]);
+                let names = MEMBERS.iter().chain(&["gus"]);
+                let names: Vec<&&str> = names.filter(|name| **name != item.owner).collect();
+                share["recipient"] = json!(names[random.usize(0..names.len())]);
                 share["permissions"] = json!(if is_file { 19 } else { 31 });
                 share["target"] = json!(format!("/from {} {}", item.owner, self.next()));
             }

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
-use crate::emulated::Emulator;
 use crate::plan::Plan;
-use crate::scanned::{Nights, Row, nights, told};
+use crate::scanned::{Nights, Row, nights};
+use crate::shared::Outcome;
+use crate::shared::emulated::Emulator;
 
 const HEAD: &str = "world                     shares   requests  an account  wall s   ratio  user s  system s  us a share  peak MB";
 
@@ -23,7 +23,7 @@ pub(crate) fn measure(plan: &Plan, out: &mut impl Write) -> Outcome<()> {
             Some(plan.answer()),
             out,
         )?;
-        peaks.push((*accounts, first.peak));
+        peaks.push((*accounts, first.used.peak));
     }
     if let Some(accounts) = plan.accounts.first() {
         // Each second account shares a folder, too: what lies beneath it is asked for after all lists.
@@ -62,7 +62,7 @@ fn one(plan: &Plan, generate: &Value, name: &str, answer: Option<f64>, out: &mut
     let limits = format!("requests_per_second = 1_000_000\nin_flight = {}", plan.in_flight);
     let nights = nights(plan, &emulator, &emulator.config(&limits)?)?;
     print(&nights, name, answer, out)?;
-    writeln!(out, "  (the emulator: {})", told(&emulator.end()?))?;
+    writeln!(out, "  (the emulator: {})", emulator.end()?)?;
     Ok(nights.first)
 }
 
@@ -70,7 +70,7 @@ fn print(nights: &Nights, name: &str, answer: Option<f64>, out: &mut impl Write)
     for (row, name) in [(&nights.first, name), (&nights.second, "  again, unchanged")] {
         let ratio = answer.map_or_else(
             || "–".to_owned(),
-            |answer| format!("{:.3}", row.wall / (row.accounts * answer)),
+            |answer| format!("{:.3}", row.used.wall / (row.accounts * answer)),
         );
         writeln!(
             out,
@@ -78,11 +78,11 @@ fn print(nights: &Nights, name: &str, answer: Option<f64>, out: &mut impl Write)
             row.shares,
             row.requests,
             row.requests / row.accounts,
-            row.wall,
-            row.user,
-            row.system,
-            row.user * 1e6 / row.shares,
-            row.peak
+            row.used.wall,
+            row.used.user,
+            row.used.system,
+            row.used.user * 1e6 / row.shares,
+            row.used.peak
         )?;
     }
     Ok(())

@@ -4,19 +4,16 @@
 //! means, and how to read the tables: `docs/performance.md`. Nothing is asserted: this prints, people judge.
 
 mod cloud;
-mod emulated;
 mod plan;
 mod scanned;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod tenant;
 
-use std::error::Error;
 use std::io::{self, Write};
 
 use self::plan::Plan;
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_sharewarden");
+use self::shared::Outcome;
 
 fn main() -> Outcome<()> {
     let plan = Plan::of(std::env::args().skip(1))?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::{Outcome, PROGRAM};
+use crate::shared::{Outcome, PROGRAM};
 
 const USAGE: &str = "\
 usage: cargo bench --bench scan -- [--accounts N,N…] [--heavy SHARES] [--shares-each N]

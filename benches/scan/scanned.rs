@@ -4,14 +4,12 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
-use serde::Deserialize;
-use wait4::{ResUse, Wait4};
-
-use crate::Outcome;
-use crate::emulated::Emulator;
 use crate::plan::Plan;
+use crate::shared::Outcome;
+use crate::shared::emulated::Emulator;
+use crate::shared::ran::{Used, median, run};
+use serde::Deserialize;
 
 /// What a scan cost.
 #[derive(Clone, Copy)]
@@ -22,30 +20,25 @@ pub(crate) struct Row {
     pub(crate) throttled: f64,
     pub(crate) accounts: f64,
     pub(crate) shares: f64,
-    pub(crate) wall: f64,
-    pub(crate) user: f64,
-    pub(crate) system: f64,
-    pub(crate) peak: f64,
+    pub(crate) used: Used,
 }
 
 impl Row {
     /// The median of each figure by itself.
     fn median(rows: &[Self]) -> Self {
-        let of = |figure: fn(&Self) -> f64| {
-            let mut figures: Vec<f64> = rows.iter().map(figure).collect();
-            figures.sort_by(f64::total_cmp);
-            figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
-        };
+        let of = |figure: fn(&Self) -> f64| median(rows.iter().map(figure));
         Self {
             requests: of(|row| row.requests),
             units: of(|row| row.units),
             throttled: of(|row| row.throttled),
             accounts: of(|row| row.accounts),
             shares: of(|row| row.shares),
-            wall: of(|row| row.wall),
-            user: of(|row| row.user),
-            system: of(|row| row.system),
-            peak: of(|row| row.peak),
+            used: Used {
+                wall: of(|row| row.used.wall),
+                user: of(|row| row.used.user),
+                system: of(|row| row.used.system),
+                peak: of(|row| row.used.peak),
+            },
         }
     }
 }
@@ -110,20 +103,15 @@ pub(crate) fn scan(program: &Path, folder: &Path, config: &toml::Table) -> Outco
     config.insert("state".to_owned(), kept.into());
     let (configured, report) = (folder.join("config.toml"), folder.join("report.json"));
     fs::write(&configured, config.to_string())?;
-    let began = Instant::now();
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["scan", "--quiet", "--format", "json", "--config"])
         .arg(&configured)
         .arg("--output")
         .arg(&report)
         .env("TMPDIR", folder)
-        .stdin(Stdio::null())
-        .spawn()?;
-    let ended = child.wait4()?;
-    let wall = began.elapsed();
-    if !ended.status.success() {
-        return Err(format!("the scan ended with {}", ended.status).into());
-    }
+        .stdin(Stdio::null());
+    let used = run(&mut command, &[0])?;
     let report: Report = serde_json::from_reader(BufReader::new(File::open(&report)?))?;
     let source = report.sources.first().ok_or("the report names no source")?;
     if source.verdict == "incomplete" {
@@ -135,21 +123,6 @@ pub(crate) fn scan(program: &Path, folder: &Path, config: &toml::Table) -> Outco
         throttled: source.requests.throttled.into(),
         accounts: source.accounts.scanned.into(),
         shares: source.shares_seen.into(),
-        wall: wall.as_secs_f64(),
-        user: ended.rusage.utime.as_secs_f64(),
-        system: ended.rusage.stime.as_secs_f64(),
-        peak: megabytes(ended.rusage.maxrss),
+        used,
     })
-}
-
-/// What a process used, in words.
-pub(crate) fn told(used: &ResUse) -> String {
-    let used = used.rusage;
-    let user = used.utime.as_secs_f64();
-    format!("{user:.1} s user, {:.0} MB", megabytes(used.maxrss))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^52 bytes")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
-use crate::emulated::Emulator;
 use crate::plan::Plan;
-use crate::scanned::{Nights, Row, nights, scan, told};
+use crate::scanned::{Nights, Row, nights, scan};
+use crate::shared::Outcome;
+use crate::shared::emulated::Emulator;
 
 /// As many as are asked for, and as Microsoft's own pages are said to have at most.
 const PAGE: u32 = 500;
@@ -83,7 +83,7 @@ pub(crate) fn measure(plan: &Plan, out: &mut impl Write) -> Outcome<()> {
     let mut peaks = Vec::new();
     for drives in &plan.drives {
         let world = many(*drives);
-        peaks.push((world.all_items(), one(plan, &world, out)?.peak));
+        peaks.push((world.all_items(), one(plan, &world, out)?.used.peak));
     }
     if let Some(drives) = plan.drives.first() {
         let labels = World {
@@ -109,7 +109,7 @@ pub(crate) fn measure(plan: &Plan, out: &mut impl Write) -> Outcome<()> {
             labels: false,
             budget: NO_BUDGET,
         };
-        peaks.push((world.all_items(), one(plan, &world, out)?.peak));
+        peaks.push((world.all_items(), one(plan, &world, out)?.used.peak));
     }
     writeln!(out)?;
     if let Some((fewest, before)) = peaks.iter().min_by_key(|(items, _)| *items) {
@@ -129,7 +129,7 @@ fn one(plan: &Plan, world: &World, out: &mut impl Write) -> Outcome<Row> {
     let emulator = Emulator::start(&world.written(&json!({}))?)?;
     let nights = nights(plan, &emulator, &config(&emulator, plan, world)?)?;
     print(&nights, plan, world, out)?;
-    writeln!(out, "  (the emulator: {})", told(&emulator.end()?))?;
+    writeln!(out, "  (the emulator: {})", emulator.end()?)?;
     Ok(nights.first)
 }
 
@@ -166,7 +166,7 @@ fn print(nights: &Nights, plan: &Plan, world: &World, out: &mut impl Write) -> i
         let ratio = if world.delay.is_zero() {
             "–".to_owned()
         } else {
-            format!("{:.3}", row.wall / least)
+            format!("{:.3}", row.used.wall / least)
         };
         writeln!(
             out,
@@ -175,11 +175,11 @@ fn print(nights: &Nights, plan: &Plan, world: &World, out: &mut impl Write) -> i
             row.requests,
             row.requests / aim,
             row.units,
-            row.wall,
-            row.user,
-            row.system,
-            row.user * 1e6 / items,
-            row.peak
+            row.used.wall,
+            row.used.user,
+            row.used.system,
+            row.used.user * 1e6 / items,
+            row.used.peak
         )?;
     }
     Ok(())
@@ -198,7 +198,8 @@ fn throttled(plan: &Plan, world: &World, out: &mut impl Write) -> Outcome<()> {
     }))?)?;
     let config = config(&emulator, plan, world)?;
     let row = scan(&plan.program, emulator.folder(), &config)?;
-    let counted = emulator.tenant()?;
+    let state: Value = emulator.steer("GET", "state", &Value::Null)?;
+    let counted = &state["microsoft365"];
     writeln!(
         out,
         "{} throttled at {units} units in {} s, {} in flight: {} requests, {} units, {:.2} s; {} answers asked to wait\n\
@@ -208,7 +209,7 @@ fn throttled(plan: &Plan, world: &World, out: &mut impl Write) -> Outcome<()> {
         plan.in_flight,
         row.requests,
         row.units,
-        row.wall,
+        row.used.wall,
         row.throttled,
         counted["pauses"],
         counted["throttled"],

@@ -245,12 +245,18 @@ impl Writer<'_> {
         if let Some(row) = self.remembered.places.get(&key) {
             return Ok(*row);
         }
-        let row = self
+        let known = self
             .connection
-            .prepare_cached(
-                "INSERT INTO place (source, key) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET key = key RETURNING id",
-            )?
-            .query_row(params![self.source, place], |row| row.get(0))?;
+            .prepare_cached("SELECT id FROM place WHERE source = ?1 AND key = ?2")?
+            .query_row(params![self.source, place], |row| row.get(0))
+            .optional()?;
+        let row = match known {
+            Some(row) => row,
+            None => self
+                .connection
+                .prepare_cached("INSERT INTO place (source, key) VALUES (?1, ?2)")?
+                .insert(params![self.source, place])?,
+        };
         self.remembered.places.insert(key, row);
         Ok(row)
     }
@@ -289,18 +295,15 @@ impl Writer<'_> {
             None => Ok(self
                 .connection
                 .prepare_cached(
-                    "INSERT INTO item (source, place, tag, key, size) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+                    "INSERT INTO item (source, place, tag, key, size) VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
-                .query_row(
-                    params![
-                        self.source,
-                        place,
-                        tag_of(place.unwrap_or(self.source), &share.item.id),
-                        share.item.id,
-                        size
-                    ],
-                    |row| row.get(0),
-                )?),
+                .insert(params![
+                    self.source,
+                    place,
+                    tag_of(place.unwrap_or(self.source), &share.item.id),
+                    share.item.id,
+                    size
+                ])?),
         }
     }
 
@@ -349,23 +352,20 @@ impl Writer<'_> {
                 .prepare_cached(
                     "INSERT INTO share (source, item, follows, tag, key, first_at, read_run, read_at, read_place,
                          had_password, had_expiry)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8, ?9, ?10) RETURNING id",
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8, ?9, ?10)",
                 )?
-                .query_row(
-                    params![
-                        self.source,
-                        place.map(|_| item),
-                        id.follows,
-                        self.tag(share, &id, place),
-                        id.key,
-                        now,
-                        self.run.id,
-                        self.place,
-                        protected.password,
-                        protected.expiry
-                    ],
-                    |row| row.get(0),
-                )?;
+                .insert(params![
+                    self.source,
+                    place.map(|_| item),
+                    id.follows,
+                    self.tag(share, &id, place),
+                    id.key,
+                    now,
+                    self.run.id,
+                    self.place,
+                    protected.password,
+                    protected.expiry
+                ])?;
             return self.insert_version(row, &version);
         };
         if known.read_run == self.run.id {

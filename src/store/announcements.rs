@@ -20,9 +20,10 @@ macro_rules! due_at_run {
         concat!(
             "(SELECT COALESCE((SELECT d.due_at FROM announcement_due d WHERE d.announcement = a.id AND d.to_run > ", $run,
             " ORDER BY d.to_run LIMIT 1), a.due_at)
-              FROM announcement a WHERE a.share = f.share AND a.announced_run <= ", $run,
-            " AND (a.ended_run IS NULL OR a.ended_run > ", $run, ")
-                AND (a.finding = f.key OR a.action ->> '$.action' = 'revoke') ORDER BY a.id DESC LIMIT 1)"
+              FROM announcement a WHERE a.id =
+                  (SELECT max(l.id) FROM announcement l WHERE l.share = f.share AND l.announced_run <= ", $run,
+            " AND (l.ended_run IS NULL OR l.ended_run > ", $run, ")
+                      AND (l.finding = f.key OR l.action ->> '$.action' = 'revoke')))"
         )
     };
 }

@@ -202,25 +202,24 @@ pub(super) fn seen(connection: &Connection, run: &Run, about: About<'_>, finding
     let now = run.now.as_second();
     let known = about.known.iter().find(|known| known.key == finding.id.as_str());
     let Some(known) = known else {
-        let row = connection
+        connection
             .prepare_cached(
                 "INSERT INTO finding (key, source, share, rule, first_run, first_at, last_at, checked_at, baseline)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6, ?7)
-                 ON CONFLICT (key) DO UPDATE SET last_at = excluded.last_at, checked_at = excluded.checked_at
-                 RETURNING id",
+                 ON CONFLICT (key) DO UPDATE SET last_at = excluded.last_at, checked_at = excluded.checked_at",
             )?
-            .query_row(
-                params![
-                    finding.id.as_str(),
-                    about.source,
-                    about.share,
-                    finding.rule.as_str(),
-                    run.id,
-                    now,
-                    about.baseline
-                ],
-                |row| row.get(0),
-            )?;
+            .execute(params![
+                finding.id.as_str(),
+                about.source,
+                about.share,
+                finding.rule.as_str(),
+                run.id,
+                now,
+                about.baseline
+            ])?;
+        let row = connection
+            .prepare_cached("SELECT id FROM finding WHERE key = ?1")?
+            .query_row([finding.id.as_str()], |row| row.get(0))?;
         let standing = Standing {
             status,
             level: finding.level,

@@ -23,6 +23,6 @@ pub(super) fn note(connection: &Connection, text: &str) -> Result<i64> {
         return Ok(row);
     }
     Ok(connection
-        .prepare_cached("INSERT INTO note (tag, text) VALUES (?1, ?2) RETURNING id")?
-        .query_row(params![tag, text], |row| row.get(0))?)
+        .prepare_cached("INSERT INTO note (tag, text) VALUES (?1, ?2)")?
+        .insert(params![tag, text])?)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
@@ -490,18 +491,19 @@ pub(super) fn finding_at(
     (run, at_run): (Option<i64>, Timestamp),
     loaders: &mut Loaders<'_>,
 ) -> Result<view::Finding> {
-    let mut one = connection.prepare_cached(
-        &format!(
+    static ONE: LazyLock<String> = LazyLock::new(|| {
+        format!(
             "SELECT o.name, f.key, f.rule, v.seen_at, f.first_at, f.last_at, f.checked_at, v.status, v.level,
-                 {WORDS}, f.share IS NULL, {DUE}, {SHARE_COLUMNS}
+                 {WORDS}, f.share IS NULL, {DUE}, {}
              FROM finding f JOIN source o ON o.id = f.source
              JOIN finding_version v ON v.finding = f.id AND v.from_run = ?2
              LEFT JOIN share s ON s.id = f.share
              LEFT JOIN share_version w ON w.share = f.share AND w.from_run = ?3
-             LEFT JOIN item i ON i.id = w.item WHERE f.id = ?1"
+             LEFT JOIN item i ON i.id = w.item WHERE f.id = ?1",
+            SHARE_COLUMNS.replace("v.", "w.")
         )
-        .replace(SHARE_COLUMNS, &SHARE_COLUMNS.replace("v.", "w.")),
-    )?;
+    });
+    let mut one = connection.prepare_cached(&ONE)?;
     let mut rows = one.query(params![place.finding, place.version, place.share, run])?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let source: String = row.get(0)?;

@@ -505,7 +505,7 @@ pub(super) fn tell_principal(
         some.transpose()
     };
     let count = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
-    Ok(connection
+    connection
         .prepare_cached(
             "INSERT INTO principal (source, class, key, name, email, guest, active, gone, signed_in, groups, members,
                                     zone, language, told_run, outsiders, answered_by, manager)
@@ -518,31 +518,30 @@ pub(super) fn tell_principal(
                  manager = COALESCE(excluded.manager, manager),
                  told_run = max(COALESCE(told_run, 0), excluded.told_run),
                  changed_run = CASE WHEN active <> excluded.active OR gone <> excluded.gone THEN excluded.told_run
-                     ELSE changed_run END
-             RETURNING id",
+                     ELSE changed_run END",
         )?
-        .query_row(
-            params![
-                source,
-                told.class.as_str(),
-                told.id,
-                told.name,
-                told.email,
-                told.guest,
-                told.active,
-                told.gone,
-                told.signed_in,
-                list(&told.groups)?,
-                count(told.members),
-                told.zone,
-                told.language,
-                run,
-                count(told.outsiders),
-                list(&told.answered_by)?,
-                told.manager
-            ],
-            |row| row.get(0),
-        )?)
+        .execute(params![
+            source,
+            told.class.as_str(),
+            told.id,
+            told.name,
+            told.email,
+            told.guest,
+            told.active,
+            told.gone,
+            told.signed_in,
+            list(&told.groups)?,
+            count(told.members),
+            told.zone,
+            told.language,
+            run,
+            count(told.outsiders),
+            list(&told.answered_by)?,
+            told.manager
+        ])?;
+    Ok(connection
+        .prepare_cached("SELECT id FROM principal WHERE source = ?1 AND class = ?2 AND key = ?3")?
+        .query_row(params![source, told.class.as_str(), told.id], |row| row.get(0))?)
 }
 
 /// The row of a principal that a share names in a run; fills in a name or address that was not known.
@@ -577,21 +576,18 @@ pub(super) fn mention_principal(
         None => Ok(connection
             .prepare_cached(
                 "INSERT INTO principal (source, class, key, name, email, guest, active, gone, named_run)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
-            .query_row(
-                params![
-                    source,
-                    class.as_str(),
-                    named.id,
-                    named.name,
-                    named.email,
-                    named.guest,
-                    named.active,
-                    named.gone,
-                    run
-                ],
-                |row| row.get(0),
-            )?),
+            .insert(params![
+                source,
+                class.as_str(),
+                named.id,
+                named.name,
+                named.email,
+                named.guest,
+                named.active,
+                named.gone,
+                run
+            ])?),
     }
 }

@@ -1,15 +1,17 @@
 //! The emulator in a process of its own, with a world invented for the purpose.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use wait4::{ResUse, Wait4};
+use wait4::Wait4 as _;
 
-use crate::{Outcome, PROGRAM};
+use super::ran::Used;
+use super::{Outcome, PROGRAM};
 
 /// A running emulator; it ends with this.
 pub(crate) struct Emulator {
@@ -69,33 +71,44 @@ impl Emulator {
         Ok(config)
     }
 
-    /// What the emulated tenant counted.
-    pub(crate) fn tenant(&self) -> Outcome<Value> {
-        let url = self.told["graph"].as_str().unwrap_or_default();
+    /// What it answers when it is steered. The answer is read as it comes and only as far as it is asked for, so that this
+    /// process stays small: a child's peak begins with what its parent had.
+    pub(crate) fn steer<T: DeserializeOwned>(&self, method: &str, place: &str, body: &Value) -> Outcome<T> {
+        let url = self.told["nextcloud"].as_str().or(self.told["graph"].as_str());
         let address = url
-            .trim_start_matches("http://")
-            .split('/')
-            .next()
-            .unwrap_or_default();
-        let mut stream = TcpStream::connect(address)?;
+            .ok_or("the emulator told no address")?
+            .trim_start_matches("http://");
+        let address = address.split('/').next().unwrap_or_default();
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let mut stream = BufReader::new(TcpStream::connect(address)?);
         write!(
-            stream,
-            "GET /__emulator/state HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+            stream.get_mut(),
+            "{method} /__emulator/{place} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
         )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (_, body) = answer
-            .split_once("\r\n\r\n")
-            .ok_or("the emulator told no state")?;
-        let mut state: Value = serde_json::from_str(body)?;
-        Ok(state["microsoft365"].take())
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        if !line.contains(" 200 ") {
+            return Err(format!("the emulator answered {method} {place} with {line}").into());
+        }
+        while !line.trim_end().is_empty() {
+            line.clear();
+            stream.read_line(&mut line)?;
+        }
+        Ok(serde_json::from_reader(stream)?)
     }
 
-    /// Ends it and tells what it used.
-    pub(crate) fn end(mut self) -> Outcome<ResUse> {
+    /// Ends it and tells in words what it used.
+    pub(crate) fn end(mut self) -> Outcome<String> {
         let mut process = self.process.take().ok_or("the emulator has ended")?;
         process.kill()?;
-        Ok(process.wait4()?)
+        let used = Used::of(0.0, &process.wait4()?);
+        Ok(format!("{:.1} s user, {:.0} MB", used.user, used.peak))
     }
 }
 

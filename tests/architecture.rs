@@ -39,6 +39,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "fuzzing",
+        &["config", "notify", "plan", "provider", "report", "schedule"],
+    ),
+    (
         "cli",
         &[
             "config", "emulator", "enforce", "export", "files", "health", "http", "model", "notify", "plan",

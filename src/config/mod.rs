@@ -15,6 +15,8 @@ mod credentials;
 mod diagnostic;
 mod environment;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod load;
 mod locate;
 mod nearest;

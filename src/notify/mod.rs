@@ -4,6 +4,8 @@ pub mod address;
 pub mod attachment;
 mod digest;
 mod fate;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod letter;
 mod mime;
 mod outgoing;

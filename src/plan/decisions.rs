@@ -111,12 +111,13 @@ impl Decisions {
         };
         let (decision, id, plan) = (column(DECISION)?, column(ID)?, column(PLAN)?);
         let mut read: Option<Self> = None;
+        let mut lines = Lines::of(text);
         for row in table.records() {
             let row = row.map_err(|error| of_row(text, &error))?;
             if row.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
-            let line = line_at(text, row.position());
+            let line = lines.at(row.position());
             let cell = |(column, place): (&'static str, usize)| match row.get(place).map(str::trim) {
                 Some(cell) if !cell.is_empty() => Ok(cell),
                 _ => Err(PlanFileError::Empty { line, column }),
@@ -168,21 +169,46 @@ impl Decisions {
     }
 }
 
-/// The line on which a row begins, from 1: with the line ends of spreadsheets the reader's own count is one behind.
-fn line_at(text: &str, position: Option<&csv::Position>) -> u64 {
-    let byte = position.map_or(0, |position| {
-        usize::try_from(position.byte()).unwrap_or(usize::MAX)
-    });
-    let before = text.as_bytes().get(..byte).unwrap_or(text.as_bytes());
-    let begun = text.as_bytes().get(byte..).unwrap_or_default();
-    let blank = begun.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    let ends = before.iter().chain(blank).filter(|byte| **byte == b'\n').count();
-    ends as u64 + 1
+/// The lines of a text, counted once from its start to its end: with the line ends of spreadsheets the reader's own count is
+/// one behind.
+struct Lines<'t> {
+    text: &'t [u8],
+    byte: usize,
+    /// How many lines end before that byte.
+    ended: usize,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            byte: 0,
+            ended: 0,
+        }
+    }
+
+    /// The line on which a row begins, from 1; asked for rows in their order.
+    fn at(&mut self, position: Option<&csv::Position>) -> u64 {
+        let byte = position.map_or(0, |position| {
+            usize::try_from(position.byte()).unwrap_or(usize::MAX)
+        });
+        let byte = byte.clamp(self.byte, self.text.len());
+        self.ended += ends_in(self.text.get(self.byte..byte).unwrap_or_default());
+        self.byte = byte;
+        let begun = self.text.get(byte..).unwrap_or_default();
+        let blank = begun.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        (self.ended + ends_in(blank)) as u64 + 1
+    }
+}
+
+/// How many lines end in a piece of text.
+fn ends_in<'b>(piece: impl IntoIterator<Item = &'b u8>) -> usize {
+    piece.into_iter().filter(|byte| **byte == b'\n').count()
 }
 
 fn of_row(text: &str, error: &csv::Error) -> PlanFileError {
     PlanFileError::Row {
-        line: line_at(text, error.position()),
+        line: Lines::of(text).at(error.position()),
         what: piece(&error.to_string()),
     }
 }

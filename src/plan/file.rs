@@ -237,7 +237,7 @@ impl Plan {
     }
 
     /// The digest of everything but the digest.
-    fn digest_now(&self) -> String {
+    pub(super) fn digest_now(&self) -> String {
         let bare = Self {
             digest: String::new(),
             ..self.clone()

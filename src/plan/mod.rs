@@ -6,6 +6,8 @@
 mod announcement;
 pub mod decisions;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod grace;
 mod propose;
 pub mod table;

@@ -7,9 +7,13 @@ use std::io;
 
 use crate::model::names;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod book;
 pub mod csv;
 pub mod discretion;
 mod flat;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod history;
 pub mod html;
 pub mod json;

@@ -25,7 +25,7 @@ impl Key {
     }
 
     /// A key that a test knows.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) const KNOWN: Self = Self(1, 2);
 
     /// The digest of a text.

@@ -12,6 +12,8 @@ mod crawl;
 mod drives;
 mod errors;
 mod examination;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod graph;
 mod groups;
 mod inside;

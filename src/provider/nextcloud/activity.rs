@@ -141,12 +141,12 @@ fn has_more(answer: &crate::http::Answer) -> bool {
         .is_some_and(|link| link.contains("rel=\"next\""))
 }
 
-fn time(entry: &Value) -> Option<Timestamp> {
+pub(super) fn time(entry: &Value) -> Option<Timestamp> {
     entry.get("datetime")?.as_str()?.parse().ok()
 }
 
 /// An entry that tells of files that were fetched.
-struct Entry {
+pub(super) struct Entry {
     id: String,
     at: Timestamp,
     /// The files and folders, by id, with their paths at their owner's.
@@ -156,7 +156,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(entry: &Value, at: Timestamp) -> Option<Self> {
+    pub(super) fn of(entry: &Value, at: Timestamp) -> Option<Self> {
         let text = |name: &str| entry.get(name).and_then(Value::as_str);
         if text("type") != Some("public_links") {
             return None;
@@ -184,7 +184,7 @@ impl Entry {
     }
 
     /// Whether it may tell of the use of a link: of its item, or of something beneath it, in the way that it is shared.
-    fn is_about(&self, look: &Look) -> bool {
+    pub(super) fn is_about(&self, look: &Look) -> bool {
         let share = &look.share;
         let way = match (&self.address, share.kind) {
             (Some(address), ShareKind::Mail) => share

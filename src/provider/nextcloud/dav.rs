@@ -130,6 +130,12 @@ impl Multistatus {
         Self::over(Capped::new(Source::Body(Box::new(body))))
     }
 
+    /// Reads an answer that comes in these pieces.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn in_pieces(pieces: Vec<bytes::Bytes>) -> Self {
+        Self::over(Capped::new(Source::Pieces(pieces.into_iter())))
+    }
+
     fn over(bytes: Capped) -> Self {
         Self {
             reader: NsReader::from_reader(bytes),
@@ -308,6 +314,8 @@ type NextChunk = Result<Option<bytes::Bytes>, crate::http::HttpError>;
 enum Source {
     Body(Box<Body>),
     Waiting(futures::future::BoxFuture<'static, (Box<Body>, NextChunk)>),
+    #[cfg(any(test, fuzzing))]
+    Pieces(std::vec::IntoIter<bytes::Bytes>),
     Ended,
 }
 
@@ -369,6 +377,13 @@ impl AsyncBufRead for Capped {
         while this.chunk.is_empty() {
             match std::mem::replace(&mut this.source, Source::Ended) {
                 Source::Ended => break,
+                #[cfg(any(test, fuzzing))]
+                Source::Pieces(mut pieces) => {
+                    if let Some(piece) = pieces.next() {
+                        this.chunk = piece;
+                        this.source = Source::Pieces(pieces);
+                    }
+                }
                 Source::Body(mut body) => {
                     this.source = Source::Waiting(Box::pin(async move {
                         let chunk = body.chunk().await;

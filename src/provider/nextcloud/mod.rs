@@ -12,6 +12,8 @@ mod dav;
 mod disabled;
 pub mod enrolment;
 mod examination;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod labels;
 mod listing;
 pub mod login;

@@ -17,8 +17,8 @@ use crate::provider::ReadError;
 const PAGE: usize = 500;
 
 #[derive(Deserialize)]
-struct Users {
-    users: Value,
+pub(super) struct Users {
+    pub(super) users: Value,
 }
 
 /// Pages through the accounts, with details.
@@ -125,7 +125,7 @@ pub(super) async fn with_address(ocs: &Ocs, admin: &str, address: &str) -> Resul
 }
 
 /// A map from id to details; PHP writes an empty one, and one with the ids 0, 1, 2…, as a list.
-fn accounts(users: Value) -> Result<Vec<Principal>, ReadError> {
+pub(super) fn accounts(users: Value) -> Result<Vec<Principal>, ReadError> {
     let malformed = || {
         ReadError::service(
             ProblemCode::Malformed,

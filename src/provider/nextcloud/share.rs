@@ -109,6 +109,11 @@ pub(super) fn decode(element: &[u8], reading: &Reading<'_>) -> Result<Share, Str
     {
         return Ok(normalise(&wire, reading));
     }
+    loosely(element, reading)
+}
+
+/// Decodes an element whose fields may be of other types.
+pub(super) fn loosely(element: &[u8], reading: &Reading<'_>) -> Result<Share, String> {
     let fields: Map<String, Value> = serde_json::from_slice(element).map_err(|error| {
         // The error itself may quote what the entry holds.
         format!(

@@ -1,6 +1,5 @@
 //! Every writer over one invented run, with ordinary and with hostile text in all remote fields.
 
-mod book;
 mod csv;
 mod discretion;
 mod docs;
@@ -12,7 +11,7 @@ mod ocsf;
 mod table;
 mod text;
 
-use super::{Format, Pages, Style};
+use super::{Format, Pages, Style, book};
 
 /// What a writer writes.
 fn written(format: Format, style: Style, pages: &dyn Pages) -> String {

@@ -15,7 +15,7 @@ const LONGEST: usize = 1024;
 
 /// Whom a claim stands for. Names are in lower case, as the service compares them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(in super::super) enum Claim {
     /// Everyone, guests with an account included.
     Everyone,
     /// Everyone except external users.
@@ -40,7 +40,7 @@ pub(super) enum Claim {
 
 impl Claim {
     /// The claim that is the id of a direct grant; `None` where the id is none.
-    pub(super) fn of_id(id: &str) -> Option<Self> {
+    pub(in super::super) fn of_id(id: &str) -> Option<Self> {
         if id.len() > LONGEST {
             return None;
         }
@@ -53,7 +53,7 @@ impl Claim {
     }
 
     /// The claim that is a login name.
-    pub(super) fn of_login(login: &str) -> Self {
+    pub(in super::super) fn of_login(login: &str) -> Self {
         let login = cut(login.trim().to_lowercase());
         let mut parts = login.splitn(3, '|');
         let (kind, issuer, value) = (
@@ -81,20 +81,21 @@ impl Claim {
     }
 
     fn person(name: &str) -> Option<Self> {
-        let name = percent_decode_str(name).decode_utf8().ok()?;
+        // What was written as `%55` is a capital only now.
+        let name = percent_decode_str(name).decode_utf8().ok()?.to_lowercase();
         if let Some(address) = name.strip_prefix("urn:spo:guest#") {
             return (!address.is_empty()).then(|| Self::OneTimeCode(address.to_owned()));
         }
         if name.starts_with("urn:spo:anon#") {
-            return Some(Self::Anonymous(name.into_owned()));
+            return Some(Self::Anonymous(name));
         }
         if name.starts_with("urn:") || name.is_empty() {
             return None;
         }
         Some(if is_guest_name(&name) {
-            Self::Guest(name.into_owned())
+            Self::Guest(name)
         } else {
-            Self::Member(name.into_owned())
+            Self::Member(name)
         })
     }
 }

@@ -3,9 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn read(text: &[u8]) -> Result<Vec<Resource>, ReadError> {
-    let mut capped = Capped::new(Source::Ended);
-    capped.chunk = bytes::Bytes::copy_from_slice(text);
-    let mut answer = Multistatus::over(capped);
+    let mut answer = Multistatus::in_pieces(vec![bytes::Bytes::copy_from_slice(text)]);
     tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap()

@@ -10,14 +10,14 @@ use crate::model::{
 };
 use crate::report::{Pages, ndjson::Event, view};
 
-pub(super) struct Book {
-    pub(super) header: view::Header,
-    pub(super) findings: Vec<view::Finding>,
-    pub(super) shares: Vec<view::Share>,
+pub(crate) struct Book {
+    pub(crate) header: view::Header,
+    pub(crate) findings: Vec<view::Finding>,
+    pub(crate) shares: Vec<view::Share>,
     /// Shares that changed.
-    pub(super) changes: Vec<view::Happening>,
+    pub(crate) changes: Vec<view::Happening>,
     /// What it and the runs before it came to.
-    pub(super) trend: Vec<view::Point>,
+    pub(crate) trend: Vec<view::Point>,
 }
 
 impl Pages for Book {
@@ -74,7 +74,7 @@ fn time(text: &str) -> Timestamp {
 
 impl Book {
     /// A night like any other: two sources, one of them read in part.
-    pub(super) fn ordinary() -> Self {
+    pub(crate) fn ordinary() -> Self {
         let findings = findings();
         let mut totals = view::Totals {
             shares: 60,
@@ -145,7 +145,8 @@ impl Book {
     }
 
     /// A run that read everything and found nothing.
-    pub(super) fn clean() -> Self {
+    #[cfg(test)]
+    pub(crate) fn clean() -> Self {
         let mut book = Self::ordinary();
         book.findings.clear();
         book.shares.clear();
@@ -164,7 +165,7 @@ impl Book {
     }
 
     /// The ordinary night, with this in every field that comes from outside.
-    pub(super) fn filled(text: &str) -> Self {
+    pub(crate) fn filled(text: &str) -> Self {
         let mut book = Self::ordinary();
         let fill = |field: &mut String| text.clone_into(field);
         let fill_some = |field: &mut Option<String>| *field = Some(text.to_owned());
@@ -345,7 +346,7 @@ fn sources() -> Vec<view::Source> {
     vec![cloud, lab]
 }
 
-pub(super) fn person(id: &str, name: &str, kind: PrincipalKind) -> view::Principal {
+pub(crate) fn person(id: &str, name: &str, kind: PrincipalKind) -> view::Principal {
     view::Principal {
         id: id.to_owned(),
         name: (!name.is_empty()).then(|| name.to_owned()),

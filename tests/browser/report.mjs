@@ -50,7 +50,7 @@ const views = [
 const wrong = [];
 const browser = await chromium.launch({
   executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-frame-rate-limit"],
 });
 
 /** What does not depend on how the page looks: nothing got out of its place. */
@@ -128,60 +128,71 @@ async function find(page, say) {
   if ((await order()) !== before) say("the order is lost");
 }
 
-try {
-  for (const view of views) {
-    const context = await browser.newContext({
-      viewport: { width: view.width, height: view.height },
-      deviceScaleFactor: view.scale ?? 1,
-      colorScheme: view.colorScheme,
-      javaScriptEnabled: true,
-      offline: true,
-    });
-    for (const { name, path } of pages) {
-      const say = (what) => wrong.push(`${name}, ${view.name}: ${what}`);
-      const page = await context.newPage();
-      const url = pathToFileURL(path).href;
-      page.on("request", (request) => request.url() !== url && say(`asks for ${request.url()}`));
-      page.on("console", (message) => message.type() === "error" && say(message.text()));
-      page.on("pageerror", (error) => say(error.message));
-      // Without the script, the page's policy lets none run: what drives the browser still can.
-      if (view.script === false) writeFileSync(path, readFileSync(path, "utf8").replace(/script-src '[^']*'/, "script-src 'none'"));
-      if (view.script === false) page.removeAllListeners("console");
-      await page.emulateMedia({ media: view.media ?? "screen" });
-      await page.goto(url);
-      for (const what of await page.evaluate(structure)) say(what);
-      const { scrolls, background, filter, findings } = await page.evaluate(() => ({
-        scrolls: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-        background: getComputedStyle(document.body).backgroundColor,
-        filter: document.getElementById("filter")?.checkVisibility() ?? false,
-        findings: document.querySelectorAll("#list > li").length,
-      }));
-      if (scrolls > 0) say(`${scrolls} pixels stand out to the right`);
-      const bright = background.match(/\d+/g).every((part) => Number(part) > 200);
-      if (bright === (view.colorScheme === "dark" && !view.media)) say(`${background} behind it`);
-      const hasFilter = findings > 0 && view.script !== false && !view.media;
-      if (filter !== hasFilter) say(`the filter is ${filter ? "there" : "not there"}`);
-      if (view.media && (await page.evaluate(() => [...document.querySelectorAll(".finding details dl")].some((list) => !list.checkVisibility({ contentVisibilityAuto: false }) || list.getBoundingClientRect().height === 0)))) {
-        say("particulars are not printed");
-      }
-      // What is not yet drawn stands where it is guessed to be, and axe cannot tell what lies behind it.
-      await page.evaluate(() => document.querySelectorAll(".finding").forEach((item) => (item.style.contentVisibility = "visible")));
-      await page.evaluate(axe);
-      const { violations, incomplete } = await page.evaluate(() => globalThis.axe.run(document));
-      for (const { id, help, nodes } of [...violations, ...incomplete]) {
-        say(`${id}: ${help}: ${nodes.length} times: ${nodes.map((node) => node.html).slice(0, 3).join(" ")}`);
-      }
-      if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.${view.name}.png`), fullPage: findings < 50 });
-      if (hasFilter) await find(page, say);
-      if (!view.media && findings < 50) {
-        await page.reload();
-        await walk(page, say);
-      }
-      await page.close();
-    }
-    await context.close();
-    for (const page of pages) writeFileSync(page.path, page.html);
+/** All that is looked at of one page in one view. */
+async function look(view, { name, path, html }) {
+  const say = (what) => wrong.push(`${name}, ${view.name}: ${what}`);
+  const context = await browser.newContext({
+    viewport: { width: view.width, height: view.height },
+    deviceScaleFactor: view.scale ?? 1,
+    colorScheme: view.colorScheme,
+    offline: true,
+  });
+  const page = await context.newPage();
+  // Without the script, the page's policy lets none run: what drives the browser still can.
+  if (view.script === false) {
+    path = join(folder, `${name}.${view.name}.html`);
+    writeFileSync(path, html.replace(/script-src '[^']*'/, "script-src 'none'"));
   }
+  const url = pathToFileURL(path).href;
+  page.on("request", (request) => request.url() !== url && say(`asks for ${request.url()}`));
+  if (view.script !== false) page.on("console", (message) => message.type() === "error" && say(message.text()));
+  page.on("pageerror", (error) => say(error.message));
+  await page.emulateMedia({ media: view.media ?? "screen" });
+  await page.goto(url);
+  for (const what of await page.evaluate(structure)) say(what);
+  const { scrolls, background, filter, findings } = await page.evaluate(() => ({
+    scrolls: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    background: getComputedStyle(document.body).backgroundColor,
+    filter: document.getElementById("filter")?.checkVisibility() ?? false,
+    findings: document.querySelectorAll("#list > li").length,
+  }));
+  if (scrolls > 0) say(`${scrolls} pixels stand out to the right`);
+  const bright = background.match(/\d+/g).every((part) => Number(part) > 200);
+  if (bright === (view.colorScheme === "dark" && !view.media)) say(`${background} behind it`);
+  const hasFilter = findings > 0 && view.script !== false && !view.media;
+  if (filter !== hasFilter) say(`the filter is ${filter ? "there" : "not there"}`);
+  if (view.media && (await page.evaluate(() => [...document.querySelectorAll(".finding details dl")].some((list) => !list.checkVisibility({ contentVisibilityAuto: false }) || list.getBoundingClientRect().height === 0)))) {
+    say("particulars are not printed");
+  }
+  // What is not yet drawn stands where it is guessed to be, and axe cannot tell what lies behind it.
+  await page.evaluate(() => {
+    const drawn = new CSSStyleSheet();
+    drawn.replaceSync(".finding { content-visibility: visible !important }");
+    document.adoptedStyleSheets = [drawn];
+  });
+  await page.evaluate(axe);
+  const { violations, incomplete } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations", "incomplete"] }));
+  for (const { id, help, nodes } of [...violations, ...incomplete]) {
+    say(`${id}: ${help}: ${nodes.length} times: ${nodes.map((node) => node.html).slice(0, 3).join(" ")}`);
+  }
+  if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.${view.name}.png`), fullPage: findings < 50 });
+  if (hasFilter) await find(page, say);
+  if (!view.media && findings < 50) {
+    await page.reload();
+    await walk(page, say);
+  }
+  await context.close();
+}
+
+// Two at a time, the largest pages first.
+const waiting = pages
+  .sort((one, other) => other.html.length - one.html.length)
+  .flatMap((page) => views.map((view) => ({ view, page })));
+async function work() {
+  for (let next = waiting.shift(); next; next = waiting.shift()) await look(next.view, next.page);
+}
+try {
+  await Promise.all([work(), work()]);
 } finally {
   await browser.close();
   rmSync(folder, { recursive: true });

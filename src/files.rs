@@ -229,8 +229,6 @@ fn give(file: &File, model: &fs::Metadata) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
 
     fn names(folder: &Path) -> BTreeSet<String> {
@@ -243,8 +241,8 @@ mod tests {
     /// An unfinished file, as a run leaves it that is killed some hours ago; it is open as long as it is held.
     fn left(folder: &Path, hours: u64) -> (String, File) {
         let (file, path) = unfinished_in(folder).unwrap().keep().unwrap();
-        let at = SystemTime::now() - Duration::from_hours(hours);
-        file.set_modified(at).unwrap();
+        let made_at = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(made_at - Duration::from_hours(hours)).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         (name.to_owned(), file)
     }

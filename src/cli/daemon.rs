@@ -224,10 +224,12 @@ impl Daemon<'_> {
     /// Goes through a night; says whether to stop then.
     async fn night(&mut self) -> bool {
         let started_at = clock();
-        let mut pulse = self.pulse.pulse();
-        pulse.running_since = Some(started_at);
-        pulse.overdue_at = self.overdue_at(started_at);
-        drop(pulse);
+        let overdue_at = self.overdue_at(started_at);
+        {
+            let mut pulse = self.pulse.pulse();
+            pulse.running_since = Some(started_at);
+            pulse.overdue_at = overdue_at;
+        }
         let cancel = CancellationToken::new();
         let (mut stops, mut reloads) = (false, false);
         let exit = {

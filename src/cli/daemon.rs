@@ -224,10 +224,12 @@ impl Daemon<'_> {
     /// Goes through a night; says whether to stop then.
     async fn night(&mut self) -> bool {
         let started_at = clock();
-        let mut pulse = self.pulse.pulse();
-        pulse.running_since = Some(started_at);
-        pulse.overdue_at = self.overdue_at(started_at);
-        drop(pulse);
+        let overdue_at = self.overdue_at(started_at);
+        {
+            let mut pulse = self.pulse.pulse();
+            pulse.running_since = Some(started_at);
+            pulse.overdue_at = overdue_at;
+        }
         let cancel = CancellationToken::new();
         let (mut stops, mut reloads) = (false, false);
         let exit = {
@@ -298,21 +300,18 @@ impl Daemon<'_> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
-
     use super::*;
-    use crate::schedule::Cron;
+
+    const SOURCE: &str = "[policy]\ninternal_domains = [\"example.org\"]\n[[source]]\nname = \"cloud\"\nkind = \"nextcloud\"\n\
+                          url = \"https://cloud.example.org\"\nauth = { method = \"login\" }\n";
 
     #[test]
     fn a_night_is_missed_where_the_last_one_that_came_to_its_end_says_so() {
-        let schedule = ScheduleSettings {
-            at: Cron::parse("0 2 * * *").unwrap(),
-            time_zone: TimeZone::UTC,
-            jitter: Duration::ZERO,
-            health: ([127, 0, 0, 1], 0).into(),
-        };
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let now = at("2026-11-22T03:00:00Z");
+        // At two, where nothing else is configured.
+        let loaded = crate::config::parse(std::path::Path::new("sharewarden.toml"), SOURCE, now).unwrap();
+        let schedule = loaded.settings.schedule;
         for (began, exit, expected) in [
             ("2026-11-22T02:05:00Z", 0, false),
             ("2026-11-22T02:05:00Z", 3, false),

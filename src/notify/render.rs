@@ -20,10 +20,11 @@ use crate::model::{SourceKind, SourceName};
 use crate::report::words::{Part, Words, WordsError, file};
 
 /// The built-in templates.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("subject.txt", include_str!("../templates/mail/subject.txt")),
     ("digest.txt", include_str!("../templates/mail/digest.txt")),
     ("digest.html", include_str!("../templates/mail/digest.html")),
+    ("head.html", include_str!("../templates/mail/head.html")),
     ("incident.txt", include_str!("../templates/mail/incident.txt")),
     ("incident.html", include_str!("../templates/mail/incident.html")),
     ("summary.txt", include_str!("../templates/mail/summary.txt")),

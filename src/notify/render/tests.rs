@@ -798,7 +798,7 @@ fn an_organisations_own_files_stand_in_for_ours() {
 #[test]
 fn what_is_wrong_with_an_own_file_is_told_with_its_line() {
     let none = "it stands in for none of the built-in files; those are subject.txt, digest.txt, digest.html, \
-                incident.txt, incident.html, summary.txt, summary.html, style.css, words.en.toml, words.de.toml, words.fr.toml";
+                head.html, incident.txt, incident.html, summary.txt, summary.html, style.css, words.en.toml, words.de.toml, words.fr.toml";
     for (file, source, line, expected) in [
         ("digest.htm", "", None, none),
         ("digest.html", "<p>\n{% if %}", Some(2), "syntax error"),

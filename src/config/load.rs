@@ -134,7 +134,7 @@ fn assemble(files: &[(PathBuf, String)], locations: &Locations, now: Timestamp) 
     for (path, text) in files {
         let (tree, errors) = DeTable::parse_recoverable(text);
         let base = texts.next_base();
-        texts.add(path, blank::secrets(text, tree.get_ref(), !errors.is_empty()));
+        texts.add(path, &blank::secrets(text, tree.get_ref(), !errors.is_empty()));
         parsed.push((tree::moved_table(tree.into_inner(), base), errors, base));
     }
     let mut findings = Findings::new(&texts);

@@ -86,12 +86,12 @@ impl Texts {
             .map_or(1 << 16, |file| file.base + file.text.len() + 1)
     }
 
-    /// Takes a file's text in, as it may be shown.
-    pub(super) fn add(&mut self, path: &Path, shown: String) {
+    /// Takes a file's text in, with secrets blanked.
+    pub(super) fn add(&mut self, path: &Path, blanked: &str) {
         let base = self.next_base();
         self.files.push(Arc::new(Shown {
             path: path.to_owned(),
-            text: shown,
+            text: harmless_in_place(blanked),
             base,
         }));
     }
@@ -128,6 +128,17 @@ pub(super) fn harmless(text: &str) -> String {
         .collect()
 }
 
+/// The same without moving what stands behind. Controls of ASCII are left to what draws the text: line ends are among them.
+fn harmless_in_place(text: &str) -> String {
+    text.chars()
+        .map(|c| match c.len_utf8() {
+            2 if steers(c) => '\u{b7}',
+            3 if steers(c) => '\u{fffd}',
+            _ => c,
+        })
+        .collect()
+}
+
 /// Whether a character steers a terminal, breaks a line or turns the reading direction.
 pub(super) fn steers(c: char) -> bool {
     c.is_control()
@@ -141,9 +152,9 @@ mod tests {
     #[test]
     fn a_span_finds_its_file() {
         let mut texts = Texts::default();
-        texts.add(Path::new("a"), "one\ntwo".to_owned());
+        texts.add(Path::new("a"), "one\ntwo");
         let base = texts.next_base();
-        texts.add(Path::new("b"), "x\ny".to_owned());
+        texts.add(Path::new("b"), "x\ny");
         let place = texts.place(&(base + 2..base + 3)).unwrap();
         assert_eq!((place.path(), place.line()), (Path::new("b"), 2));
         assert_eq!(texts.place(&(65541..65542)).unwrap().line(), 2);

@@ -31,7 +31,7 @@ fn parse(path: &Path, content: &str) -> Result<BTreeMap<String, SecretRef>, Repo
     let (tree, errors) = DeTable::parse_recoverable(content);
     let mut texts = Texts::default();
     let base = texts.next_base();
-    texts.add(path, blank::values(content, tree.get_ref(), !errors.is_empty()));
+    texts.add(path, &blank::values(content, tree.get_ref(), !errors.is_empty()));
     let mut diagnostics: Vec<_> = errors
         .iter()
         .map(|error| {

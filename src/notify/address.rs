@@ -145,8 +145,10 @@ fn domain_of(text: &str) -> Result<String, Malformed> {
     }
 }
 
+/// Signs beyond ASCII may stand for others within it, `‼` for `!!`: what a label holds is seen only once DNS's form is made.
 fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_plain && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 /// What may stand before the `@` without quotes (RFC 5322, 3.2.3), and the dot.
@@ -192,6 +194,7 @@ mod tests {
             ("anna@evil.example@example.org", None),
             ("anna muster@example.org", None),
             ("anna@exam ple.org", None),
+            ("anna@exam\u{203c}ple.org", None),
             ("anna@", None),
             ("@example.org", None),
             ("", None),

@@ -15,6 +15,7 @@ use crate::report::{
         screen::{Screen, strong},
         words::{self, DOT},
     },
+    text,
 };
 
 /// How many rows are laid out at once.
@@ -88,7 +89,7 @@ fn proposed(action: &Action) -> [Row; 2] {
         Row::from([
             strong(done.join("\n")),
             Cell::new([vec![words::path(&action.item_path)], item].concat().join("\n")),
-            Cell::new(&action.reason),
+            Cell::new(text::visible(&action.reason)),
         ]),
         Row::from([""]),
     ]

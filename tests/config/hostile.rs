@@ -30,12 +30,14 @@ fn what_steers_a_terminal_is_made_visible() {
         "\"\u{202e}\" = 1\n",
         "[policy]\nmax_expiry = \"\\u001b[2J\"\n",
         "x\u{7} = 1",
+        "x\u{9b}2J = 1",
+        "x = \"\u{9b}2J\u{ad}\u{200b}\" 1",
     ] {
         let screen = refused(text);
         assert!(
             screen
                 .chars()
-                .all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'),
+                .all(|c| c == '\n' || !c.is_control() && !"\u{202e}\u{ad}\u{200b}".contains(c)),
             "{screen:?}"
         );
     }

@@ -73,6 +73,16 @@ fn columns_may_move_and_others_be_there() {
 }
 
 #[test]
+fn a_long_list_is_gone_through_once() {
+    let rows: String = (0..50_000).map(|row| format!("do,a-{row},plan-1\r\n")).collect();
+    let begun = std::time::Instant::now();
+    let error = Decisions::read(&format!("decision,id,plan\r\n{rows}do,a-7,plan-1\r\n")).unwrap_err();
+    let (line, before, id) = (50_002, 9, "a-7".to_owned());
+    assert_eq!(error, PlanFileError::DecidedTwice { line, before, id });
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn whatever_is_unclear_is_refused_with_its_line() {
     let plan = plan();
     let (one, id) = (&plan.actions[0].id, &plan.id);

@@ -20,6 +20,7 @@ use super::wire::{self, Page, Told};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
+use crate::provider::object::Object;
 
 /// The most requests in one.
 pub(super) const MOST: usize = 20;
@@ -176,12 +177,13 @@ pub(super) struct Responses {
 impl Responses {
     /// Reads the answers to all; `None` where it is nothing of the kind.
     pub(super) fn read(whole: &Bytes) -> Option<Self> {
-        let written: Vec<Written<'_>> = match serde_json::from_slice::<Answered<_>>(whole) {
-            Ok(answered) => answered.responses,
+        let written: Vec<Object<Written<'_>>> = match serde_json::from_slice(whole) {
+            Ok(Object(Answered { responses })) => responses,
             // One of another form hides none of the others.
             Err(_quotes) => {
-                let answered: Answered<&RawValue> = serde_json::from_slice(whole).ok()?;
-                let each = answered.responses.into_iter();
+                let Object(Answered { responses }) =
+                    serde_json::from_slice::<Object<Answered<&RawValue>>>(whole).ok()?;
+                let each = responses.into_iter();
                 each.filter_map(|written| serde_json::from_str(written.get()).ok())
                     .collect()
             }
@@ -190,7 +192,7 @@ impl Responses {
             by_place: HashMap::new(),
             expired: false,
         };
-        for written in written {
+        for Object(written) in written {
             responses.expired |= written.status == 401;
             if let Some(place) = written.place() {
                 // Of two answers neither can be believed more than the other.

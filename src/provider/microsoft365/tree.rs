@@ -323,7 +323,8 @@ impl Tree {
         folder.told = true;
         let id = std::mem::take(&mut folder.name);
         if let Some(root) = self.as_root(&id) {
-            self.roots.insert(self.key.of(&id), root);
+            // What was told of an item that is neither folder nor file stays told.
+            self.roots.entry(self.key.of(&id)).or_insert(root);
         }
     }
 

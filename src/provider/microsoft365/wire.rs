@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
+use crate::provider::object::Object;
 
 /// An element as far as it could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(super) struct Page<T> {
 
 #[derive(Deserialize)]
 struct Whole<T> {
-    value: Vec<T>,
+    value: Vec<Object<T>>,
     #[serde(rename = "@odata.nextLink", default)]
     next: Option<String>,
     #[serde(rename = "@odata.deltaLink", default)]
@@ -59,15 +60,16 @@ impl<T: DeserializeOwned> Page<T> {
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         // Looked at once, not string by string; what is no text costs only its own characters.
         let text = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
-        if let Ok(page) = serde_json::from_str::<Whole<T>>(&text) {
+        if let Ok(Object(page)) = serde_json::from_str::<Object<Whole<T>>>(&text) {
+            let elements = page.value.into_iter();
             return Some(Self {
-                elements: page.value.into_iter().map(Told::Whole).collect(),
+                elements: elements.map(|Object(element)| Told::Whole(element)).collect(),
                 next: page.next,
                 delta: page.delta,
                 bytes: body.len(),
             });
         }
-        let page: Rough<'_> = serde_json::from_str(&text).ok()?;
+        let Object(page) = serde_json::from_str::<Object<Rough<'_>>>(&text).ok()?;
         Some(Self {
             elements: page.value.into_iter().map(|raw| salvage(raw.get())).collect(),
             next: page.next,
@@ -122,11 +124,7 @@ pub(super) fn lower(word: &str) -> Cow<'_, str> {
 
 /// Reads an object, leaving out the fields that are of another form.
 pub(super) fn salvage<T: DeserializeOwned>(text: &str) -> Told<T> {
-    // A list, too, would be read as an object, its fields by their places.
-    if !text.trim_start().starts_with('{') {
-        return Told::Unread;
-    }
-    if let Ok(whole) = serde_json::from_str(text) {
+    if let Ok(Object(whole)) = serde_json::from_str(text) {
         return Told::Whole(whole);
     }
     let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
@@ -196,6 +194,7 @@ mod tests {
             assert_eq!(salvage::<Thing>(text), Told::Unread, "{text}");
         }
         assert_eq!(salvage(" {\"id\":\"a\"}"), Told::Whole(thing("a", None)));
+        assert_eq!(Page::<Thing>::read(br#"{"value":[["a",1]]}"#).unwrap().elements, [Told::Unread]);
         let body = br#"{"value":[["a",1],{"id":"b","size":-1}]}"#;
         let odd = Told::Partly(thing("b", None), vec!["size".to_owned()]);
         assert_eq!(Page::read(body).unwrap().elements, [Told::Unread, odd]);
@@ -228,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_is_no_page_is_none() {
-        for body in ["", "[]", "{}", "{\"value\":{}}", "<html>", "{\"value\":[{\"id\":"] {
+        for body in ["", "[]", "[[]]", "[[], \"next\", \"delta\"]", "{}", "{\"value\":{}}", "<html>", "{\"value\":[{\"id\":"] {
             assert!(Page::<Thing>::read(body.as_bytes()).is_none(), "{body:.40}");
         }
     }

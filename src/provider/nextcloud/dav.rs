@@ -294,6 +294,20 @@ fn expand(reference: &BytesRef<'_>) -> Result<String, ReadError> {
     }
 }
 
+/// What is wrong with XML. The error itself may quote what the answer holds, at any length.
+fn words(error: &quick_xml::Error) -> String {
+    match error {
+        quick_xml::Error::Syntax(error) => return error.to_string(),
+        quick_xml::Error::IllFormed(_) => "its tags do not fit together",
+        quick_xml::Error::InvalidAttr(_) => "one of its attributes is none",
+        quick_xml::Error::Encoding(_) => "it is no UTF-8 text",
+        quick_xml::Error::Escape(_) => "one of its character references is none",
+        quick_xml::Error::Namespace(_) => "one of its namespaces is not declared, or must not be",
+        quick_xml::Error::Io(_) => "it cannot be read",
+    }
+    .to_owned()
+}
+
 fn malformed(what: &str) -> ReadError {
     ReadError::service(
         ProblemCode::Malformed,
@@ -338,7 +352,7 @@ impl Capped {
                 ProblemCode::Truncated,
                 "the answer ended before its end: its XML is not closed",
             ),
-            (None, error) => malformed(&error.to_string()),
+            (None, error) => malformed(&words(error)),
         }
     }
 

@@ -15,6 +15,7 @@ use super::{activity, ocs, settings, share};
 use crate::http::{Answer, HeaderMap, Request, StatusCode};
 use crate::model::{Share, ShareKind, SourceName};
 use crate::provider::ReadError;
+use crate::provider::object::Object;
 
 /// In which pieces an answer arrives.
 const PIECES: [usize; 3] = [1, 7, 64];
@@ -77,6 +78,8 @@ fn cut(data: &[u8], step: usize) -> Result<Cut, SplitError> {
 /// One entry of a list of shares.
 pub(crate) fn entry(data: &[u8]) {
     let decoded = decode(data, share::decode);
+    let is_object = data.trim_ascii_start().starts_with(b"{");
+    assert!(is_object || decoded.is_err(), "{decoded:?}");
     // What is passed over by the one way may be no JSON at all.
     let other = decode(data, loosely);
     assert!(other.is_err() || other == decoded, "{decoded:?} or {other:?}");
@@ -130,7 +133,7 @@ pub(crate) fn answer(data: &[u8]) {
             let _read = activity::time(entry).and_then(|at| Entry::of(entry, at));
         }
     }
-    if let Ok(Users { users }) = ocs::decode(&request, &headers, data) {
+    if let Ok(Object(Users { users })) = ocs::decode(&request, &headers, data) {
         let listed = users.as_array().map(Vec::len);
         let listed = listed.or_else(|| users.as_object().map(serde_json::Map::len));
         if let Ok(accounts) = accounts(users) {

@@ -20,6 +20,7 @@ use crate::http::{
 use crate::model::ProblemCode;
 use crate::provider::ReadError;
 use crate::provider::checks::date;
+use crate::provider::object::Object;
 
 pub(super) const OCS_API_REQUEST: HeaderName = HeaderName::from_static("ocs-apirequest");
 const EX_APP_ID: HeaderName = HeaderName::from_static("ex-app-id");
@@ -85,7 +86,7 @@ pub(super) struct Ocs {
 
 #[derive(Deserialize)]
 struct Envelope<T> {
-    ocs: Inner<T>,
+    ocs: Object<Inner<T>>,
 }
 
 #[derive(Deserialize)]
@@ -313,8 +314,8 @@ pub(super) fn decode<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<T, ReadError> {
-    let inner = serde_json::from_slice::<Envelope<T>>(body)
-        .map(|envelope| envelope.ocs)
+    let inner = serde_json::from_slice::<Object<Envelope<T>>>(body)
+        .map(|Object(Envelope { ocs: Object(inner) })| inner)
         .map_err(|error| {
             let place = request.place();
             if looks_like_html(headers, body) {

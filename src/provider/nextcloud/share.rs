@@ -15,6 +15,7 @@ use url::Url;
 use crate::model::{
     Access, Expiry, Item, ItemKind, Principal, PrincipalClass, Right, Share, ShareKind, SourceName,
 };
+use crate::provider::object::Object;
 
 /// The longest path that is kept, in characters; servers allow 4,000.
 const MAX_PATH: usize = 8_000;
@@ -104,7 +105,7 @@ fn told<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Told<Optio
 
 /// Decodes an element; the error says in words why nothing could be told of it.
 pub(super) fn decode(element: &[u8], reading: &Reading<'_>) -> Result<Share, String> {
-    if let Ok(wire) = serde_json::from_slice::<Wire<'_>>(element)
+    if let Ok(Object(wire)) = serde_json::from_slice::<Object<Wire<'_>>>(element)
         && is_id(&wire.id)
     {
         return Ok(normalise(&wire, reading));

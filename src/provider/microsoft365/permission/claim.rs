@@ -161,6 +161,10 @@ mod tests {
                 Claim::OneTimeCode(owned("x@partner.net")),
             ),
             (
+                "i:0#.f|membership|%55rn%3aspo%3aanon#0a1b",
+                Claim::Anonymous(owned("urn:spo:anon#0a1b")),
+            ),
+            (
                 "i:0#.f|membership|urn%3aspo%3aanon#0a1b",
                 Claim::Anonymous(owned("urn:spo:anon#0a1b")),
             ),

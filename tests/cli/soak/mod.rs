@@ -411,13 +411,15 @@ impl Soak {
             one.action["source"] != "cloud" || accounts.get(owner) != Some(&Standing::Disabled)
         };
         let standing = self.witness.announced.iter();
-        let standing: Vec<i64> = standing
+        let standing: Vec<_> = standing
             .filter(|(_, one)| one.ended.is_none() && is_listed(one))
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id.clone())
             .collect();
         for _ in 0..LONGEST {
-            let ended = |id: &i64| self.witness.announced[id].ended.is_some();
-            if standing.iter().all(ended) {
+            if standing
+                .iter()
+                .all(|id| self.witness.announced[id].ended.is_some())
+            {
                 break;
             }
             self.passes();

@@ -59,11 +59,12 @@ impl Announced {
 #[derive(Default)]
 pub(super) struct Witness {
     last_line: i64,
-    pub(super) announced: BTreeMap<i64, Announced>,
+    /// What was ever announced, by letter and share: rows are used again once those of long ago are forgotten.
+    pub(super) announced: BTreeMap<(String, Key), Announced>,
     /// How each thread's readers heard that a finding stands, and what is due.
     heard: BTreeMap<(String, String), (Option<String>, Option<String>)>,
     last_letter: BTreeMap<String, Timestamp>,
-    letters_seen: BTreeSet<i64>,
+    letters_seen: BTreeSet<(String, i64)>,
     /// Changes that a service was asked for and made, and those that the journal says were applied.
     pub(super) made: BTreeMap<Key, u64>,
     pub(super) applied: BTreeMap<Key, u64>,
@@ -141,15 +142,15 @@ impl Witness {
         let check = store::examine(&state);
         self.insist(check.standing == model::Standing::Good, || format!("{check:?}"));
         let opened = Connection::open(&state).unwrap();
-        self.changes(&opened, stage, seen);
+        self.changes(&opened, seen);
         self.letters(&opened, stage, seen);
         drop(opened);
         self.leftovers(stage, seen);
     }
 
     /// What was changed was announced, reminded of, due, allowed, and recorded; and what was recorded was asked for.
-    fn changes(&mut self, state: &Connection, stage: &Stage, seen: &Seen<'_>) {
-        self.announcements(state, stage);
+    fn changes(&mut self, state: &Connection, seen: &Seen<'_>) {
+        self.announcements(state);
         let mut lines = state
             .prepare("SELECT seq, entry FROM journal WHERE seq > ?1 ORDER BY seq")
             .unwrap();
@@ -305,68 +306,48 @@ impl Witness {
     }
 
     /// Takes note of what stands announced; each is by an owner's own letter that was accepted.
-    fn announcements(&mut self, state: &Connection, stage: &Stage) {
+    fn announcements(&mut self, state: &Connection) {
         let mut rows = state
             .prepare(
-                "SELECT id, action, letter, announced_at, due_at, reminded_at, ended, why FROM announcement ORDER BY id",
+                "SELECT action, letter, announced_at, due_at, reminded_at, ended, why FROM announcement ORDER BY id",
             )
             .unwrap();
-        let rows: Vec<(i64, Announced)> = rows
+        let rows: Vec<Announced> = rows
             .query_map([], |row| {
-                Ok((
-                    row.get(0)?,
-                    Announced {
-                        action: serde_json::from_str(&row.get::<_, String>(1)?).unwrap(),
-                        letter: row.get(2)?,
-                        at: at(row.get(3)?),
-                        due: at(row.get(4)?),
-                        reminded: row.get::<_, Option<i64>>(5)?.map(at),
-                        ended: row.get(6)?,
-                        why: row.get(7)?,
-                    },
-                ))
+                Ok(Announced {
+                    action: serde_json::from_str(&row.get::<_, String>(0)?).unwrap(),
+                    letter: row.get(1)?,
+                    at: at(row.get(2)?),
+                    due: at(row.get(3)?),
+                    reminded: row.get::<_, Option<i64>>(4)?.map(at),
+                    ended: row.get(5)?,
+                    why: row.get(6)?,
+                })
             })
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();
-        for (id, one) in rows {
+        for one in rows {
+            let id = (one.letter.clone(), one.key());
             let known = self.announced.get(&id).cloned();
             if known.is_none() {
                 self.add("announced", 1);
-                self.is_told(state, stage, &one);
+                self.is_told(state, &one);
             }
             let was_over = known.is_some_and(|known| known.ended.is_some());
             if let Some(ended) = one.ended.as_deref().filter(|_| !was_over) {
-                self.add(
-                    if ended == "done" {
-                        "announced and done"
-                    } else {
-                        "called off"
-                    },
-                    1,
-                );
+                let what = if ended == "done" {
+                    "announced and done"
+                } else {
+                    "called off"
+                };
+                self.add(what, 1);
             }
-            let open: Vec<_> = self
-                .announced
-                .iter()
-                .filter(|(other, known)| **other != id && known.ended.is_none() && known.key() == one.key())
-                .map(|(other, _)| *other)
-                .collect();
-            let still: Vec<_> = open
-                .iter()
-                .filter(|other| {
-                    let sql = "SELECT 1 FROM announcement WHERE id = ?1 AND ended_at IS NULL";
-                    state.prepare(sql).unwrap().exists([other]).unwrap()
-                })
-                .collect();
-            self.insist(still.is_empty() || one.ended.is_some(), || {
-                format!("announced twice: {one:?}")
-            });
             self.announced.insert(id, one);
         }
     }
 
-    fn is_told(&mut self, state: &Connection, _stage: &Stage, one: &Announced) {
+    fn is_told(&mut self, state: &Connection, one: &Announced) {
         let letter: Option<(String, String, Option<String>)> = state
             .query_row(
                 "SELECT told, address, outcome FROM letter WHERE key = ?1",
@@ -424,7 +405,7 @@ impl Witness {
             files.insert(path.file_name().unwrap().to_string_lossy().into_owned(), path);
         }
         for (id, key, thread, address, told, outcome, began, _reply) in rows {
-            if outcome.is_none() || !self.letters_seen.insert(id) {
+            if outcome.is_none() || !self.letters_seen.insert((key.clone(), began)) {
                 // Of one that a run was killed over, the file may be there.
                 if outcome.is_none() {
                     files.retain(|name, _| !name.contains(&key));

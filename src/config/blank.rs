@@ -103,8 +103,9 @@ fn all(value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize>>) {
     }
 }
 
-/// `://user:password@` in any text.
+/// `://user:password@` in any text, what follows a `?` or `#` of an address, and `user:password@` where there is none.
 fn in_addresses(text: &str, spans: &mut Vec<Range<usize>>) {
+    let ends = |sign: char| sign.is_whitespace() || matches!(sign, '"' | '\'');
     for (at, _) in text.match_indices("://") {
         let rest = &text[at + 3..];
         let end = rest
@@ -112,6 +113,16 @@ fn in_addresses(text: &str, spans: &mut Vec<Range<usize>>) {
             .unwrap_or(rest.len());
         if let Some(sign) = rest[..end].rfind('@') {
             spans.push(at + 3..at + 3 + sign);
+        }
+        let address = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        if let Some(sign) = address.find(['?', '#']) {
+            spans.push(at + 3 + sign + 1..at + 3 + address.len());
+        }
+    }
+    for (at, _) in text.match_indices('@') {
+        let start = text[..at].rfind(ends).map_or(0, |before| before + 1);
+        if let Some(name) = text[start..at].find(':') {
+            spans.push(start + name + 1..at);
         }
     }
 }
@@ -168,6 +179,9 @@ mod tests {
             "password = hunter2\n",
             "url = \"https://me:hunter2@cloud.example.org/\"",
             "statistics_token = [\"hunter2\"]",
+            "url = \"https://cloud.example.org/?token=hunter2\"",
+            "url = 'https://cloud.example.org/#hunter2'",
+            "host = \"me:hunter2@mail.example.org\"",
         ] {
             let shown = shown(text);
             assert!(!shown.contains("hunter2"), "{shown}");

@@ -10,11 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::secret::MAX_SECRET;
+use super::{environment, secret::MAX_SECRET};
 
 /// Runs a program and takes what it prints; says in words what went wrong.
 pub(super) fn run(program: &str, arguments: &[String], time: Duration) -> Result<Vec<u8>, String> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    for name in environment::withheld() {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -1,6 +1,11 @@
 //! The process's environment: the only place of the program that reads it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// The variables that hold a secret of this program.
+static SECRET: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// A variable of the environment; one that is empty or no Unicode counts as not set.
 #[must_use]
@@ -10,6 +15,22 @@ use std::path::PathBuf;
 )]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Notes that a variable holds a secret.
+pub(super) fn holds_a_secret(name: &str) {
+    let mut secret = SECRET.lock().unwrap_or_else(PoisonError::into_inner);
+    secret.insert(name.to_owned());
+}
+
+/// The variables that no program that is run from here is given: a secret of one source is no business of the command that
+/// tells another's.
+#[must_use]
+pub fn withheld() -> Vec<String> {
+    let secret = SECRET.lock().unwrap_or_else(PoisonError::into_inner);
+    // What a machine's identity is got with is given to this program alone.
+    let own = std::iter::once("IDENTITY_HEADER".to_owned());
+    secret.iter().cloned().chain(own).collect()
 }
 
 /// A folder that the environment names, or one beneath the home folder; relative ones do not count.

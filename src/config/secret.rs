@@ -59,7 +59,10 @@ impl SecretRef {
     /// Takes a reference as written; a relative path is one beside the file that wrote it.
     pub(super) fn new(written: &written::Secret, folder: &Path, place: Option<Place>) -> Self {
         let reference = match written {
-            written::Secret::Env(name) => Reference::Env(name.clone()),
+            written::Secret::Env(name) => {
+                environment::holds_a_secret(name);
+                Reference::Env(name.clone())
+            }
             written::Secret::File(path) => Reference::File(folder.join(path)),
             written::Secret::Credential(name) => Reference::Credential(name.clone()),
             written::Secret::Command(words) => Reference::Command(words.clone()),

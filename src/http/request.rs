@@ -128,6 +128,32 @@ impl Request {
     pub fn place(&self) -> Place {
         Place::new(&self.method, &self.url)
     }
+
+    /// Words of an answer as they may be shown: a service, or what stands before it, may repeat the credentials that it was
+    /// shown.
+    #[must_use]
+    pub fn without_credentials(&self, words: &str) -> String {
+        let values = self.headers.values().filter(|value| value.is_sensitive());
+        let mut shown = words.to_owned();
+        for value in values.filter_map(|value| value.to_str().ok()) {
+            let bare = value.split(' ').next_back().unwrap_or(value);
+            // A name and a secret are sent as one, in Base64.
+            let pair = STANDARD
+                .decode(bare)
+                .ok()
+                .and_then(|pair| String::from_utf8(pair).ok());
+            let secret = pair
+                .as_deref()
+                .and_then(|pair| pair.split_once(':'))
+                .map(|(_, secret)| secret);
+            for repeated in [Some(bare), Some(bare.trim_end_matches('=')), secret] {
+                if let Some(repeated) = repeated.filter(|repeated| !repeated.is_empty()) {
+                    shown = shown.replace(repeated, "***");
+                }
+            }
+        }
+        shown
+    }
 }
 
 impl fmt::Debug for Request {
@@ -185,6 +211,37 @@ impl fmt::Debug for Credential {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_that_repeat_a_credential_are_shown_without_it() {
+        let url = Url::parse("https://h.example/").unwrap();
+        let secret = SecretString::from("s3cret/s3cret".to_owned());
+        let name = HeaderName::from_static("authorization-app-api");
+        for credential in [
+            Credential::basic("ann", &secret),
+            Credential::bearer(&secret),
+            Credential::verbatim(&secret),
+        ] {
+            let request = Request::get(url.clone()).credential(name.clone(), &credential.unwrap());
+            let sent = request.headers[&name].to_str().unwrap();
+            for words in [
+                sent.to_owned(),
+                format!("({})", sent.trim_end_matches('=')),
+                "it was s3cret/s3cret.".to_owned(),
+            ] {
+                let is_pair = sent.starts_with("Basic") || !words.contains("YW5u");
+                let shown = request.without_credentials(&words);
+                assert!(
+                    is_pair && shown.contains("***") && !shown.contains("YW5u") && !shown.contains("s3cret"),
+                    "{shown}"
+                );
+            }
+            assert_eq!(
+                request.without_credentials("ann is not known"),
+                "ann is not known"
+            );
+        }
+    }
 
     #[test]
     fn what_may_hold_a_credential_is_marked_as_sensitive() {

@@ -179,6 +179,11 @@ impl Stage {
         (login, graph)
     }
 
+    /// Whether the world has a tenant.
+    pub(crate) fn has_tenant(&self) -> bool {
+        self.tenant.is_some()
+    }
+
     /// Writes the configuration of the tenant as the only source.
     pub(crate) fn configure_tenant(&self, config: &Config<'_>) -> PathBuf {
         let quoted = |text: &str| toml::Value::from(text).to_string();

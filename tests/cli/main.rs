@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod beneath;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod clauses;
@@ -58,6 +60,8 @@ mod page;
 mod policy;
 #[cfg(test)]
 mod progress;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

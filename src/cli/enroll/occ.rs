@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::super::Exit;
 use super::super::terminal::say;
+use crate::config;
 use crate::report::text::shorten;
 
 /// How long a command may take; Nextcloud tries to reach the auditor for ten minutes.
@@ -51,7 +52,11 @@ pub(super) async fn run(
         ));
         Exit::NotKept
     };
-    let mut child = tokio::process::Command::new(program)
+    let mut command = tokio::process::Command::new(program);
+    for name in config::withheld() {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(before)
         .args(arguments)
         .stdin(if input.is_some() {

@@ -268,7 +268,7 @@ fn transport(
 
 fn host(text: &str) -> Result<Host, Wrong> {
     let wrong = || Wrong {
-        what: format!("`{text}` is no host"),
+        what: "this is no host".to_owned(),
         remedy: "write a host name or an address, without port: \"mail.example.org\"".to_owned(),
     };
     if let Ok(address) = text.trim_matches(['[', ']']).parse() {

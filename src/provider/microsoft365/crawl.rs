@@ -132,10 +132,13 @@ fn take_page(
     let (next, turn) = match (&page.next, &page.delta) {
         (Some(next), _) => {
             progress.note(next, &page)?;
-            Graph::link(next)?;
+            Graph::of_the_same(url, next)?;
             (Next::Page(next.clone()), Turn::Next)
         }
-        (None, Some(delta)) => (Next::Changes(delta.clone()), Turn::Last),
+        (None, Some(delta)) => {
+            Graph::of_the_same(url, delta)?;
+            (Next::Changes(delta.clone()), Turn::Last)
+        }
         (None, None) => {
             return Err(ReadError::service(
                 ProblemCode::Truncated,

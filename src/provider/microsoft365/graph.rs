@@ -135,6 +135,22 @@ impl Graph {
         })
     }
 
+    /// The same of an address that is kept for another run: one of another origin is not even that.
+    pub(super) fn of_the_same(own: &Url, link: &str) -> Result<Url, ReadError> {
+        let link = Self::link(link)?;
+        if link.origin() == own.origin() {
+            return Ok(link);
+        }
+        Err(ReadError::service(
+            ProblemCode::Redirected,
+            format!(
+                "the service names {} as the place to go on at, and the credentials belong to {}",
+                link.origin().ascii_serialization(),
+                own.origin().ascii_serialization()
+            ),
+        ))
+    }
+
     /// Asks, whatever the status. A token that is refused is replaced once: it may have ended on the way.
     pub(super) async fn get(&self, url: &Url, kind: Kind) -> Result<Answer, ReadError> {
         let mut request = Request::get(url.clone()).max_body(PAGE_BYTES).units(kind.units());

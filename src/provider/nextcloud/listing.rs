@@ -125,14 +125,8 @@ impl Nextcloud {
         sink: &Sink,
     ) -> Result<Entries, ReadError> {
         let mut body = self.ocs.open(request, StatusCode::OK).await?;
-        if let Some(other) = ocs::answered_as(body.headers()).filter(|id| !id.eq_ignore_ascii_case(account)) {
-            return Err(ReadError::service(
-                ProblemCode::Malformed,
-                format!(
-                    "the server answered for the account `{}` instead",
-                    other.escape_debug()
-                ),
-            ));
+        if ocs::answered_as(body.headers()).is_some_and(|id| !id.eq_ignore_ascii_case(account)) {
+            return Err(ocs::other_account(account));
         }
         let headers = body.headers().clone();
         let reading = share::Reading {

@@ -353,6 +353,13 @@ pub(super) fn decode<T: DeserializeOwned>(
     }
 }
 
+/// What is wrong where a server took a request for another account's; whose, it may say in any words.
+pub(super) fn other_account(account: &str) -> ReadError {
+    let account = account.escape_debug();
+    let words = format!("the server answered for another account than `{account}`");
+    ReadError::service(ProblemCode::Malformed, words)
+}
+
 /// Whom the server took the request for, where it says so.
 pub(super) fn answered_as(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-user-id")?.to_str().ok()
@@ -415,18 +422,18 @@ fn meta(answer: &Answer) -> Meta {
 }
 
 /// The server's own words, fit to be shown.
-fn said(meta: &Meta) -> Option<String> {
-    let message = meta.message.as_deref()?.trim();
+fn said(request: &Request, meta: &Meta) -> Option<String> {
+    let message = request.without_credentials(meta.message.as_deref()?.trim());
     let shown = message.chars().take(200).flat_map(char::escape_debug).collect();
     (!message.is_empty()).then_some(shown)
 }
 
 /// Why Nextcloud itself would not do what it was asked for a share, in its words: that the share is not there, or that
 /// a value cannot be. `None` where the answer says something else, or is not of the interface for shares.
-pub(super) fn objection(answer: &Answer) -> Option<String> {
+pub(super) fn objection(request: &Request, answer: &Answer) -> Option<String> {
     let meta = meta(answer);
     let status = i64::from(answer.status.as_u16());
-    said(&meta).filter(|_| meta.statuscode == status && matches!(status, 400 | 403 | 404))
+    said(request, &meta).filter(|_| meta.statuscode == status && matches!(status, 400 | 403 | 404))
 }
 
 /// What an answer with another status than the good one means, in words.
@@ -434,7 +441,7 @@ pub(super) fn refusal(request: &Request, answer: &Answer) -> ReadError {
     let place = request.place().to_string();
     let status = answer.status.as_u16();
     let meta = meta(answer);
-    let said = said(&meta).map_or_else(String::new, |said| format!(" (it says: {said})"));
+    let said = said(request, &meta).map_or_else(String::new, |said| format!(" (it says: {said})"));
     let (code, words) = match status {
         _ if is_maintenance(answer) => (
             ProblemCode::Maintenance,

@@ -35,8 +35,9 @@ pub(super) struct Reading<'a> {
     pub(super) zone: &'a TimeZone,
 }
 
-/// A share as the server lists it: the fields that are used, with the types that the server gives them.
-#[derive(Debug, Default, Deserialize)]
+/// A share as the server lists it: the fields that are used, with the types that the server gives them. It shows nothing of
+/// itself, as it holds what opens the share.
+#[derive(Default, Deserialize)]
 pub(super) struct Wire<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
@@ -300,10 +301,33 @@ fn normalise(wire: &Wire<'_>, reading: &Reading<'_>) -> Share {
             .label
             .as_deref()
             .filter(|label| !label.is_empty())
-            .map(|label| bounded(label, MAX_NAME)),
+            .map(|label| bounded(&without_links(label, wire.token.as_deref()), MAX_NAME)),
         link: anonymous.then(|| masked_link(wire, reading.base)),
         unknown,
     }
+}
+
+/// A label without what opens a link: its own token, and what follows the address of any. Whoever writes labels may have put
+/// it there.
+fn without_links<'l>(label: &'l str, token: Option<&str>) -> Cow<'l, str> {
+    let mut clean = Cow::Borrowed(label);
+    if let Some(token) = token.filter(|token| !token.is_empty() && label.contains(token)) {
+        clean = Cow::Owned(label.replace(token, "••••"));
+    }
+    for before in ["/s/", "/public.php/dav/files/"] {
+        if clean.contains(before) {
+            let mut pieces = clean.split(before);
+            let mut masked = pieces.next().unwrap_or_default().to_owned();
+            for piece in pieces {
+                let is_of_a_token = |sign: char| sign.is_alphanumeric() || matches!(sign, '-' | '_');
+                masked.push_str(before);
+                masked.push_str("••••");
+                masked.push_str(piece.trim_start_matches(is_of_a_token));
+            }
+            clean = Cow::Owned(masked);
+        }
+    }
+    clean
 }
 
 fn note(unknown: &mut Vec<String>, field: &str) {

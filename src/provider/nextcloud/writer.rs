@@ -352,7 +352,7 @@ impl Nextcloud {
     async fn impersonated(&self, account: &str) -> Result<Principal, WriteError> {
         match people::own_details(&self.ocs, account).await {
             Ok(own) if same(&own.id, account) => Ok(own),
-            Ok(other) => Err(self.bar(account, other_account(&other.id))),
+            Ok(_) => Err(self.bar(account, ocs::other_account(account).into())),
             Err(ReadError::Service {
                 code: ProblemCode::Unauthorized,
                 ..
@@ -478,7 +478,7 @@ impl Nextcloud {
     async fn ask(&self, own: &Principal, request: &Request) -> Result<Answer, WriteError> {
         let answer = self.ocs.http.send(request).await.map_err(ReadError::from)?;
         match ocs::answered_as(&answer.headers) {
-            Some(other) if !same(other, &own.id) => Err(other_account(other)),
+            Some(other) if !same(other, &own.id) => Err(ocs::other_account(&own.id).into()),
             _ => Ok(answer),
         }
     }
@@ -540,7 +540,7 @@ impl Nextcloud {
         request: &Request,
         answer: &Answer,
     ) -> Result<Found, WriteError> {
-        let said = ocs::objection(answer).is_some_and(|said| said.contains("Wrong share ID"));
+        let said = ocs::objection(request, answer).is_some_and(|said| said.contains("Wrong share ID"));
         // Where the item is in the trash bin the server fails over a share with a mail address, and answers changes with
         // a page.
         let failed = answer.status == StatusCode::INTERNAL_SERVER_ERROR;
@@ -697,17 +697,6 @@ fn gone() -> WriteError {
     WriteError::refused(ProblemCode::Forbidden, "not sent: the share is gone")
 }
 
-fn other_account(other: &str) -> WriteError {
-    ReadError::service(
-        ProblemCode::Malformed,
-        format!(
-            "the server answered for the account `{}` instead",
-            other.escape_debug()
-        ),
-    )
-    .into()
-}
-
 fn malformed(request: &Request, what: &str) -> WriteError {
     ReadError::service(
         ProblemCode::Malformed,
@@ -744,7 +733,7 @@ fn declined(request: &Request, answer: &Answer) -> WriteError {
             if code == ProblemCode::SharingDisabled {
                 return WriteError::refused(code, error.message);
             }
-            if let Some(said) = ocs::objection(answer) {
+            if let Some(said) = ocs::objection(request, answer) {
                 let words = format!(
                     "{}: the server refuses the change and says: {said}",
                     request.place()

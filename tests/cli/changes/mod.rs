@@ -6,9 +6,8 @@
 mod crash;
 mod killed;
 mod refused;
-mod secrets;
 mod since;
-mod worlds;
+pub(crate) mod worlds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -38,13 +37,13 @@ use crate::harness::{Config, NOW, Stage, block_on};
 
 /// Which of the emulated services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     Nextcloud,
     Microsoft,
 }
 
 impl Service {
-    pub(super) fn source(self) -> SourceName {
+    pub(crate) fn source(self) -> SourceName {
         SourceName::new(match self {
             Self::Nextcloud => "cloud",
             Self::Microsoft => "m365",
@@ -59,7 +58,7 @@ impl Service {
     }
 
     /// The world of few shares.
-    pub(super) fn world(self) -> Value {
+    pub(crate) fn world(self) -> Value {
         match self {
             Self::Nextcloud => crate::harness::small(),
             Self::Microsoft => crate::harness::tenant(),
@@ -83,14 +82,14 @@ impl Write {
 }
 
 /// An emulated service, and a state beside it, with a configuration that lets it be changed.
-pub(super) struct Scene {
-    pub(super) stage: Stage,
-    pub(super) service: Service,
+pub(crate) struct Scene {
+    pub(crate) stage: Stage,
+    pub(crate) service: Service,
 }
 
 impl Scene {
     /// A service with this world, where the rules of `[enforce]` are these.
-    pub(super) fn of(service: Service, world: &Value, enforce: &str) -> Self {
+    pub(crate) fn of(service: Service, world: &Value, enforce: &str) -> Self {
         let scene = Self {
             stage: Stage::of(world),
             service,
@@ -112,14 +111,14 @@ impl Scene {
         };
     }
 
-    pub(super) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         let path = self.stage.path("config.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         let loaded = config::parse(&path, &text, now());
         loaded.unwrap_or_else(|report| panic!("{report:?}")).settings
     }
 
-    pub(super) fn ledger(&self) -> Ledger {
+    pub(crate) fn ledger(&self) -> Ledger {
         Ledger::open(&self.stage.path("state.db")).unwrap()
     }
 
@@ -185,7 +184,7 @@ impl Scene {
         }
     }
 
-    fn reader(&self, classes: Classes) -> Box<dyn Reader> {
+    pub(crate) fn reader(&self, classes: Classes) -> Box<dyn Reader> {
         match self.service {
             Service::Nextcloud => Box::new(self.nextcloud(classes)),
             Service::Microsoft => Box::new(self.microsoft(classes)),
@@ -194,12 +193,17 @@ impl Scene {
 
     /// Scans into the state, in this process.
     pub(super) fn scan(&self) -> Verdict {
+        self.scan_into("state.db", 4)
+    }
+
+    /// Scans into a state of this name, with so many scopes in flight.
+    pub(crate) fn scan_into(&self, state: &str, in_flight: usize) -> Verdict {
         let settings = self.settings();
         let parts = [Part {
             name: self.service.source(),
             kind: self.service.kind(),
             reader: self.reader(settings.policy.classes.clone()),
-            in_flight: 4,
+            in_flight,
             stop_after: Duration::from_secs(50),
             relist_every: SignedDuration::from_hours(7 * 24),
             remembers: true,
@@ -215,7 +219,8 @@ impl Scene {
         };
         let policy = Arc::new(settings.policy);
         let never = CancellationToken::new();
-        let scanned = run::scan(self.ledger(), &policy, &parts, &scan, now, &never);
+        let ledger = Ledger::open(&self.stage.path(state)).unwrap();
+        let scanned = run::scan(ledger, &policy, &parts, &scan, now, &never);
         block_on(async { scanned.await.unwrap().verdict })
     }
 
@@ -336,7 +341,7 @@ impl Scene {
     }
 
     /// What the service stores of every share, by its id.
-    pub(super) fn stored(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn stored(&self) -> BTreeMap<String, Value> {
         let rows = match self.service {
             Service::Nextcloud => self.stage.stored(),
             Service::Microsoft => self.stage.permissions(),
@@ -422,7 +427,7 @@ fn quick(origin: &url::Url) -> http::Settings {
     http::Settings {
         limits: http::Limits {
             requests_per_second: f64::INFINITY,
-            in_flight: 4,
+            in_flight: 8,
         },
         patience: http::Patience {
             retries: 1,
@@ -468,7 +473,7 @@ pub(super) fn differences(
 }
 
 /// A terminal of its own for the program, where there is `script`: what it answers to the question, and what it says.
-pub(super) fn on_a_terminal(stage: &Stage, answer: &str, arguments: &[&str]) -> Option<(i32, String)> {
+pub(crate) fn on_a_terminal(stage: &Stage, answer: &str, arguments: &[&str]) -> Option<(i32, String)> {
     use std::io::Write as _;
     if !Path::new("/usr/bin/script").exists() {
         return None;

@@ -123,7 +123,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn nextcloud()(
+    pub(crate) fn nextcloud()(
         shares in vec(share(), 4..16),
         zone in select(vec!["UTC", "America/Los_Angeles", "Pacific/Kiritimati"]),
         dora in any::<bool>(),
@@ -205,7 +205,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn tenant()(
+    pub(crate) fn tenant()(
         permissions in vec(permission(), 3..16),
         most in option::of(select(vec![3_u32, 14, 100])),
     ) -> Value {

@@ -10,7 +10,7 @@ use sharewarden::notify::attachment::{Passwords, encrypt};
 use super::skipped;
 
 /// What 7-Zip makes of an archive: whether it is whole, and what is in it; nothing where it is not installed.
-pub(super) fn opened(archive: &Path, password: &str) -> Option<(bool, Vec<u8>)> {
+pub(crate) fn opened(archive: &Path, password: &str) -> Option<(bool, Vec<u8>)> {
     let ran = ["7zz", "7z", "7za"].iter().find_map(|tool| {
         let mut command = Command::new(tool);
         command

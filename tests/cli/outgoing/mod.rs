@@ -1,9 +1,9 @@
 //! Letters leave: to a real mail server, to ones that misbehave, and into a folder.
 
-mod attached;
+pub(crate) mod attached;
 mod listed;
 mod misbehaving;
-mod real;
+pub(crate) mod real;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -62,7 +62,7 @@ fn with(to: &str, key: &str, attached: Option<&Attached>) -> Message {
 
 /// Says that something was not tried, for want of a tool that the gate has.
 #[expect(clippy::print_stdout, reason = "whoever runs the tests has to know")]
-fn skipped(words: &str) {
+pub(crate) fn skipped(words: &str) {
     println!("SKIPPED: {words}");
 }
 

@@ -58,7 +58,7 @@ fn trusting(name: &str, test: impl FnOnce(&Path)) {
 }
 
 /// A Python that has aiosmtpd; the one that is named has to.
-pub(super) fn python() -> Option<OsString> {
+pub(crate) fn python() -> Option<OsString> {
     let named = env::var_os("SHAREWARDEN_PYTHON");
     let python = named.clone().unwrap_or_else(|| "python3".into());
     let mut command = Command::new(&python);
@@ -69,7 +69,7 @@ pub(super) fn python() -> Option<OsString> {
 }
 
 /// Puts a certificate into a folder that is signed by nobody.
-pub(super) fn alone(folder: &Path) {
+pub(crate) fn alone(folder: &Path) {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["localhost".to_owned()])
         .unwrap()
@@ -80,15 +80,20 @@ pub(super) fn alone(folder: &Path) {
 }
 
 /// A mail server of its own process.
-pub(super) struct Real {
+pub(crate) struct Real {
     process: Child,
     said: Receiver<Value>,
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 impl Real {
     /// `mode` is `starttls`, `tls` or `none`.
     pub(super) fn start(folder: &Path, mode: &str) -> Self {
+        Self::with_password(folder, mode, "right password")
+    }
+
+    /// The same, which wants this password of `audit`.
+    pub(crate) fn with_password(folder: &Path, mode: &str, password: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/outgoing/server.py");
         let mut process = Command::new(python().unwrap())
             .arg("-B")
@@ -97,6 +102,7 @@ impl Real {
                 mode.as_ref(),
                 folder.join("certificate").as_os_str(),
                 folder.join("key").as_os_str(),
+                password.as_ref(),
             ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -134,7 +140,7 @@ impl Real {
     }
 
     /// All letters that arrived.
-    pub(super) fn arrived(mut self) -> Vec<Value> {
+    pub(crate) fn arrived(mut self) -> Vec<Value> {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         self.said.iter().collect()

@@ -55,7 +55,7 @@ class Handler:
 
 
 def sign_in(server, session, envelope, mechanism, data):
-    good = data.login == b"audit" and data.password == b"right password"
+    good = data.login == b"audit" and data.password == password.encode()
     return AuthResult(success=good, handled=False, auth_data=data.login)
 
 
@@ -82,5 +82,5 @@ async def main():
     await server.serve_forever()
 
 
-mode, certificate, key = sys.argv[1:]
+mode, certificate, key, password = sys.argv[1:]
 asyncio.run(main())

@@ -215,14 +215,21 @@ async fn send(client: &Client, asked: HttpRequest, effect: Effect) -> Result<Htt
     for (name, value) in &head.headers {
         request = request.header(name.clone(), value.clone());
     }
+    let proofs = proofs(&body);
     if let Some(kind) = head.headers.get(CONTENT_TYPE) {
         request = request.body(kind.clone(), body);
     }
-    let answer = client
+    let mut answer = client
         .send(&request)
         .await
         .map_err(|error| Unanswered(error.into()))?;
     if answer.status != StatusCode::OK {
+        // All that there is are words, which may repeat what was shown.
+        let mut words = String::from_utf8_lossy(&answer.body).into_owned();
+        for proof in &proofs {
+            words = words.replace(proof, "***");
+        }
+        answer.body = words.into();
         let refusal = serde_json::from_slice::<Refusal>(&answer.body).ok();
         refusal
             .map_or_else(
@@ -237,6 +244,24 @@ async fn send(client: &Client, asked: HttpRequest, effect: Effect) -> Result<Htt
         response.headers_mut().insert(CONTENT_TYPE, kind.clone());
     }
     Ok(response)
+}
+
+/// What a form shows to prove who asks.
+fn proofs(form: &[u8]) -> Vec<String> {
+    let fields = url::form_urlencoded::parse(form);
+    let is_proof = |name: &str| {
+        [
+            "client_secret",
+            "client_assertion",
+            "refresh_token",
+            "device_code",
+        ]
+        .contains(&name)
+    };
+    fields
+        .filter(|(name, value)| is_proof(name) && !value.is_empty())
+        .map(|(_, value)| value.into_owned())
+        .collect()
 }
 
 const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");

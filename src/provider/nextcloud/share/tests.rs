@@ -34,6 +34,30 @@ fn with(field: &str, value: Value) -> Value {
 }
 
 #[test]
+fn a_label_is_told_without_what_opens_a_link() {
+    for (label, told) in [
+        ("press", "press"),
+        ("press (SeCrEtToKeN1234)", "press (••••)"),
+        (
+            "as https://cloud.example.org/index.php/s/An-0ther_1?x, too",
+            "as https://cloud.example.org/index.php/s/••••?x, too",
+        ),
+        (
+            "https://a.example/s/1 https://a.example/s/2",
+            "https://a.example/s/•••• https://a.example/s/••••",
+        ),
+        (
+            "/public.php/dav/files/An0ther/a.txt",
+            "/public.php/dav/files/••••/a.txt",
+        ),
+        ("clients' files", "clients' files"),
+    ] {
+        let share = decode_as("alice", &TimeZone::UTC, &with("label", json!(label))).unwrap();
+        assert_eq!(share.label.as_deref(), Some(told));
+    }
+}
+
+#[test]
 fn a_link_is_read_in_full_and_leaks_nothing() {
     let share = decode_as("alice", &TimeZone::UTC, &link()).unwrap();
     assert_eq!(share.kind, ShareKind::Link);

@@ -1,6 +1,6 @@
 //! What is fuzzed, and what it is held to: `fuzz/` runs each of these by libFuzzer, and `cargo test` on what is kept there.
 //!
-//! It is there where tests and fuzz targets are built, and in no program. Each part has its own in a file `fuzzing`; here is
+//! It is there where tests and fuzz targets are built, and in no program. Each part has its own, most in a file `fuzzing`; here is
 //! only the list, by which they are called.
 
 use crate::{config, notify, plan, provider, report, schedule};
@@ -14,7 +14,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("batch", provider::microsoft365::fuzzing::batch),
     ("claim", provider::microsoft365::fuzzing::claim),
     ("configuration", config::fuzzing::whole),
-    ("cron", schedule::fuzzing::line),
+    ("cron", schedule::fuzz),
     ("decisions", plan::fuzzing::decisions),
     ("delta", provider::microsoft365::fuzzing::delta),
     ("entry", provider::nextcloud::fuzzing::entry),
@@ -57,7 +57,10 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut failed: Vec<PathBuf> = Vec::new();
         for (name, body) in TARGETS {
-            let mut folders = vec![root.join("fuzz/seeds").join(name), root.join("fuzz/regressions").join(name)];
+            let mut folders = vec![
+                root.join("fuzz/seeds").join(name),
+                root.join("fuzz/regressions").join(name),
+            ];
             let recorded = RECORDED.iter().filter(|(_, targets)| targets.contains(name));
             folders.extend(recorded.map(|(service, _)| root.join("fixtures/wire").join(service)));
             let mut inputs = Vec::new();
@@ -70,7 +73,10 @@ mod tests {
                 catch_unwind(|| body(&data)).is_err()
             }));
         }
-        assert!(failed.is_empty(), "what these hold is not as it should be: {failed:?}");
+        assert!(
+            failed.is_empty(),
+            "what these hold is not as it should be: {failed:?}"
+        );
     }
 
     #[test]

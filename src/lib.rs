@@ -11,7 +11,11 @@
 
 #![cfg_attr(
     fuzzing,
-    expect(dead_code, unused_imports, reason = "fuzz targets call little of what there is")
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "fuzz targets call little of what there is"
+    )
 )]
 
 #[cfg(not(fuzzing))]

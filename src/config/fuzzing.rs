@@ -70,7 +70,11 @@ pub(crate) fn waiver(data: &[u8]) {
                 assert!(!waiver.reason.trim().is_empty() && !waiver.approved_by.trim().is_empty());
                 let days = today.until(waiver.until).map(|span| i64::from(span.get_days()));
                 let limit = loaded.show().contains("max_waiver = \"365d\"");
-                assert!(!limit || days.is_ok_and(|days| days <= LONGEST), "{}", waiver.until);
+                assert!(
+                    !limit || days.is_ok_and(|days| days <= LONGEST),
+                    "{}",
+                    waiver.until
+                );
             }
         }
     }

@@ -147,7 +147,9 @@ fn domain_of(text: &str) -> Result<String, Malformed> {
 
 /// Signs beyond ASCII may stand for others within it, `‼` for `!!`: what a label holds is seen only once DNS's form is made.
 fn is_label(label: &str) -> bool {
-    let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_plain = label
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     is_plain && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
 }
 

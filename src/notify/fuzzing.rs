@@ -55,7 +55,11 @@ pub(crate) fn letter(data: &[u8]) {
     assert!(bytes.is_ascii(), "all of it travels as ASCII");
     let message = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = message.split("\r\n").collect();
-    assert!(lines.iter().all(|line| line.len() <= 998 && !line.contains(['\r', '\n', '\0'])));
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.len() <= 998 && !line.contains(['\r', '\n', '\0']))
+    );
     let head = lines.iter().take_while(|line| !line.is_empty());
     let names: BTreeSet<&str> = head
         .filter(|line| !line.starts_with([' ', '\t']))
@@ -77,7 +81,10 @@ pub(crate) fn address(data: &[u8]) {
     assert_eq!(Address::parse(&written).as_ref(), Ok(&address), "{written}");
     assert!(written.is_ascii() && written.len() <= 254);
     assert!(written.bytes().all(|byte| byte.is_ascii_graphic()));
-    assert!(!written.contains(['<', '>', '(', ')', ',', ';', ':', '\\', '"', '%', '!']), "{written}");
+    assert!(
+        !written.contains(['<', '>', '(', ')', ',', ';', ':', '\\', '"', '%', '!']),
+        "{written}"
+    );
     assert_eq!(written.matches('@').count(), 1, "{written}");
     let rules = Rules {
         allowed_domains: vec!["example.org".to_owned(), "nhs.net".to_owned()],
@@ -86,6 +93,9 @@ pub(crate) fn address(data: &[u8]) {
     };
     if let Ok(used) = rules.usable(&text) {
         let domain = format!(".{}", used.domain());
-        assert!(domain.ends_with(".example.org") || domain.ends_with(".nhs.net.cjsm.net"), "{domain}");
+        assert!(
+            domain.ends_with(".example.org") || domain.ends_with(".nhs.net.cjsm.net"),
+            "{domain}"
+        );
     }
 }

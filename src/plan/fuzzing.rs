@@ -1,8 +1,8 @@
 //! What fuzzing holds plan files and decisions to, beside that no bytes make reading them panic.
 
 use super::{Decisions, Plan, PlanFileError, decisions, table};
-use crate::report::text::is_hidden;
 use crate::report::Style;
+use crate::report::text::is_hidden;
 
 /// The file of a plan: such bytes, and with a digest that fits.
 pub(crate) fn plan(data: &[u8]) {
@@ -50,7 +50,10 @@ fn decided(plan: &Plan) {
     for row in csv::Reader::from_reader(table.as_bytes()).records().flatten() {
         rows += 1;
         for cell in &row {
-            assert!(!cell.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{cell:?}");
+            assert!(
+                !cell.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']),
+                "{cell:?}"
+            );
             assert!(!cell.chars().any(is_hidden), "{cell:?}");
         }
     }

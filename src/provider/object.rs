@@ -56,6 +56,9 @@ mod tests {
         for other in [r#"["a", 1]"#, "[]", "{}", "7", "null", r#""a""#, ""] {
             assert!(read(other).is_none(), "{other}");
         }
-        assert!(serde_json::from_str::<Thing<'_>>(r#"["a", 1]"#).is_ok(), "what this is for");
+        assert!(
+            serde_json::from_str::<Thing<'_>>(r#"["a", 1]"#).is_ok(),
+            "what this is for"
+        );
     }
 }

@@ -12,7 +12,11 @@ pub(crate) fn text(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let shown = visible(&text);
     assert!(!shown.chars().any(is_hidden), "{shown:?}");
-    assert_eq!(read_back(&shown).as_deref(), Some(&*text), "no two texts look the same");
+    assert_eq!(
+        read_back(&shown).as_deref(),
+        Some(&*text),
+        "no two texts look the same"
+    );
     for cell in [csv_cell(&text), spreadsheet_cell(&text)] {
         assert!(!cell.chars().any(is_hidden), "{cell:?}");
         assert!(!is_formula(&cell), "{cell:?}");
@@ -21,7 +25,10 @@ pub(crate) fn text(data: &[u8]) {
         assert!(file.write_record(["", &*cell, ""]).is_ok());
         let file = file.into_inner().unwrap_or_default();
         let mut reader = csv::ReaderBuilder::new();
-        let mut rows = reader.has_headers(false).from_reader(file.as_slice()).into_records();
+        let mut rows = reader
+            .has_headers(false)
+            .from_reader(file.as_slice())
+            .into_records();
         let row = rows.next().and_then(Result::ok);
         assert_eq!(row.as_ref().and_then(|row| row.get(1)), Some(&*cell));
         assert!(rows.next().is_none(), "one row");
@@ -58,7 +65,10 @@ pub(crate) fn formats(data: &[u8]) {
         let written = written(*format, &book);
         if *format != Format::Html {
             // JSON is written in lines, and nothing else of what cannot be seen.
-            assert!(!written.chars().any(|c| c != '\n' && is_hidden(c)), "{format}: {written:?}");
+            assert!(
+                !written.chars().any(|c| c != '\n' && is_hidden(c)),
+                "{format}: {written:?}"
+            );
         }
         match format {
             Format::Csv => csv_is_sound(&written, book.findings.len()),
@@ -94,7 +104,10 @@ fn csv_is_sound(text: &str, findings: usize) {
 fn html_is_sound(page: &str) {
     static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
         let pages = [Book::filled("x"), Book::filled(""), Book::ordinary()];
-        pages.iter().flat_map(|book| tags(&written(Format::Html, book))).collect()
+        pages
+            .iter()
+            .flat_map(|book| tags(&written(Format::Html, book)))
+            .collect()
     });
     for tag in tags(page) {
         assert!(KNOWN.contains(&tag), "{tag}");

@@ -56,15 +56,27 @@ pub(crate) fn delta(data: &[u8]) {
     let (Some(classes), Some(told)) = (classes(), page::<tree::Told>(data)) else {
         return;
     };
-    let few = told.elements.len() <= FEW;
+    let compared = told.elements.len() <= FEW && tells_its_top(data);
     let mut memory = taken(&classes, told.elements);
-    if few && let Some(again) = Page::<tree::Told>::read(data) {
+    if compared && let Some(again) = Page::<tree::Told>::read(data) {
         // Whoever is told the same again knows the same.
         let before = known(&memory.tree);
         crawl::take(&mut memory.tree, again.elements);
         assert_eq!(known(&memory.tree), before, "told twice");
     }
     worked_with(memory, &classes);
+}
+
+/// Whether a page tells the top of its drive. Where none does, one of the folders that are named counts as it until it is told
+/// to be something else.
+fn tells_its_top(data: &[u8]) -> bool {
+    let told: Value = serde_json::from_slice(data).unwrap_or_default();
+    let mut items = told.get("value").and_then(Value::as_array).into_iter().flatten();
+    items.any(|item| item.get("root").is_some_and(Value::is_object) && item.get("id").is_some_and(is_told))
+}
+
+fn is_told(id: &Value) -> bool {
+    id.as_str().is_some_and(|id| !id.is_empty())
 }
 
 fn taken(classes: &Classes, elements: Vec<Told<tree::Told>>) -> Memory {
@@ -182,7 +194,10 @@ pub(crate) fn permissions(data: &[u8]) {
         .flatten()
     {
         if let Some(link) = permission.get_mut("link").and_then(Value::as_object_mut) {
-            let address = link.get("webUrl").and_then(Value::as_str).unwrap_or("https://a.example/");
+            let address = link
+                .get("webUrl")
+                .and_then(Value::as_str)
+                .unwrap_or("https://a.example/");
             link.insert("webUrl".to_owned(), json!(format!("{address}/{SECRET}")));
             link.insert("webHtml".to_owned(), json!(SECRET));
         }

@@ -194,7 +194,10 @@ mod tests {
             assert_eq!(salvage::<Thing>(text), Told::Unread, "{text}");
         }
         assert_eq!(salvage(" {\"id\":\"a\"}"), Told::Whole(thing("a", None)));
-        assert_eq!(Page::<Thing>::read(br#"{"value":[["a",1]]}"#).unwrap().elements, [Told::Unread]);
+        assert_eq!(
+            Page::<Thing>::read(br#"{"value":[["a",1]]}"#).unwrap().elements,
+            [Told::Unread]
+        );
         let body = br#"{"value":[["a",1],{"id":"b","size":-1}]}"#;
         let odd = Told::Partly(thing("b", None), vec!["size".to_owned()]);
         assert_eq!(Page::read(body).unwrap().elements, [Told::Unread, odd]);
@@ -227,7 +230,16 @@ mod tests {
 
     #[test]
     fn what_is_no_page_is_none() {
-        for body in ["", "[]", "[[]]", "[[], \"next\", \"delta\"]", "{}", "{\"value\":{}}", "<html>", "{\"value\":[{\"id\":"] {
+        for body in [
+            "",
+            "[]",
+            "[[]]",
+            "[[], \"next\", \"delta\"]",
+            "{}",
+            "{\"value\":{}}",
+            "<html>",
+            "{\"value\":[{\"id\":",
+        ] {
             assert!(Page::<Thing>::read(body.as_bytes()).is_none(), "{body:.40}");
         }
     }

@@ -106,10 +106,7 @@ pub(crate) fn entry(data: &[u8]) {
     assert!(told.is_ok() && !shown.contains(SECRET), "{shown}");
 }
 
-fn decode(
-    data: &[u8],
-    how: impl Fn(&[u8], &Reading<'_>) -> Result<Share, String>,
-) -> Result<Share, String> {
+fn decode(data: &[u8], how: impl Fn(&[u8], &Reading<'_>) -> Result<Share, String>) -> Result<Share, String> {
     let base = base().ok_or_else(String::new)?;
     let source = SourceName::new("cloud");
     let reading = Reading {

@@ -41,7 +41,12 @@ impl Pages {
             &["cloud", "users", "details"],
             &[("limit", &limit), ("offset", &offset)],
         )?;
-        let listed = accounts(ocs.data::<Object<Users>>(&ocs.signed(request, admin)?).await?.0.users)?;
+        let listed = accounts(
+            ocs.data::<Object<Users>>(&ocs.signed(request, admin)?)
+                .await?
+                .0
+                .users,
+        )?;
         if listed.is_empty() {
             self.ended = true;
             return Ok(None);
@@ -115,7 +120,12 @@ pub(super) async fn with_address(ocs: &Ocs, admin: &str, address: &str) -> Resul
         &["cloud", "users", "details"],
         &[("search", address), ("limit", &limit)],
     )?;
-    let mut found = accounts(ocs.data::<Object<Users>>(&ocs.signed(request, admin)?).await?.0.users)?;
+    let mut found = accounts(
+        ocs.data::<Object<Users>>(&ocs.signed(request, admin)?)
+            .await?
+            .0
+            .users,
+    )?;
     found.retain(|account| {
         account
             .email

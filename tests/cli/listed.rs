@@ -1,4 +1,4 @@
-//! A scan reports every share that the service can list, as it is, and no secret of any.
+//! A scan reports every share that the service can list, as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -108,6 +108,10 @@ fn world() -> impl Strategy<Value = Value> {
 /// Gives everything an id of its own, so that its place in a list does not matter.
 fn numbered(mut world: Value) -> Value {
     if world.get("nextcloud").is_none() {
+        // That the own drive is open to its owner is no share.
+        let is_own = |permission: &Value| permission["grant"]["user"] == permission["owner"];
+        list(&mut world["microsoft365"]["permissions"])
+            .retain(|permission| permission["link"].is_object() || !is_own(permission));
         for (number, permission) in list(&mut world["microsoft365"]["permissions"])
             .iter_mut()
             .enumerate()
@@ -330,10 +334,17 @@ fn is_known_or_named(world: &Value, troubles: &[Trouble]) {
         );
         assert_ne!(verdict(&part), "complete", "{id} is not known: {named:?}");
     }
-    assert!(
-        known.keys().all(|id| shares.contains_key(id)),
-        "nothing is invented"
-    );
+    // Where the folder above could not be read, a permission is told on what lies beneath.
+    let ends = |id: &str| {
+        let (first, last) = (id.split('/').next(), id.rsplit('/').next());
+        (
+            first.unwrap_or_default().to_owned(),
+            last.unwrap_or_default().to_owned(),
+        )
+    };
+    let all: BTreeSet<_> = shares.keys().map(|id| ends(id)).collect();
+    let invented: Vec<_> = known.iter().filter(|(id, _)| !all.contains(&ends(id))).collect();
+    assert!(invented.is_empty(), "{invented:?} {named:?}");
 }
 
 /// Whether a scope is where a share could have been read: of whom it is and who made it, or the drives of a person or site.
@@ -375,8 +386,11 @@ fn formats_agree(world: &Value, gone: usize) {
     let scene = scene(world);
     scene.scan_into("state.db", 4);
     if scene.service == Service::Nextcloud {
-        for row in scene.stored().values().take(gone) {
-            scene.stage.change(&json!({"do": "remove", "share": row["id"]}));
+        for _ in 0..gone {
+            // What was made of it ends with it.
+            if let Some(row) = scene.stored().into_values().next() {
+                scene.stage.change(&json!({"do": "remove", "share": row["id"]}));
+            }
         }
     }
     scene.scan_into("state.db", 4);
@@ -589,7 +603,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(12))]
+    #![proptest_config(config(20))]
 
     #[test]
     fn a_scan_finds_the_same_in_any_order_at_any_speed_and_in_each_run(world in world(), order in 0..60_u64, page in 1..5_u64) {

@@ -2,8 +2,8 @@
 //!
 //! Nothing of a link token, password or credential may be found, in any form that [`search`] knows, in results, messages,
 //! logs, letters, the state, plans, exports, what the daemon answers, temporary files, command lines, and environments.
-//! What is meant to show a secret is named where it is run: [`Tour::may_show`] is the list of exceptions. That the search
-//! finds what is there is shown each time: every secret was in what went over the wire, or in what was typed in.
+//! What is meant to show a secret is named where it is run, by [`Tour::may_show`]. That the search finds what is there is shown
+//! each time: every secret that the listener learned has to be found in what went over the wire.
 
 pub(crate) mod letters;
 mod marks;

@@ -162,6 +162,7 @@ impl<'a> Making<'a> {
                 }
             },
             disabled_links_dead: it.hide_disabled_user_shares,
+            stop_after: it.limits.stop_after,
             classes: Arc::new(self.settings.policy.classes.clone()),
             evidence: self.settings.policy.evidence,
             now: self.global.now(),
@@ -180,6 +181,7 @@ impl<'a> Making<'a> {
                 requests_per_second: it.limits.requests_per_second,
                 in_flight: it.limits.in_flight,
             },
+            timeouts: http::Timeouts::of_silence(it.limits.idle_timeout),
             proxy: it.proxy.clone().into(),
             ca_pem,
             ..http::Settings::new(it.url.clone())
@@ -193,6 +195,7 @@ impl<'a> Making<'a> {
             None => None,
         };
         Ok(http::Settings {
+            timeouts: http::Timeouts::of_silence(it.limits.idle_timeout),
             proxy: it.proxy.clone().into(),
             ca_pem,
             ..http::Settings::new(it.login_url.clone())

@@ -298,7 +298,7 @@ impl Microsoft365 {
                 return self.looked(query, links, collector).await;
             };
             progress.note(&next, &page)?;
-            url = super::graph::Graph::link(&next)?;
+            url = self.graph.link(&next)?;
         }
         Err(unread("there are more records than are read in one night"))
     }

@@ -317,7 +317,7 @@ impl Graph {
         let mut held = page.bytes;
         let mut elements = page.elements;
         if let Some(next) = &page.next {
-            let mut pages = std::pin::pin!(self.pages::<T>(Self::link(next)?, kind));
+            let mut pages = std::pin::pin!(self.pages::<T>(self.link(next)?, kind));
             while let Some(page) = pages.try_next().await? {
                 held = wire::hold(held, page.bytes)?;
                 elements.extend(page.elements);

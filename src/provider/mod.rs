@@ -6,6 +6,7 @@
 mod checks;
 pub mod microsoft365;
 pub mod nextcloud;
+mod strict;
 mod unready;
 mod writer;
 

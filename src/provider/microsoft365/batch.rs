@@ -19,7 +19,7 @@ use super::graph::{Graph, Identified, Kind, shortened};
 use super::wire::{self, Page, Told};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
+use crate::provider::{ReadError, strict};
 
 /// The most requests in one.
 pub(super) const MOST: usize = 20;
@@ -120,7 +120,7 @@ impl InnerAnswer {
 
     /// The body, read as it should be.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ReadError> {
-        serde_json::from_slice(&self.body).map_err(|_quotes| self.refusal())
+        strict::from_slice(&self.body).map_err(|_quotes| self.refusal())
     }
 
     /// How many objects a collection has.
@@ -176,13 +176,13 @@ pub(super) struct Responses {
 impl Responses {
     /// Reads the answers to all; `None` where it is nothing of the kind.
     pub(super) fn read(whole: &Bytes) -> Option<Self> {
-        let written: Vec<Written<'_>> = match serde_json::from_slice::<Answered<_>>(whole) {
+        let written: Vec<Written<'_>> = match strict::from_slice::<Answered<_>>(whole) {
             Ok(answered) => answered.responses,
             // One of another form hides none of the others.
             Err(_quotes) => {
-                let answered: Answered<&RawValue> = serde_json::from_slice(whole).ok()?;
+                let answered: Answered<&RawValue> = strict::from_slice(whole).ok()?;
                 let each = answered.responses.into_iter();
-                each.filter_map(|written| serde_json::from_str(written.get()).ok())
+                each.filter_map(|written| strict::from_str(written.get()).ok())
                     .collect()
             }
         };

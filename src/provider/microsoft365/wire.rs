@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
+use crate::provider::{ReadError, strict};
 
 /// An element as far as it could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl<T: DeserializeOwned> Page<T> {
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         // Looked at once, not string by string; what is no text costs only its own characters.
         let text = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
-        if let Ok(page) = serde_json::from_str::<Whole<T>>(&text) {
+        if let Ok(page) = strict::from_str::<Whole<T>>(&text) {
             return Some(Self {
                 elements: page.value.into_iter().map(Told::Whole).collect(),
                 next: page.next,
@@ -67,7 +67,7 @@ impl<T: DeserializeOwned> Page<T> {
                 bytes: body.len(),
             });
         }
-        let page: Rough<'_> = serde_json::from_str(&text).ok()?;
+        let page: Rough<'_> = strict::from_str(&text).ok()?;
         Some(Self {
             elements: page.value.into_iter().map(|raw| salvage(raw.get())).collect(),
             next: page.next,
@@ -122,11 +122,7 @@ pub(super) fn lower(word: &str) -> Cow<'_, str> {
 
 /// Reads an object, leaving out the fields that are of another form.
 pub(super) fn salvage<T: DeserializeOwned>(text: &str) -> Told<T> {
-    // A list, too, would be read as an object, its fields by their places.
-    if !text.trim_start().starts_with('{') {
-        return Told::Unread;
-    }
-    if let Ok(whole) = serde_json::from_str(text) {
+    if let Ok(whole) = strict::from_str(text) {
         return Told::Whole(whole);
     }
     let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
@@ -136,13 +132,13 @@ pub(super) fn salvage<T: DeserializeOwned>(text: &str) -> Told<T> {
     let mut fit = Map::new();
     for (name, value) in fields {
         let alone = Map::from_iter([(name.clone(), value.clone())]);
-        if serde_json::from_value::<T>(Value::Object(alone)).is_ok() {
+        if strict::from_value::<T>(Value::Object(alone)).is_ok() {
             fit.insert(name, value);
         } else {
             odd.push(name);
         }
     }
-    serde_json::from_value(Value::Object(fit)).map_or(Told::Unread, |element| Told::Partly(element, odd))
+    strict::from_value(Value::Object(fit)).map_or(Told::Unread, |element| Told::Partly(element, odd))
 }
 
 #[cfg(test)]

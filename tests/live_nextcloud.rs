@@ -132,6 +132,7 @@ mod live {
                 excluded: (GlobSet::empty(), GlobSet::empty()),
                 home_search: HomeSearch::Off,
                 disabled_links_dead: false,
+                stop_after: std::time::Duration::from_mins(10),
                 classes: Arc::new(Classes::default()),
                 evidence: false,
                 now: Timestamp::UNIX_EPOCH,

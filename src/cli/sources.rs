@@ -165,6 +165,7 @@ impl<'a> Making<'a> {
                 }
             },
             disabled_links_dead: it.hide_disabled_user_shares,
+            stop_after: it.limits.stop_after,
             classes: Arc::new(self.settings.policy.classes.clone()),
             evidence: self.settings.policy.evidence,
             now: self.global.now(),
@@ -183,6 +184,7 @@ impl<'a> Making<'a> {
                 requests_per_second: it.limits.requests_per_second,
                 in_flight: it.limits.in_flight,
             },
+            timeouts: http::Timeouts::of_silence(it.limits.idle_timeout),
             proxy: it.proxy.clone().into(),
             ca_pem,
             ..http::Settings::new(it.url.clone())
@@ -196,6 +198,7 @@ impl<'a> Making<'a> {
             None => None,
         };
         Ok(http::Settings {
+            timeouts: http::Timeouts::of_silence(it.limits.idle_timeout),
             proxy: it.proxy.clone().into(),
             ca_pem,
             ..http::Settings::new(it.login_url.clone())

@@ -11,6 +11,9 @@ use crate::model::{ProblemCode, ShareKind, SourceName};
 use crate::plan::{Action, ActionKind, Expects, ends_by};
 use crate::provider::{ChangeEffect, Target, WriteError, Writer};
 
+/// How often a change is asked for that the service puts off.
+const TRIES: u32 = 4;
+
 /// What became of an action, before it is put into words for the journal.
 pub(super) struct Verdict {
     pub(super) outcome: Option<Outcome>,
@@ -230,30 +233,10 @@ impl Enforcer<'_> {
             self.weigh(&action.source, &error);
             return Ok(Verdict::untried(&error));
         }
-        let there = match self.look(writer, &target).await {
-            Ok(Look::There(there)) => there,
-            Ok(Look::Gone) => return self.absent(action, all, None),
-            Ok(Look::Lost(why)) => return self.absent(action, all, Some(why)),
-            Err(LookError::Journal(error)) => return Err(error),
-            Err(LookError::Service(error)) => {
-                self.weigh(&action.source, &error);
-                return Ok(Verdict::untried(&error));
-            }
+        let there = match self.ready(writer, (action, all), &target).await? {
+            Ok(there) => there,
+            Err(verdict) => return Ok(verdict),
         };
-        let past = self.journal.of_action(&action.id)?;
-        if let Some(before) = verdict_of_the_past(action, &there, &past) {
-            return Ok(before.with(there.state));
-        }
-        if is_met(action, &there) {
-            return Ok(Verdict::of(Outcome::AlreadyDone).with(there.state));
-        }
-        let drift = there.drift(&action.expects);
-        if !drift.is_empty() {
-            return Ok(Verdict::because(Outcome::Drifted, changed(&drift)).with(there.state));
-        }
-        if let Some(drift) = self.newly_dying(writer, action, &target).await? {
-            return Ok(drift.with(there.state));
-        }
         if self.with.rehearsal {
             return Ok(Verdict::rehearsed().with(there.state));
         }
@@ -265,11 +248,59 @@ impl Enforcer<'_> {
             before: Some(there.state.clone()),
             ..line
         })?;
-        let asked = match (action.action, action.value.as_deref()) {
-            (ActionKind::Revoke, _) => writer.revoke(&target).await,
-            (ActionKind::SetExpiry, value) => writer.set_expiry(&target, value).await,
+        let mut tries = 1;
+        let asked = loop {
+            let asked = match (action.action, action.value.as_deref()) {
+                (ActionKind::Revoke, _) => writer.revoke(&target).await,
+                (ActionKind::SetExpiry, value) => writer.set_expiry(&target, value).await,
+            };
+            // What was clearly refused for now, and nothing else, is asked for again: after the time that the service wants,
+            // and where everything still is as it should be.
+            let is_put_off = matches!(&asked, Err(error) if error.is_put_off());
+            if !is_put_off || tries == TRIES || self.unless_stopped(writer.turn()).await.is_err() {
+                break asked;
+            }
+            tries += 1;
+            if let Err(verdict) = self.ready(writer, (action, all), &target).await? {
+                return Ok(verdict);
+            }
         };
         self.verify(writer, action, &target, asked).await
+    }
+
+    /// Reads a share again: what is there, where it is as an action expects it, or what else the action comes to.
+    async fn ready(
+        &mut self,
+        writer: &dyn Writer,
+        (action, all): (&Action, &[&Action]),
+        target: &Target,
+    ) -> Result<Result<Box<There>, Verdict>, JournalError> {
+        let there = match self.look(writer, target).await {
+            Ok(Look::There(there)) => there,
+            Ok(Look::Gone) => return self.absent(action, all, None).map(Err),
+            Ok(Look::Lost(why)) => return self.absent(action, all, Some(why)).map(Err),
+            Err(LookError::Journal(error)) => return Err(error),
+            Err(LookError::Service(error)) => {
+                self.weigh(&action.source, &error);
+                return Ok(Err(Verdict::untried(&error)));
+            }
+        };
+        let past = self.journal.of_action(&action.id)?;
+        if let Some(before) = verdict_of_the_past(action, &there, &past) {
+            return Ok(Err(before.with(there.state)));
+        }
+        if is_met(action, &there) {
+            return Ok(Err(Verdict::of(Outcome::AlreadyDone).with(there.state)));
+        }
+        let drift = there.drift(&action.expects);
+        if !drift.is_empty() {
+            let drifted = Verdict::because(Outcome::Drifted, changed(&drift));
+            return Ok(Err(drifted.with(there.state)));
+        }
+        Ok(match self.newly_dying(writer, action, target).await? {
+            Some(drift) => Err(drift.with(there.state)),
+            None => Ok(there),
+        })
     }
 
     /// What an action on a share comes to that is no longer there, or can no longer be seen.
@@ -354,6 +385,10 @@ impl Enforcer<'_> {
                         Outcome::Failed,
                         "the service said that it was done, and it was not",
                     ),
+                    // Whoever did it: it is as it was to be, and was not before.
+                    Err(error) if error.effect == ChangeEffect::Refused && met && others.is_empty() => {
+                        Verdict::of(Outcome::AlreadyDone)
+                    }
                     Err(error) if error.effect == ChangeEffect::Refused => {
                         Verdict::of_error(Outcome::Refused, &error)
                     }

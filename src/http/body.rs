@@ -41,11 +41,35 @@ pub(super) struct Bounds {
     /// The time for all of it, and when that ends.
     within: Duration,
     deadline: Instant,
+    /// When nothing is waited for any more, whatever it is.
+    end: Option<Instant>,
+}
+
+/// What an answer was waited for, and too long.
+#[derive(Clone, Copy)]
+pub(super) enum Overdue {
+    /// Its beginning, or a further part.
+    Idle(Duration),
+    /// Its end.
+    Whole(Duration),
+    /// Anything at all: the time of the client is over.
+    End,
+}
+
+impl Overdue {
+    /// The error; `missing` is what was waited for if it is silence.
+    pub(super) fn error(self, at: Place, missing: &'static str) -> HttpError {
+        match self {
+            Self::Idle(after) => HttpError::Timeout { at, missing, after },
+            Self::Whole(after) => HttpError::Overlong { at, after },
+            Self::End => HttpError::OutOfTime { at },
+        }
+    }
 }
 
 impl Bounds {
     /// Bounds of an answer that is asked for now.
-    pub(super) fn new(bytes: u64, idle: Duration, within: Duration) -> Self {
+    pub(super) fn new(bytes: u64, idle: Duration, within: Duration, end: Option<Instant>) -> Self {
         // More than a day is no bound, and might be more than a clock can hold.
         let within = within.min(Duration::from_hours(24));
         let deadline = Instant::now() + within;
@@ -54,16 +78,21 @@ impl Bounds {
             idle,
             within,
             deadline,
+            end,
         }
     }
 
     /// When to stop waiting for what comes next, and how to say so.
-    pub(super) fn next(&self) -> (Instant, Duration) {
+    pub(super) fn next(&self) -> (Instant, Overdue) {
         let idle = Instant::now().checked_add(self.idle).unwrap_or(self.deadline);
-        if idle < self.deadline {
-            (idle, self.idle)
+        let (until, overdue) = if idle < self.deadline {
+            (idle, Overdue::Idle(self.idle))
         } else {
-            (self.deadline, self.within)
+            (self.deadline, Overdue::Whole(self.within))
+        };
+        match self.end {
+            Some(end) if end < until => (end, Overdue::End),
+            _ => (until, overdue),
         }
     }
 }
@@ -175,7 +204,7 @@ impl Body {
             Rest::Ended => return Ok(None),
             Rest::Failed(error) => return Err(error.clone()),
         };
-        let (until, after) = self.bounds.next();
+        let (until, overdue) = self.bounds.next();
         let failed = match timeout_at(until, response.chunk()).await {
             Ok(Ok(Some(piece))) => {
                 self.received = self.received.saturating_add(piece.len() as u64);
@@ -192,15 +221,7 @@ impl Body {
                 return Ok(None);
             }
             Ok(Err(error)) => HttpError::within_body(self.at.clone(), self.received, error),
-            Err(_elapsed) => HttpError::Timeout {
-                at: self.at.clone(),
-                missing: if after == self.bounds.idle {
-                    "no further part of the answer"
-                } else {
-                    "no end of the answer"
-                },
-                after,
-            },
+            Err(_elapsed) => overdue.error(self.at.clone(), "no further part of the answer"),
         };
         // Also lets go of the connection.
         self.rest = Rest::Failed(failed.clone());

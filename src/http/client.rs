@@ -6,7 +6,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -20,20 +20,23 @@ use reqwest::{
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use url::{Origin, Url};
 
 use super::{
-    Answer, Body, HttpError, Place, Request, Settings, SetupError,
+    Answer, Body, Effect, HttpError, Place, Request, Settings, SetupError,
     body::Bounds,
     connection,
     day::Charge,
     gate::{Gate, TooLong},
     rate,
-    retry::{LONGEST_PAUSE, Outcome, Spent, Step, decide, is_passing, rate_limit, retry_after, untold_pause},
+    retry::{
+        LONGEST_PAUSE, Outcome, Spent, Step, decide, is_passing, is_put_off, rate_limit, retry_after,
+        untold_pause,
+    },
     units::Budget,
 };
 use crate::model::RequestTotals;
@@ -54,6 +57,8 @@ struct Inner {
     limiter: Option<DefaultDirectRateLimiter>,
     budget: Option<Budget>,
     cancel: CancellationToken,
+    /// When the time is over in which anything is asked.
+    end: OnceLock<Instant>,
     sent: AtomicU64,
     retried: AtomicU64,
     throttled: AtomicU64,
@@ -86,12 +91,20 @@ impl Client {
             limiter: rate::limiter(settings.limits)?,
             budget: settings.units.as_ref().map(Budget::new).transpose()?,
             cancel,
+            end: OnceLock::new(),
             sent: AtomicU64::new(0),
             retried: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
             units: AtomicU64::new(0),
             settings,
         })))
+    }
+
+    /// Lets nothing be asked, and no answer be waited for, once so much time has passed; the first who says it counts.
+    pub fn end_after(&self, time: Duration) {
+        if let Some(end) = Instant::now().checked_add(time) {
+            let _said_before = self.0.end.set(end);
+        }
     }
 
     /// Asks, as often as is sensible, and gives the whole answer.
@@ -172,7 +185,7 @@ impl Client {
             let tried = inner.attempt(&at, request, wire, extent, permit).await;
             spent.tries = spent.tries.saturating_add(1);
             spent.time += began.elapsed();
-            let outcome = inner.outcome(&tried);
+            let outcome = inner.outcome(&tried, request.effect);
             log(&at, spent.tries, began.elapsed(), &tried);
             match decide(&inner.settings.patience, spent, outcome, request.effect) {
                 Step::Done => return tried,
@@ -285,21 +298,17 @@ impl Inner {
         extent: Extent,
         permit: OwnedSemaphorePermit,
     ) -> Result<Body, HttpError> {
-        let bounds = Bounds::new(request.max_body, self.settings.timeouts.idle, request.within);
-        let (until, after) = bounds.next();
+        let timeouts = &self.settings.timeouts;
+        let within = request.within.unwrap_or(timeouts.whole);
+        let bounds = Bounds::new(request.max_body, timeouts.idle, within, self.end.get().copied());
+        let (until, overdue) = bounds.next();
         let response = match timeout_at(until, self.http.execute(wire)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 let origin = self.origin.ascii_serialization();
                 return Err(HttpError::before_answer(at.clone(), &origin, error));
             }
-            Err(_elapsed) => {
-                return Err(HttpError::Timeout {
-                    at: at.clone(),
-                    missing: "no answer",
-                    after,
-                });
-            }
+            Err(_elapsed) => return Err(overdue.error(at.clone(), "no answer")),
         };
         self.heed(response.status(), response.headers());
         if let Some(to) = redirect(&request.url, &response) {
@@ -319,13 +328,14 @@ impl Inner {
     }
 
     /// What a try came to; closes the gate if the server asked to wait.
-    fn outcome(&self, tried: &Result<Body, HttpError>) -> Outcome {
+    fn outcome(&self, tried: &Result<Body, HttpError>, effect: Effect) -> Outcome {
         let body = match tried {
             Ok(body) => body,
             Err(HttpError::Dns { .. } | HttpError::Connect { .. }) => return Outcome::NotSent,
             Err(HttpError::Timeout { .. } | HttpError::Cut { .. } | HttpError::Truncated { .. }) => {
                 return Outcome::Lost;
             }
+            Err(HttpError::Overlong { .. }) => return Outcome::Endless,
             Err(_) => return Outcome::Hopeless,
         };
         let status = body.status();
@@ -339,7 +349,10 @@ impl Inner {
         if (self.settings.is_final)(&body.seen()) {
             return Outcome::Hopeless;
         }
-        if let Some(pause) = told.filter(|_| self.budget.is_none()) {
+        // Who was refused to change something now may ask again: not at once, though, for want of a time.
+        let untold = (effect == Effect::Unsafe && is_put_off(status, told))
+            .then(|| untold_pause(&self.settings.patience));
+        if let Some(pause) = told.or(untold).filter(|_| self.budget.is_none()) {
             self.gate.close_for(pause);
         }
         Outcome::Answered(status, told)
@@ -396,10 +409,18 @@ impl Inner {
         }
     }
 
+    /// Waits for something, unless the run is interrupted or its time is over.
     async fn unless_interrupted<T>(&self, at: &Place, wait: impl Future<Output = T>) -> Result<T, HttpError> {
+        let end = async {
+            match self.end.get() {
+                Some(end) => sleep_until(*end).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(HttpError::Interrupted { at: at.clone() }),
+            () = end => Err(HttpError::OutOfTime { at: at.clone() }),
             done = wait => Ok(done),
         }
     }

@@ -107,6 +107,20 @@ pub enum HttpError {
         /// The time that was allowed.
         after: Duration,
     },
+    /// The answer went on coming, and did not end in time.
+    #[error("{at}: no end of the answer within {seconds:.3} s; the server is overloaded, or its limits here are too tight", seconds = .after.as_secs_f64())]
+    Overlong {
+        /// What was asked.
+        at: Place,
+        /// The time that was allowed.
+        after: Duration,
+    },
+    /// The time in which this may be asked at all is over.
+    #[error("{at}: cut off, since the scan has taken as long as `limits.stop_after` lets it")]
+    OutOfTime {
+        /// What was, or was to be, asked.
+        at: Place,
+    },
     /// The connection broke before the answer began; the request may have been received.
     #[error("{at}: the connection broke before the answer began ({cause})")]
     Cut {
@@ -216,9 +230,12 @@ impl HttpError {
     #[must_use]
     pub fn problem_code(&self) -> ProblemCode {
         match self {
-            Self::Dns { .. } | Self::Connect { .. } | Self::Timeout { .. } | Self::Cut { .. } => {
-                ProblemCode::Unreachable
-            }
+            Self::Dns { .. }
+            | Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Overlong { .. }
+            | Self::Cut { .. } => ProblemCode::Unreachable,
+            Self::OutOfTime { .. } => ProblemCode::TimeLimit,
             Self::Tls { .. } => ProblemCode::TlsFailed,
             Self::Truncated { .. } => ProblemCode::Truncated,
             Self::Garbled { .. } => ProblemCode::Malformed,
@@ -237,6 +254,8 @@ impl HttpError {
     pub fn may_have_been_done(&self) -> bool {
         match self {
             Self::Timeout { .. }
+            | Self::Overlong { .. }
+            | Self::OutOfTime { .. }
             | Self::Cut { .. }
             | Self::Truncated { .. }
             | Self::Garbled { .. }

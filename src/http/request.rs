@@ -24,7 +24,7 @@ pub struct Request {
     pub(super) body: Option<Bytes>,
     pub(super) effect: Effect,
     pub(super) max_body: u64,
-    pub(super) within: Duration,
+    pub(super) within: Option<Duration>,
     pub(super) units: u32,
 }
 
@@ -48,7 +48,7 @@ impl Effect {
 }
 
 impl Request {
-    /// A request with an answer of up to 16 MiB within five minutes; its effect is what the method promises.
+    /// A request with an answer of up to 16 MiB, within the time of its client; its effect is what the method promises.
     #[must_use]
     pub fn new(method: Method, url: Url) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: None,
             max_body: 16 * 1024 * 1024,
-            within: Duration::from_mins(5),
+            within: None,
             units: 0,
         }
     }
@@ -112,7 +112,7 @@ impl Request {
     /// Sets how long one try may take, from sending to the answer's last byte.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
-        self.within = time;
+        self.within = Some(time);
         self
     }
 

@@ -20,6 +20,8 @@ pub(super) enum Outcome {
     NotSent,
     /// It may have been received, and there is no answer to show for it.
     Lost,
+    /// Its answer came and came, and had no end.
+    Endless,
     /// It failed in a way that a repetition cannot mend.
     Hopeless,
     /// It was answered; with how long the server asks to wait.
@@ -62,6 +64,15 @@ pub(super) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
 }
 
+/// Whether an answer says that nothing was done, and that it may be later.
+pub(super) fn is_put_off(status: StatusCode, told: Option<Duration>) -> bool {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::SERVICE_UNAVAILABLE => told.is_some(),
+        _ => false,
+    }
+}
+
 /// Decides what follows on a try.
 pub(super) fn decide(patience: &Patience, spent: Spent, outcome: Outcome, effect: Effect) -> Step {
     let left = patience.total.saturating_sub(spent.time);
@@ -75,11 +86,13 @@ pub(super) fn decide(patience: &Patience, spent: Spent, outcome: Outcome, effect
     };
     match outcome {
         Outcome::NotSent => again(u32::MAX, 1).unwrap_or(Step::Done),
-        Outcome::Answered(StatusCode::TOO_MANY_REQUESTS, told) if effect == Effect::Unsafe => {
+        // A refusal to do it now: whoever asked may ask again after a look at what is there.
+        Outcome::Answered(status, told) if effect == Effect::Unsafe && is_put_off(status, told) => {
             Step::Throttled(told)
         }
         _ if effect == Effect::Unsafe => Step::Done,
         Outcome::Hopeless => Step::Done,
+        Outcome::Endless => again(1, 1).unwrap_or(Step::Done),
         Outcome::Lost => again(u32::MAX, 1).unwrap_or(Step::Done),
         Outcome::Answered(status, told) => match (status.as_u16(), told) {
             (429 | 502..=504, Some(told)) if spent.tries <= patience.retries && told < left => {
@@ -191,7 +204,7 @@ mod tests {
     #[test]
     fn decide_is_this_table() {
         use Effect::{Safe, Unsafe};
-        use Outcome::{Hopeless, Lost, NotSent};
+        use Outcome::{Endless, Hopeless, Lost, NotSent};
         use Step::{AfterPause, Done, Throttled};
         let table = [
             // Not sent: always again, until the count or the time is used up.
@@ -207,6 +220,10 @@ mod tests {
             (1, 0, Lost, Unsafe, Done),
             (6, 0, Lost, Safe, Done),
             (1, 0, Hopeless, Safe, Done),
+            // It takes its time each time.
+            (1, 0, Endless, Safe, backoff(500)),
+            (2, 0, Endless, Safe, Done),
+            (1, 0, Endless, Unsafe, Done),
             // Too many requests, with a time.
             (1, 0, status(429, Some(30)), Safe, AfterPause),
             (5, 0, status(429, Some(30)), Safe, AfterPause),
@@ -227,7 +244,9 @@ mod tests {
             (1, 0, status(503, None), Unsafe, Done),
             (1, 0, status(503, Some(20)), Safe, AfterPause),
             (1, 0, status(503, Some(200)), Safe, Throttled(Some(s(200)))),
-            (1, 0, status(503, Some(20)), Unsafe, Done),
+            (1, 0, status(503, Some(20)), Unsafe, Throttled(Some(s(20)))),
+            (1, 0, status(502, Some(20)), Unsafe, Done),
+            (1, 0, status(504, Some(20)), Unsafe, Done),
             // A failing server: once more.
             (1, 0, status(500, None), Safe, backoff(500)),
             (2, 0, status(500, None), Safe, Done),

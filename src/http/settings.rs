@@ -94,14 +94,25 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Until the answer begins, and from each piece of it to the next.
     pub idle: Duration,
+    /// Until the answer ends, where the request does not say so itself.
+    pub whole: Duration,
+}
+
+impl Timeouts {
+    /// Those of a service that may be silent for so long: a whole answer may take five times as long.
+    #[must_use]
+    pub fn of_silence(idle: Duration) -> Self {
+        Self {
+            connect: idle.min(Duration::from_secs(10)),
+            idle,
+            whole: idle.saturating_mul(5),
+        }
+    }
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            idle: Duration::from_mins(1),
-        }
+        Self::of_silence(Duration::from_mins(1))
     }
 }
 

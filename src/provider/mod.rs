@@ -6,7 +6,7 @@
 mod checks;
 pub mod microsoft365;
 pub mod nextcloud;
-mod object;
+mod strict;
 mod unready;
 mod writer;
 

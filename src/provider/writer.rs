@@ -106,10 +106,17 @@ impl WriteError {
         }
     }
 
-    /// Whether nothing more can be changed in this source now.
+    /// Whether nothing more can be changed in this source now. A service that puts off for longer than is waited does the
+    /// same to what comes after.
     #[must_use]
     pub fn concerns_source(&self) -> bool {
-        ReadError::service(self.code, String::new()).concerns_source()
+        self.code == ProblemCode::Throttled || ReadError::service(self.code, String::new()).concerns_source()
+    }
+
+    /// Whether the service clearly refused to do it now, and may do it later.
+    #[must_use]
+    pub fn is_put_off(&self) -> bool {
+        self.code == ProblemCode::Throttled && self.effect != ChangeEffect::Unknown
     }
 }
 

@@ -162,6 +162,11 @@ impl Writer<'_> {
     }
 
     fn outcome(&mut self, scope: &str, outcome: ScopeOutcome, searched: bool) -> Result<()> {
+        // What was doubtful may be any of the shares that it lacks, however well it was read.
+        let outcome = match outcome {
+            ScopeOutcome::Scanned if self.has_failed(scope)? => ScopeOutcome::Failed,
+            other => other,
+        };
         let read = (outcome == ScopeOutcome::Scanned).then(|| self.run.now.as_second());
         let searched = searched.then(|| self.run.now.as_second());
         self.connection
@@ -399,7 +404,25 @@ impl Writer<'_> {
                 "the service listed two different shares under the id {}; the first one is reported",
                 share.id.escape_debug()
             ),
-        ))
+        ))?;
+        match self.scope {
+            Some(scope) => self.outcome(scope, ScopeOutcome::Failed, false),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a scope has failed in this run already.
+    fn has_failed(&self, scope: &str) -> Result<bool> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM scope s JOIN coverage c ON c.scope = s.id
+                 WHERE s.source = ?1 AND s.key = ?2 AND c.run = ?3 AND c.outcome = ?4)",
+            )?
+            .query_row(
+                params![self.source, scope, self.run.id, ScopeOutcome::Failed.as_str()],
+                |row| row.get(0),
+            )?)
     }
 
     fn touch(&mut self, known: &Known, item: Option<i64>, protected: Protected) -> Result<()> {

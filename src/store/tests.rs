@@ -268,6 +268,21 @@ fn one_id_with_two_meanings_in_one_listing_is_told() {
 }
 
 #[test]
+fn one_id_with_two_meanings_resolves_nothing_that_is_missing() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let first = begin(&mut ledger, 0, &[]);
+    let both = vec![link("1", "alice", true), link("2", "alice", false)];
+    read(&mut ledger, &first, &[("alice", Some(both))]);
+    finish(&mut ledger, &first);
+    // The second share comes under the id of the first.
+    let second = begin(&mut ledger, 1, &[]);
+    let doubled = vec![link("1", "alice", true), link("1", "alice", false)];
+    read(&mut ledger, &second, &[("alice", Some(doubled))]);
+    finish(&mut ledger, &second);
+    assert_eq!(told(&ledger, &second), [("2".to_owned(), Status::NotChecked)]);
+}
+
+#[test]
 fn what_was_not_read_resolves_nothing() {
     let mut ledger = Ledger::temporary().unwrap();
     let both = |alice: Option<Vec<Share>>| [("alice", alice), ("bob", Some(Vec::new()))];

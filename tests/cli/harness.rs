@@ -128,6 +128,8 @@ impl Asked {
 /// An emulated server, and a folder with a configuration for it.
 pub(crate) struct Stage {
     emulator: Option<Emulator>,
+    /// Where it is steered, whatever stands before it.
+    steered: Url,
     url: Url,
     /// Where the emulated tenant's tokens are got, and where its Graph is.
     tenant: Option<(Url, Url)>,
@@ -149,6 +151,7 @@ impl Stage {
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
         let tenant = emulator.login_url().zip(emulator.graph_url());
         let stage = Self {
+            steered: emulator.nextcloud_url(),
             url: emulator.nextcloud_url(),
             tenant,
             world: written,
@@ -227,6 +230,12 @@ impl Stage {
     /// Where the server is.
     pub(crate) fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Lets the server be reached somewhere else from now on: something stands before it.
+    pub(crate) fn reach(&mut self, url: Url, tenant: Option<(Url, Url)>) {
+        self.url = url;
+        self.tenant = tenant;
     }
 
     /// A path in the stage's folder.
@@ -311,7 +320,7 @@ impl Stage {
         what: &str,
         body: Option<&Value>,
     ) -> Result<Value, Value> {
-        let url = self.url.join(&format!("__emulator/{what}")).unwrap();
+        let url = self.steered.join(&format!("__emulator/{what}")).unwrap();
         let mut request = self.client.request(method, url);
         if let Some(body) = body {
             request = request.json(body);

@@ -52,6 +52,7 @@ pub(crate) fn writer(url: &Url, credential: Credential) -> Nextcloud {
         excluded: (GlobSet::empty(), GlobSet::empty()),
         home_search: HomeSearch::Off,
         disabled_links_dead: false,
+        stop_after: Duration::from_mins(10),
         classes: Arc::new(Classes::default()),
         evidence: false,
         now: "2026-11-22T12:00:00Z".parse().unwrap(),

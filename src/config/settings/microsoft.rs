@@ -148,6 +148,8 @@ pub struct MicrosoftLimits {
     pub in_flight: usize,
     /// The time after which a scan of this source ends, wherever it is.
     pub stop_after: Duration,
+    /// How long the service may be silent before and within an answer; a whole one may take five times as long.
+    pub idle_timeout: Duration,
     /// The age from which what was read is read again.
     pub relist_every: SignedDuration,
 }

@@ -105,6 +105,7 @@ fn nextcloud(it: &mut Context<'_>, written: &Nextcloud, span: &Range<usize>) -> 
         requests_per_second: written.limits.requests_per_second,
         in_flight: written.limits.in_flight,
         stop_after: it.period("stop_after", &written.limits.stop_after),
+        idle_timeout: it.period("idle_timeout", &written.limits.idle_timeout),
         relist_every: it.age("relist_every", &written.limits.relist_every),
     };
     let exclude = NextcloudExclude {
@@ -315,6 +316,7 @@ fn limits(it: &mut Context<'_>, written: &Microsoft) -> MicrosoftLimits {
         units_per_day: written.limits.units_per_day.unwrap_or(a_day),
         in_flight: written.limits.in_flight,
         stop_after: it.period("stop_after", &written.limits.stop_after),
+        idle_timeout: it.period("idle_timeout", &written.limits.idle_timeout),
         relist_every: it.age("relist_every", &written.limits.relist_every),
     }
 }

@@ -127,6 +127,9 @@ pub(in crate::config) struct MicrosoftLimits {
     /// The time after which a scan of this source ends, wherever it is.
     #[schemars(extend("default" = "6h"))]
     pub(in crate::config) stop_after: At<String>,
+    /// How long the service may be silent before and within an answer; a whole one may take five times as long.
+    #[schemars(extend("default" = "60s"))]
+    pub(in crate::config) idle_timeout: At<String>,
     /// The age from which what was read is read again.
     #[schemars(extend("default" = "7d"))]
     pub(in crate::config) relist_every: At<String>,

@@ -85,6 +85,9 @@ pub(in crate::config) struct NextcloudLimits {
     /// The time after which a scan of this source ends, wherever it is.
     #[schemars(extend("default" = "6h"))]
     pub(in crate::config) stop_after: At<String>,
+    /// How long the server may be silent before and within an answer; a whole one may take five times as long, a list of shares an hour.
+    #[schemars(extend("default" = "60s"))]
+    pub(in crate::config) idle_timeout: At<String>,
     /// The age from which what was read is read again.
     #[schemars(extend("default" = "7d"))]
     pub(in crate::config) relist_every: At<String>,

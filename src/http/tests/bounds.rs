@@ -129,9 +129,34 @@ async fn an_answer_that_trickles_is_timed_out_in_all() {
     let client = client_with(&server, |settings| settings.patience.retries = 0);
     let error = failure(&client, &get(&server, "/").within(ms(45))).await;
     assert!(
-        matches!(error, HttpError::Timeout { after, .. } if after == ms(45)),
+        matches!(error, HttpError::Overlong { after, .. } if after == ms(45)),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn nothing_is_waited_for_once_the_time_is_over() {
+    let trickle = (0..99).fold(
+        Reply::raw("HTTP/1.1 200 X\r\ncontent-length: 99\r\n\r\n"),
+        |reply, _| reply.then_wait(ms(20)).then_send("x"),
+    );
+    let silent = Reply::ok("").after(ms(3000));
+    let put_off = Reply::new(429, "retry-after: 3\r\n", "");
+    for reply in [trickle, silent, put_off] {
+        let server = Server::script([reply]).await;
+        let client = client(&server);
+        client.end_after(ms(150));
+        client.end_after(ms(9000));
+        let began = std::time::Instant::now();
+        let error = failure(&client, &get(&server, "/")).await;
+        assert!(matches!(error, HttpError::OutOfTime { .. }), "{error:?}");
+        assert!(began.elapsed() < ms(2000));
+        assert_eq!(error.problem_code(), crate::model::ProblemCode::TimeLimit);
+        // Nothing is sent any more.
+        let again = failure(&client, &get(&server, "/")).await;
+        assert!(matches!(again, HttpError::OutOfTime { .. }), "{again:?}");
+        assert_eq!(client.totals().sent, 1);
+    }
 }
 
 #[tokio::test]

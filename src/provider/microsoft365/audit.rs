@@ -20,7 +20,7 @@ use super::wire::{Page, Told};
 use super::{Microsoft365, errors};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
 use crate::model::{ItemKind, LinkUse, Look, Origin, PrincipalClass, Problem, ProblemCode, Reading};
-use crate::provider::{Collector, ReadError, Sink};
+use crate::provider::{Collector, ReadError, Sink, strict};
 
 /// The rights that let the audit log be asked for links, by the service that they are of.
 pub(super) const RIGHTS: [&[&str]; 2] = [
@@ -298,7 +298,7 @@ impl Microsoft365 {
                 return self.looked(query, links, collector).await;
             };
             progress.note(&next, &page)?;
-            url = super::graph::Graph::link(&next)?;
+            url = self.graph.link(&next)?;
         }
         Err(unread("there are more records than are read in one night"))
     }
@@ -434,7 +434,7 @@ impl Microsoft365 {
             .effect(Effect::Safe);
         let (answer, _) = self.graph.send(request).await?;
         let made = (answer.status.is_success() && answer.is_json())
-            .then(|| serde_json::from_slice::<Query>(&answer.body).ok())
+            .then(|| strict::from_slice::<Query>(&answer.body).ok())
             .flatten();
         let made = made.filter(|query| !query.id.is_empty());
         made.map(|query| Query {

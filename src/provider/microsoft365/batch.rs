@@ -19,8 +19,7 @@ use super::graph::{Graph, Identified, Kind, shortened};
 use super::wire::{self, Page, Told};
 use crate::http::{Effect, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
-use crate::provider::object::Object;
+use crate::provider::{ReadError, strict};
 
 /// The most requests in one.
 pub(super) const MOST: usize = 20;
@@ -121,7 +120,7 @@ impl InnerAnswer {
 
     /// The body, read as it should be.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ReadError> {
-        serde_json::from_slice(&self.body).map_err(|_quotes| self.refusal())
+        strict::from_slice(&self.body).map_err(|_quotes| self.refusal())
     }
 
     /// How many objects a collection has.
@@ -177,14 +176,13 @@ pub(super) struct Responses {
 impl Responses {
     /// Reads the answers to all; `None` where it is nothing of the kind.
     pub(super) fn read(whole: &Bytes) -> Option<Self> {
-        let written: Vec<Object<Written<'_>>> = match serde_json::from_slice(whole) {
-            Ok(Object(Answered { responses })) => responses,
+        let written: Vec<Written<'_>> = match strict::from_slice::<Answered<_>>(whole) {
+            Ok(answered) => answered.responses,
             // One of another form hides none of the others.
             Err(_quotes) => {
-                let Object(Answered { responses }) =
-                    serde_json::from_slice::<Object<Answered<&RawValue>>>(whole).ok()?;
-                let each = responses.into_iter();
-                each.filter_map(|written| serde_json::from_str(written.get()).ok())
+                let answered: Answered<&RawValue> = strict::from_slice(whole).ok()?;
+                let each = answered.responses.into_iter();
+                each.filter_map(|written| strict::from_str(written.get()).ok())
                     .collect()
             }
         };
@@ -192,7 +190,7 @@ impl Responses {
             by_place: HashMap::new(),
             expired: false,
         };
-        for Object(written) in written {
+        for written in written {
             responses.expired |= written.status == 401;
             if let Some(place) = written.place() {
                 // Of two answers neither can be believed more than the other.
@@ -319,7 +317,7 @@ impl Graph {
         let mut held = page.bytes;
         let mut elements = page.elements;
         if let Some(next) = &page.next {
-            let mut pages = std::pin::pin!(self.pages::<T>(Self::link(next)?, kind));
+            let mut pages = std::pin::pin!(self.pages::<T>(self.link(next)?, kind));
             while let Some(page) = pages.try_next().await? {
                 held = wire::hold(held, page.bytes)?;
                 elements.extend(page.elements);

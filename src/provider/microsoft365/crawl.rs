@@ -47,9 +47,16 @@ impl Microsoft365 {
         let mut resyncs = 0;
         // What is there was remembered: whether the service still knows of it shows the first request.
         let mut is_stale = memory.next.is_some();
+        // Graph may have been at another address then.
+        let known = memory.next.as_ref().map(|next| self.graph.link(next.address()));
+        if known.is_some_and(|link| link.is_err()) {
+            *memory = Memory::new(&self.setup.classes);
+            visit.saved = 0;
+            is_stale = false;
+        }
         loop {
             let (url, kind) = match &memory.next {
-                Some(next) => (Graph::link(next.address())?, Kind::DeltaNext),
+                Some(next) => (self.graph.link(next.address())?, Kind::DeltaNext),
                 None => from.clone(),
             };
             let is_new = memory.next.is_none();
@@ -57,7 +64,7 @@ impl Microsoft365 {
             let turn = if is_stale && is_unknown(&answer) {
                 Turn::Lost(None)
             } else {
-                take_page(&url, &answer, memory, &mut progress)?
+                take_page(&self.graph, (&url, &answer), memory, &mut progress)?
             };
             is_stale = false;
             match turn {
@@ -114,13 +121,13 @@ impl Microsoft365 {
 
 /// Takes a page in, with where to go on.
 fn take_page(
-    url: &Url,
-    answer: &Answer,
+    graph: &Graph,
+    (url, answer): (&Url, &Answer),
     memory: &mut Memory,
     progress: &mut Progress,
 ) -> Result<Turn, ReadError> {
     if answer.status != StatusCode::OK || !answer.is_json() {
-        return lost(url, answer).map(Turn::Lost);
+        return lost(graph, url, answer).map(Turn::Lost);
     }
     let Some(page) = Page::<tree::Told>::read(&answer.body) else {
         return Err(errors::refusal(
@@ -132,11 +139,11 @@ fn take_page(
     let (next, turn) = match (&page.next, &page.delta) {
         (Some(next), _) => {
             progress.note(next, &page)?;
-            Graph::of_the_same(url, next)?;
+            graph.link(next)?;
             (Next::Page(next.clone()), Turn::Next)
         }
         (None, Some(delta)) => {
-            Graph::of_the_same(url, delta)?;
+            graph.link(delta)?;
             (Next::Changes(delta.clone()), Turn::Last)
         }
         (None, None) => {
@@ -172,7 +179,7 @@ fn is_unknown(answer: &Answer) -> bool {
 }
 
 /// Whether the service lost its place, or refuses.
-fn lost(url: &Url, answer: &Answer) -> Result<Option<Url>, ReadError> {
+fn lost(graph: &Graph, url: &Url, answer: &Answer) -> Result<Option<Url>, ReadError> {
     let told = Refusal::read(&answer.body);
     let is_lost = answer.status == StatusCode::GONE
         || told.speaks_of("resync")
@@ -185,5 +192,5 @@ fn lost(url: &Url, answer: &Answer) -> Result<Option<Url>, ReadError> {
             &answer.body,
         ));
     }
-    answer.header("location").map(Graph::link).transpose()
+    answer.header("location").map(|at| graph.link(at)).transpose()
 }

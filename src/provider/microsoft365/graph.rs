@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, Stream};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout_at;
 use url::Url;
 
 use super::auth::{Bearer, Tokens};
@@ -27,6 +28,8 @@ pub(super) const PREFER: &str =
 
 /// The longest page.
 const PAGE_BYTES: u64 = 32 * 1024 * 1024;
+/// The longest address of a page.
+const LONGEST_LINK: usize = 32 * 1024;
 /// How many pages without anything new a list may have, one after the other.
 const IDLE_PAGES: u32 = 50;
 
@@ -125,28 +128,23 @@ impl Graph {
         Ok(url)
     }
 
-    /// The address that the service gave for going on. To another origin nothing is ever sent: the client refuses.
-    pub(super) fn link(link: &str) -> Result<Url, ReadError> {
-        Url::parse(link).map_err(|_cause| {
+    /// The address that the service gave for going on. One of another origin is none: nothing is ever sent there.
+    pub(super) fn link(&self, link: &str) -> Result<Url, ReadError> {
+        let url = Url::parse(link).ok().filter(|_| link.len() <= LONGEST_LINK);
+        let url = url.ok_or_else(|| {
             ReadError::service(
                 ProblemCode::Malformed,
-                "the address of the next page that the service gave is none",
+                "the address of the next page that the service gave is none, or far too long",
             )
-        })
-    }
-
-    /// The same of an address that is kept for another run: one of another origin is not even that.
-    pub(super) fn of_the_same(own: &Url, link: &str) -> Result<Url, ReadError> {
-        let link = Self::link(link)?;
-        if link.origin() == own.origin() {
-            return Ok(link);
+        })?;
+        if url.origin() == self.base.origin() {
+            return Ok(url);
         }
         Err(ReadError::service(
             ProblemCode::Redirected,
             format!(
-                "the service names {} as the place to go on at, and the credentials belong to {}",
-                link.origin().ascii_serialization(),
-                own.origin().ascii_serialization()
+                "refused to go on at {}, where the service says that the next page is: it is not Graph's own address",
+                url.origin().ascii_serialization()
             ),
         ))
     }
@@ -175,9 +173,20 @@ impl Graph {
 
     /// A request with a token, and the token.
     pub(super) async fn signed(&self, request: &Request) -> Result<(Request, Bearer), ReadError> {
-        let bearer = self.tokens.bearer().await?;
+        let bearer = self.bearer().await?;
         let signed = request.clone().credential(AUTHORIZATION, &bearer.credential);
         Ok((signed, bearer))
+    }
+
+    /// A token, if there is one before the scan ends.
+    pub(super) async fn bearer(&self) -> Result<Bearer, ReadError> {
+        let bearer = self.tokens.bearer();
+        match self.deadline.get() {
+            Some(end) => timeout_at((*end).into(), bearer)
+                .await
+                .unwrap_or_else(|_elapsed| Err(late())),
+            None => bearer.await,
+        }
     }
 
     /// Whether so much time is left.
@@ -190,10 +199,7 @@ impl Graph {
 
     fn in_time(&self) -> Result<(), ReadError> {
         if self.deadline.get().is_some_and(|end| Instant::now() >= *end) {
-            return Err(ReadError::service(
-                ProblemCode::TimeLimit,
-                "the scan has taken as long as `limits.stop_after` lets it",
-            ));
+            return Err(late());
         }
         Ok(())
     }
@@ -242,13 +248,20 @@ impl Graph {
             let next = match &page.next {
                 Some(link) => {
                     progress.note(link, &page)?;
-                    Some((Self::link(link)?, kind.next(), progress))
+                    Some((self.link(link)?, kind.next(), progress))
                 }
                 None => None,
             };
             Ok(Some((page, next)))
         })
     }
+}
+
+fn late() -> ReadError {
+    ReadError::service(
+        ProblemCode::TimeLimit,
+        "the scan has taken as long as `limits.stop_after` lets it",
+    )
 }
 
 /// What tells a long list from an endless one.

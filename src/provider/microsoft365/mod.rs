@@ -209,7 +209,8 @@ impl Reader for Microsoft365 {
             self.graph
                 .deadline
                 .get_or_init(|| graph::deadline_of(self.setup.stop_after));
-            self.graph.tokens.bearer().await?;
+            self.graph.http.end_after(self.setup.stop_after);
+            self.graph.bearer().await?;
             self.tenant_facts().await
         }
         .boxed()

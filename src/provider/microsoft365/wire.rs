@@ -11,8 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
-use crate::provider::object::Object;
+use crate::provider::{ReadError, strict};
 
 /// An element as far as it could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub(super) struct Page<T> {
 
 #[derive(Deserialize)]
 struct Whole<T> {
-    value: Vec<Object<T>>,
+    value: Vec<T>,
     #[serde(rename = "@odata.nextLink", default)]
     next: Option<String>,
     #[serde(rename = "@odata.deltaLink", default)]
@@ -60,16 +59,15 @@ impl<T: DeserializeOwned> Page<T> {
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         // Looked at once, not string by string; what is no text costs only its own characters.
         let text = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
-        if let Ok(Object(page)) = serde_json::from_str::<Object<Whole<T>>>(&text) {
-            let elements = page.value.into_iter();
+        if let Ok(page) = strict::from_str::<Whole<T>>(&text) {
             return Some(Self {
-                elements: elements.map(|Object(element)| Told::Whole(element)).collect(),
+                elements: page.value.into_iter().map(Told::Whole).collect(),
                 next: page.next,
                 delta: page.delta,
                 bytes: body.len(),
             });
         }
-        let Object(page) = serde_json::from_str::<Object<Rough<'_>>>(&text).ok()?;
+        let page: Rough<'_> = strict::from_str(&text).ok()?;
         Some(Self {
             elements: page.value.into_iter().map(|raw| salvage(raw.get())).collect(),
             next: page.next,
@@ -124,7 +122,7 @@ pub(super) fn lower(word: &str) -> Cow<'_, str> {
 
 /// Reads an object, leaving out the fields that are of another form.
 pub(super) fn salvage<T: DeserializeOwned>(text: &str) -> Told<T> {
-    if let Ok(Object(whole)) = serde_json::from_str(text) {
+    if let Ok(whole) = strict::from_str(text) {
         return Told::Whole(whole);
     }
     let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
@@ -134,13 +132,13 @@ pub(super) fn salvage<T: DeserializeOwned>(text: &str) -> Told<T> {
     let mut fit = Map::new();
     for (name, value) in fields {
         let alone = Map::from_iter([(name.clone(), value.clone())]);
-        if serde_json::from_value::<T>(Value::Object(alone)).is_ok() {
+        if strict::from_value::<T>(Value::Object(alone)).is_ok() {
             fit.insert(name, value);
         } else {
             odd.push(name);
         }
     }
-    serde_json::from_value(Value::Object(fit)).map_or(Told::Unread, |element| Told::Partly(element, odd))
+    strict::from_value(Value::Object(fit)).map_or(Told::Unread, |element| Told::Partly(element, odd))
 }
 
 #[cfg(test)]

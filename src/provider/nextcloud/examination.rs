@@ -20,7 +20,7 @@ use super::{Credential, HomeSearch, Nextcloud, REFUSALS, nodes, people, search};
 use crate::http::{Answer, Request, StatusCode};
 use crate::model::{Check, ProblemCode, Standing};
 use crate::provider::checks::{NOTHING, failed, time};
-use crate::provider::{Access, Clock, Examination, Load, ReadError};
+use crate::provider::{Access, Clock, Examination, Load, ReadError, strict};
 
 /// Searches that tell of an account what lies beneath its open folders, unless these are very many.
 const BENEATH: u64 = 3;
@@ -137,7 +137,7 @@ impl Nextcloud {
 
     fn network(&self, answer: &Answer) -> Check {
         let fail = |found: String| Check::new("network", Standing::Failed, found).costs(NOTHING);
-        let Ok(status) = serde_json::from_slice::<Status>(&answer.body) else {
+        let Ok(status) = strict::from_slice::<Status>(&answer.body) else {
             return fail("something answers, and it is no Nextcloud".to_owned())
                 .step("set the source's `url` to the address under which Nextcloud's own pages are")
                 .step("look for a login page or a proxy that answers in its place");

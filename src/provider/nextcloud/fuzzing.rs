@@ -15,7 +15,6 @@ use super::{activity, ocs, settings, share};
 use crate::http::{Answer, HeaderMap, Request, StatusCode};
 use crate::model::{Share, ShareKind, SourceName};
 use crate::provider::ReadError;
-use crate::provider::object::Object;
 
 /// In which pieces an answer arrives.
 const PIECES: [usize; 3] = [1, 7, 64];
@@ -130,7 +129,7 @@ pub(crate) fn answer(data: &[u8]) {
             let _read = activity::time(entry).and_then(|at| Entry::of(entry, at));
         }
     }
-    if let Ok(Object(Users { users })) = ocs::decode(&request, &headers, data) {
+    if let Ok(Users { users }) = ocs::decode(&request, &headers, data) {
         let listed = users.as_array().map(Vec::len);
         let listed = listed.or_else(|| users.as_object().map(serde_json::Map::len));
         if let Ok(accounts) = accounts(users) {

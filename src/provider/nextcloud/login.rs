@@ -14,7 +14,7 @@ use url::Url;
 use super::ocs;
 use crate::http::{Answer, Client, Credential, HeaderName, HeaderValue, Method, Request, StatusCode};
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
+use crate::provider::{ReadError, strict};
 
 /// How long a flow can be granted; the server forgets it afterwards.
 pub const FLOW_LASTS: Duration = Duration::from_mins(20);
@@ -143,7 +143,7 @@ pub async fn give_back(client: &Client, base: &Url, granted: &Granted) -> Result
 
 /// Decodes an answer; what the decoder says could quote a secret.
 fn decode<T: DeserializeOwned>(answer: &Answer) -> Result<T, ReadError> {
-    serde_json::from_slice(&answer.body).map_err(|_quotes| {
+    strict::from_slice(&answer.body).map_err(|_quotes| {
         malformed("is its address Nextcloud's own, and does no login page stand before it?")
     })
 }

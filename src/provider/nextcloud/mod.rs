@@ -31,6 +31,7 @@ mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -96,6 +97,8 @@ pub struct Setup {
     pub home_search: HomeSearch,
     /// Whether the operator stated that links of disabled accounts are dead.
     pub disabled_links_dead: bool,
+    /// How long reading may take.
+    pub stop_after: Duration,
     /// The tags that classify, as configured.
     pub classes: Arc<Classes>,
     /// Whether it is asked if links were used.
@@ -206,7 +209,11 @@ impl Nextcloud {
 
 impl Reader for Nextcloud {
     fn open(&self) -> BoxFuture<'_, Result<SourceFacts, ReadError>> {
-        async move { Ok(self.open_source().await?.facts) }.boxed()
+        async move {
+            self.ocs.http.end_after(self.setup.stop_after);
+            Ok(self.open_source().await?.facts)
+        }
+        .boxed()
     }
 
     fn control(&self) -> BoxFuture<'_, Result<Option<BTreeMap<ShareKind, u64>>, ReadError>> {

@@ -18,9 +18,8 @@ use crate::http::{
     Answer, Body, Client, Credential, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
 };
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
 use crate::provider::checks::date;
-use crate::provider::object::Object;
+use crate::provider::{ReadError, strict};
 
 pub(super) const OCS_API_REQUEST: HeaderName = HeaderName::from_static("ocs-apirequest");
 const EX_APP_ID: HeaderName = HeaderName::from_static("ex-app-id");
@@ -86,7 +85,7 @@ pub(super) struct Ocs {
 
 #[derive(Deserialize)]
 struct Envelope<T> {
-    ocs: Object<Inner<T>>,
+    ocs: Inner<T>,
 }
 
 #[derive(Deserialize)]
@@ -314,8 +313,8 @@ pub(super) fn decode<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<T, ReadError> {
-    let inner = serde_json::from_slice::<Object<Envelope<T>>>(body)
-        .map(|Object(Envelope { ocs: Object(inner) })| inner)
+    let inner = strict::from_slice::<Envelope<T>>(body)
+        .map(|envelope| envelope.ocs)
         .map_err(|error| {
             let place = request.place();
             if looks_like_html(headers, body) {
@@ -416,7 +415,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 pub(super) const NO_INTERFACE: &str = "the server has no such interface, or this account has no right to it";
 
 fn meta(answer: &Answer) -> Meta {
-    serde_json::from_slice::<Refusal>(&answer.body)
+    strict::from_slice::<Refusal>(&answer.body)
         .map(|refusal| refusal.ocs.meta)
         .unwrap_or_default()
 }

@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 use super::ocs::Ocs;
 use crate::model::{Principal, PrincipalClass, ProblemCode};
 use crate::provider::ReadError;
-use crate::provider::object::Object;
 
 /// How many accounts are asked for at once: the server reads quota and groups of each.
 const PAGE: usize = 500;
@@ -41,12 +40,7 @@ impl Pages {
             &["cloud", "users", "details"],
             &[("limit", &limit), ("offset", &offset)],
         )?;
-        let listed = accounts(
-            ocs.data::<Object<Users>>(&ocs.signed(request, admin)?)
-                .await?
-                .0
-                .users,
-        )?;
+        let listed = accounts(ocs.data::<Users>(&ocs.signed(request, admin)?).await?.users)?;
         if listed.is_empty() {
             self.ended = true;
             return Ok(None);
@@ -120,12 +114,7 @@ pub(super) async fn with_address(ocs: &Ocs, admin: &str, address: &str) -> Resul
         &["cloud", "users", "details"],
         &[("search", address), ("limit", &limit)],
     )?;
-    let mut found = accounts(
-        ocs.data::<Object<Users>>(&ocs.signed(request, admin)?)
-            .await?
-            .0
-            .users,
-    )?;
+    let mut found = accounts(ocs.data::<Users>(&ocs.signed(request, admin)?).await?.users)?;
     found.retain(|account| {
         account
             .email

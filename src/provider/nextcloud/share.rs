@@ -15,7 +15,7 @@ use url::Url;
 use crate::model::{
     Access, Expiry, Item, ItemKind, Principal, PrincipalClass, Right, Share, ShareKind, SourceName,
 };
-use crate::provider::object::Object;
+use crate::provider::strict;
 
 /// The longest path that is kept, in characters; servers allow 4,000.
 const MAX_PATH: usize = 8_000;
@@ -106,7 +106,7 @@ fn told<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Told<Optio
 
 /// Decodes an element; the error says in words why nothing could be told of it.
 pub(super) fn decode(element: &[u8], reading: &Reading<'_>) -> Result<Share, String> {
-    if let Ok(Object(wire)) = serde_json::from_slice::<Object<Wire<'_>>>(element)
+    if let Ok(wire) = strict::from_slice::<Wire<'_>>(element)
         && is_id(&wire.id)
     {
         return Ok(normalise(&wire, reading));
@@ -464,7 +464,7 @@ fn forbids_download(attributes: Option<&str>) -> bool {
     let Some(attributes) = attributes else {
         return false;
     };
-    serde_json::from_str::<Vec<Attribute<'_>>>(attributes).is_ok_and(|attributes| {
+    strict::from_str::<Vec<Attribute<'_>>>(attributes).is_ok_and(|attributes| {
         attributes.iter().any(|attribute| {
             attribute.scope == "permissions"
                 && attribute.key == "download"

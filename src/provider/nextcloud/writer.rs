@@ -71,6 +71,14 @@ impl Writer for Nextcloud {
         async move { self.acting(Some(account)).await.map(drop) }.boxed()
     }
 
+    fn turn(&self) -> BoxFuture<'_, Result<(), WriteError>> {
+        async move {
+            let free = self.ocs.http.prepay(&self.ocs.ocs(&SHARES, &[])?).await;
+            Ok(free.map_err(ReadError::from)?)
+        }
+        .boxed()
+    }
+
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Found, WriteError>> {
         async move {
             let own = self.acting_on(target).await?;

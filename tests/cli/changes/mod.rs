@@ -136,6 +136,7 @@ impl Scene {
             excluded: (globset::GlobSet::empty(), globset::GlobSet::empty()),
             home_search: HomeSearch::Always,
             disabled_links_dead: false,
+            stop_after: Duration::from_mins(10),
             classes: Arc::new(classes),
             evidence: false,
             now: now(),

@@ -22,7 +22,7 @@ use super::is_passing;
 use super::issued::malformed;
 use crate::http::{Client, Effect, StatusCode};
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
+use crate::provider::{ReadError, strict};
 
 /// No code can be entered for longer.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -142,7 +142,7 @@ impl Flow {
             Err(Unanswered(error)) => return ended(&hopeless, error).await,
         };
         if answer.status() != StatusCode::OK
-            && let Ok(refusal) = serde_json::from_slice::<Refusal>(answer.body())
+            && let Ok(refusal) = strict::from_slice::<Refusal>(answer.body())
             && !refusal.is_pending()
         {
             return ended(&hopeless, refusal.into_error(StatusCode::BAD_REQUEST)).await;

@@ -21,7 +21,7 @@ use super::entra::Refusal;
 use super::issued::{Issued, malformed};
 use crate::http::{Client, Effect, HeaderName, Request, StatusCode};
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
+use crate::provider::{ReadError, strict};
 
 /// No answer about a token is longer.
 const LONGEST_ANSWER: u64 = 256 * 1024;
@@ -230,7 +230,7 @@ async fn send(client: &Client, asked: HttpRequest, effect: Effect) -> Result<Htt
             words = words.replace(proof, "***");
         }
         answer.body = words.into();
-        let refusal = serde_json::from_slice::<Refusal>(&answer.body).ok();
+        let refusal = strict::from_slice::<Refusal>(&answer.body).ok();
         refusal
             .map_or_else(
                 || Err(unexplained(answer.status)),

@@ -19,7 +19,7 @@ use crate::http::{
     Answer, Client, Credential, HeaderName, HeaderValue, Patience, Proxy, Request, Settings, StatusCode,
 };
 use crate::model::ProblemCode;
-use crate::provider::ReadError;
+use crate::provider::{ReadError, strict};
 
 /// Where a machine's metadata service is.
 const METADATA_SERVICE: &str = "http://169.254.169.254/";
@@ -99,7 +99,7 @@ impl Managed {
             return Err(refusal(&answer));
         }
         // What the decoder says could quote the token.
-        let told: Told = serde_json::from_slice(&answer.body)
+        let told: Told = strict::from_slice(&answer.body)
             .map_err(|_quotes| malformed("the managed identity's answer is not the JSON of a token"))?;
         let until = |end: u64| i64::try_from(end).ok()?.checked_sub(now.as_second());
         let life = match (

@@ -1,5 +1,6 @@
 //! What a token says of itself. It is read, not verified: it tells what to expect, and the service decides.
 
+use crate::provider::strict;
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
@@ -47,7 +48,7 @@ pub(super) fn rights(token: &str) -> Option<Rights> {
         return None;
     }
     let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let payload: Payload = serde_json::from_slice(&bytes).ok()?;
+    let payload: Payload = strict::from_slice(&bytes).ok()?;
     let scopes = payload.scp.as_str();
     let granted = match (scopes, payload.roles.as_array()) {
         (Some(scopes), _) => scopes.split(' ').filter_map(text).take(MOST).collect(),

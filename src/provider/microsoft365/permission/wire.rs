@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -17,7 +16,6 @@ pub(in super::super) struct Permission {
     #[serde(deserialize_with = "id")]
     pub(in super::super) id: Option<String>,
     pub(super) roles: Option<Vec<String>>,
-    #[serde(deserialize_with = "object")]
     pub(super) link: Option<Link>,
     pub(super) expiration_date_time: Option<String>,
     pub(super) has_password: Option<bool>,
@@ -128,15 +126,6 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
         Value::String(text) => Some(text),
         _ => None,
     })
-}
-
-/// What has fields by name. A list would pass for one, its values for the fields in their order.
-fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::Null => Ok(None),
-        object @ Value::Object(_) => serde_json::from_value(object).map(Some).map_err(D::Error::custom),
-        _ => Err(D::Error::custom("it is no object")),
-    }
 }
 
 /// An id, which some write as a number.

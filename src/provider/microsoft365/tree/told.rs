@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::Key;
 use crate::provider::microsoft365::graph::Identified;
 use crate::provider::microsoft365::wire::lower;
+use crate::provider::strict;
 
 /// An item as a delta writes it.
 ///
@@ -83,9 +84,7 @@ impl Sharing {
         if text.trim_start_matches('{').trim() == "}" {
             return Self::Closed;
         }
-        let scope = serde_json::from_str::<Facet>(text)
-            .ok()
-            .and_then(|facet| facet.scope);
+        let scope = strict::from_str::<Facet>(text).ok().and_then(|facet| facet.scope);
         Self::Open(match scope.as_deref().map(lower).as_deref() {
             Some("anonymous") => Width::Anyone,
             Some("organization") => Width::Organization,

@@ -79,7 +79,7 @@ pub(crate) fn decisions(data: &[u8]) {
     for (id, done) in &read.decisions {
         let decision = if *done { "Do" } else { "SKIP" };
         let (plan, id) = (quoted(&read.plan), quoted(id));
-        table.push_str(&format!("{plan};{id};{decision};\r\n"));
+        table.extend([&plan, ";", &id, ";", decision, ";\r\n"]);
     }
     let again = Decisions::read(&table).map(|again| (again.plan, again.decisions));
     assert_eq!(again, Ok((read.plan, read.decisions)), "written and read again");

@@ -544,7 +544,7 @@ fn findings() -> Vec<view::Finding> {
         until: "2027-03-31".parse().unwrap(),
     });
     findings[7].status = Status::Resolved;
-    findings[8].source = "lab".to_owned();
+    "lab".clone_into(&mut findings[8].source);
     findings[9].status = Status::ClosedByPolicy;
     findings
 }

@@ -8,6 +8,7 @@ use std::io;
 use crate::model::names;
 
 #[cfg(any(test, fuzzing))]
+#[expect(clippy::unwrap_used, reason = "an invented run, for tests and fuzzing only")]
 pub(crate) mod book;
 pub mod csv;
 pub mod discretion;

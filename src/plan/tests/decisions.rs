@@ -75,8 +75,9 @@ fn columns_may_move_and_others_be_there() {
 /// Whoever counts the lines above each row anew is not done in this hour.
 #[test]
 fn a_long_list_is_gone_through_once() {
-    let rows: String = (0..50_000).map(|row| format!("do,a-{row},plan-1\r\n")).collect();
-    let error = Decisions::read(&format!("decision,id,plan\r\n{rows}do,a-7,plan-1\r\n")).unwrap_err();
+    let rows: Vec<String> = (0..50_000).map(|row| format!("do,a-{row},plan-1\r\n")).collect();
+    let text = format!("decision,id,plan\r\n{}do,a-7,plan-1\r\n", rows.concat());
+    let error = Decisions::read(&text).unwrap_err();
     let (line, before, id) = (50_002, 9, "a-7".to_owned());
     assert_eq!(error, PlanFileError::DecidedTwice { line, before, id });
 }

@@ -101,21 +101,32 @@ fn forget_changes(connection: &Connection, time: Timestamp) -> Result<()> {
 /// Forgets the versions of findings that no run shows or tells to have been before, and findings without any, but for those
 /// that a waiver has ceased to cover: it must not cover them again. One that
 /// ended is shown by the run in which it did, and stays while a run tells what became of its share since: the
-/// particulars of a share are kept for its findings.
+/// particulars of a share are kept for its findings. It stays as long as an older version, too, or the finding would be told
+/// as one that still stands when it comes back.
 fn forget_findings(connection: &Connection, first: i64, last: i64) -> Result<()> {
     connection
         .prepare_cached(
-            "DELETE FROM finding_version WHERE finding BETWEEN ?1 AND ?2
-                 AND (to_run IS NOT NULL OR status IN ('resolved', 'closed-by-policy')) AND NOT EXISTS (
+            "DELETE FROM finding_version WHERE finding BETWEEN ?1 AND ?2 AND to_run IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM finding f JOIN run_source r ON r.source = f.source
                  WHERE f.id = finding_version.finding AND r.run >= finding_version.from_run
                    AND CASE WHEN finding_version.status IN ('resolved', 'closed-by-policy')
                        THEN r.run IN (finding_version.from_run, finding_version.to_run)
-                       ELSE r.run <= finding_version.to_run END)
-                 AND (to_run IS NOT NULL OR NOT EXISTS (
+                       ELSE r.run <= finding_version.to_run END)",
+        )?
+        .execute([first, last])?;
+    connection
+        .prepare_cached(
+            "DELETE FROM finding_version WHERE finding BETWEEN ?1 AND ?2
+                 AND to_run IS NULL AND status IN ('resolved', 'closed-by-policy') AND NOT EXISTS (
+                 SELECT 1 FROM finding f JOIN run_source r ON r.source = f.source AND r.run = finding_version.from_run
+                 WHERE f.id = finding_version.finding)
+                 AND NOT EXISTS (
                  SELECT 1 FROM finding f JOIN share_version w ON w.share = f.share AND w.from_run > finding_version.from_run
                  JOIN run_source r ON r.source = f.source AND r.run = w.from_run
-                 WHERE f.id = finding_version.finding))",
+                 WHERE f.id = finding_version.finding)
+                 AND NOT EXISTS (
+                 SELECT 1 FROM finding_version o
+                 WHERE o.finding = finding_version.finding AND o.from_run < finding_version.from_run)",
         )?
         .execute([first, last])?;
     connection

@@ -111,6 +111,25 @@ fn what_stands_outlasts_the_run_that_told_it() {
 }
 
 #[test]
+fn what_ended_long_ago_and_comes_back_is_told_while_an_older_run_says_that_it_stood() {
+    let mut ledger = Ledger::temporary().unwrap();
+    let whole = night(&mut ledger, 0, vec![own("1", false)]);
+    // It stays, as the latest that read the source whole.
+    ledger
+        .connection
+        .execute("UPDATE run_source SET complete = 1", [])
+        .unwrap();
+    night(&mut ledger, 1, vec![own("1", true)]);
+    night(&mut ledger, 20, vec![own("1", true)]);
+    assert_eq!(ledger.forget_before(at(20)).unwrap(), 1, "the second");
+    assert!(printed(&ledger, &whole.key).contains("link-without-password"));
+    let back = night(&mut ledger, 21, vec![own("1", false)]);
+    let told = happenings(&ledger, &back);
+    assert!(told.iter().any(|(_, event, _)| *event == "reopened"), "{told:?}");
+    assert_sound(&ledger);
+}
+
+#[test]
 fn that_a_source_was_read_whole_is_not_forgotten() {
     let mut ledger = Ledger::temporary().unwrap();
     let whole = night(&mut ledger, 0, vec![own("1", false)]);

@@ -575,25 +575,31 @@ impl Writer<'_> {
     }
 
     fn insert_version(&self, row: i64, version: &VersionRow) -> Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO share_version (share, from_run, digest, kind, anonymous, owner, shared_by, item, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                 ON CONFLICT (share, from_run) DO UPDATE SET to_run = NULL, digest = excluded.digest,
-                     kind = excluded.kind, anonymous = excluded.anonymous, owner = excluded.owner,
-                     shared_by = excluded.shared_by, item = excluded.item, body = excluded.body, judged = NULL",
-            )?
-            .execute(params![
-                row,
-                self.run.id,
-                version.digest,
-                version.kind.as_str(),
-                version.anonymous,
-                version.owner,
-                version.shared_by,
-                version.item,
-                version.body
-            ])?;
+        let insert = || {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO share_version (share, from_run, digest, kind, anonymous, owner, shared_by, item, body)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (share, from_run) DO NOTHING",
+                )?
+                .execute(params![
+                    row,
+                    self.run.id,
+                    version.digest,
+                    version.kind.as_str(),
+                    version.anonymous,
+                    version.owner,
+                    version.shared_by,
+                    version.item,
+                    version.body
+                ])
+        };
+        if insert()? == 0 {
+            // It replaces what this run said before.
+            self.connection
+                .prepare_cached("DELETE FROM share_version WHERE share = ?1 AND from_run = ?2")?
+                .execute(params![row, self.run.id])?;
+            insert()?;
+        }
         Ok(())
     }
 }

@@ -307,19 +307,28 @@ fn write_version(connection: &Connection, run: &Run, known: &Known, standing: St
 }
 
 fn insert_version(connection: &Connection, run: &Run, finding: i64, standing: Standing<'_>) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO finding_version (finding, from_run, status, level, note, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (finding, from_run) DO UPDATE SET to_run = NULL, status = excluded.status,
-                 level = excluded.level, note = excluded.note, seen_at = excluded.seen_at",
-        )?
-        .execute(params![
-            finding,
-            run.id,
-            standing.status.as_str(),
-            standing.level.as_str(),
-            note(connection, standing.words)?,
-            standing.seen_at
-        ])?;
+    let note = note(connection, standing.words)?;
+    let insert = || {
+        connection
+            .prepare_cached(
+                "INSERT INTO finding_version (finding, from_run, status, level, note, seen_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (finding, from_run) DO NOTHING",
+            )?
+            .execute(params![
+                finding,
+                run.id,
+                standing.status.as_str(),
+                standing.level.as_str(),
+                note,
+                standing.seen_at
+            ])
+    };
+    if insert()? == 0 {
+        // It replaces what this run said before.
+        connection
+            .prepare_cached("DELETE FROM finding_version WHERE finding = ?1 AND from_run = ?2")?
+            .execute(params![finding, run.id])?;
+        insert()?;
+    }
     Ok(())
 }

@@ -116,10 +116,13 @@ impl SourceRun<'_> {
         let discovered = self.sinking(async |sink| self.part.reader.discover(&users, &sink).await);
         let (before, discovered) = futures::join!(before, discovered);
         reading.before = before?;
+        // Whether it was told already that the time is over.
+        let mut is_late = false;
         let listed = match discovered? {
             Ok(listed) => listed,
             Err(error) => {
                 self.trouble("*", &error).await?;
+                is_late = error.is_of(ProblemCode::TimeLimit);
                 Listed::default()
             }
         };
@@ -128,7 +131,9 @@ impl SourceRun<'_> {
             .await??;
         // Whatever ended the reading ends what would be asked after it.
         let asking = stopped.is_none() && !self.cancel.is_cancelled();
-        if let Some(problem) = stopped {
+        if let Some(problem) = stopped
+            && !(is_late && problem.code == ProblemCode::TimeLimit)
+        {
             self.tell(problem).await?;
         }
         tracing::info!(

@@ -707,7 +707,7 @@ fn a_scan_ends_where_its_time_does() {
     });
     let report = stage.scan(&[]).ended(3).json();
     assert_eq!(problems(&report), [("*", "time-limit")]);
-    // Four of 300 ms fit into it, and the one that was on its way is waited for.
+    // Four of 300 ms fit into it, and what was on its way is cut off.
     assert!(stage.requests().len() <= 6, "{:#?}", stage.requests());
     // Nor is a server asked for more once it said that it is in maintenance.
     stage.no_faults();

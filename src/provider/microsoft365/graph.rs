@@ -239,16 +239,17 @@ impl Graph {
         url: Url,
         kind: Kind,
     ) -> impl Stream<Item = Result<Page<T>, ReadError>> {
-        let start = Some((url, kind, Progress::default()));
+        let start = Some((Ok(url), kind, Progress::default()));
         stream::try_unfold(start, move |state| async move {
             let Some((url, kind, mut progress)) = state else {
                 return Ok(None);
             };
-            let page = self.page::<T>(&url, kind).await?;
+            let page = self.page::<T>(&url?, kind).await?;
             let next = match &page.next {
                 Some(link) => {
                     progress.note(link, &page)?;
-                    Some((self.link(link)?, kind.next(), progress))
+                    // An address that is refused costs what would come after this page, not the page.
+                    Some((self.link(link), kind.next(), progress))
                 }
                 None => None,
             };

@@ -120,9 +120,10 @@ fn in_addresses(text: &str, spans: &mut Vec<Range<usize>>) {
         }
     }
     for (at, _) in text.match_indices('@') {
-        let start = text[..at].rfind(ends).map_or(0, |before| before + 1);
-        if let Some(name) = text[start..at].find(':') {
-            spans.push(start + name + 1..at);
+        let before = &text[..at];
+        let word = before.rsplit(ends).next().unwrap_or(before);
+        if let Some(colon) = word.find(':').filter(|_| !word.contains("://")) {
+            spans.push(at - word.len() + colon + 1..at);
         }
     }
 }
@@ -182,6 +183,7 @@ mod tests {
             "url = \"https://cloud.example.org/?token=hunter2\"",
             "url = 'https://cloud.example.org/#hunter2'",
             "host = \"me:hunter2@mail.example.org\"",
+            "host = \u{3000}me:hunter2@mail.example.org\u{3000}",
         ] {
             let shown = shown(text);
             assert!(!shown.contains("hunter2"), "{shown}");

@@ -340,8 +340,8 @@ async fn a_change_is_sent_once_and_its_lost_answer_leaves_open_whether_it_was_ma
         ),
         (
             json!({"do": "status", "status": 503, "headers": {"Retry-After": "1"}}),
-            Unknown,
-            ProblemCode::ServerError,
+            Unsent,
+            ProblemCode::Throttled,
             false,
         ),
         (json!({"do": "html"}), Unknown, ProblemCode::Malformed, false),

@@ -78,7 +78,12 @@ async fn an_answer_for_another_account_is_not_taken() {
         stage.writer.may_act_as("alice").await,
         stage.writer.revoke(&target).await,
     ] {
-        failed(result, Unsent, ProblemCode::Malformed, "for the account `admin`");
+        failed(
+            result,
+            Unsent,
+            ProblemCode::Malformed,
+            "for another account than `alice`",
+        );
     }
     assert_eq!(stage.count("DELETE").await, 0);
 }

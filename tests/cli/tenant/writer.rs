@@ -557,7 +557,7 @@ fn what_becomes_of_a_change_that_goes_wrong_is_this_table() {
         (status(503), (Unknown, ProblemCode::ServerError), false),
         (
             json!({"do": "status", "status": 503, "headers": {"Retry-After": "1"}}),
-            (Unknown, ProblemCode::ServerError),
+            (None, ProblemCode::Throttled),
             false,
         ),
         (status(412), (Refused, ProblemCode::ServerError), false),

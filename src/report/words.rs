@@ -429,15 +429,16 @@ impl Voice<'_> {
     }
 }
 
-/// Text in which no mail program sees a web address to make a link of: those that say so get a space.
+/// Text in which no mail program sees a web address to make a link of, whatever follows it: what says so gets a space.
 fn unlinked(text: &str) -> String {
+    let says_web = |plain: &str| {
+        let last = plain.as_bytes().last_chunk::<3>();
+        last.is_some_and(|last| last.eq_ignore_ascii_case(b"www"))
+    };
     let mut plain = String::with_capacity(text.len());
     for sign in text.chars() {
         let is_address = match sign {
-            '.' => plain
-                .as_bytes()
-                .last_chunk::<3>()
-                .is_some_and(|last| last.eq_ignore_ascii_case(b"www")),
+            '.' => says_web(&plain),
             '/' => plain.ends_with(":/"),
             _ => false,
         };
@@ -445,6 +446,9 @@ fn unlinked(text: &str) -> String {
             plain.push(' ');
         }
         plain.push(sign);
+    }
+    if says_web(&plain) {
+        plain.push(' ');
     }
     plain
 }

@@ -968,6 +968,7 @@ fn hostile() -> impl Strategy<Value = String> {
         "مرحبا",
         "http://evil.example",
         "www.evil.example",
+        "www",
         "<!--",
         "]]>",
         "\\u{202e}",

@@ -15,9 +15,7 @@ use super::{environment, secret::MAX_SECRET};
 /// Runs a program and takes what it prints; says in words what went wrong.
 pub(super) fn run(program: &str, arguments: &[String], time: Duration) -> Result<Vec<u8>, String> {
     let mut command = Command::new(program);
-    for name in environment::withheld() {
-        command.env_remove(name);
-    }
+    environment::withhold_secrets(&mut command);
     let mut child = command
         .args(arguments)
         .stdin(Stdio::null())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 /// The variables that hold a secret of this program.
@@ -23,14 +24,15 @@ pub(super) fn holds_a_secret(name: &str) {
     secret.insert(name.to_owned());
 }
 
-/// The variables that no program that is run from here is given: a secret of one source is no business of the command that
-/// tells another's.
-#[must_use]
-pub fn withheld() -> Vec<String> {
+/// Keeps from a program that is run from here the variables that hold secrets: one of a source is no business of the
+/// command that tells another's.
+pub fn withhold_secrets(command: &mut Command) {
     let secret = SECRET.lock().unwrap_or_else(PoisonError::into_inner);
+    for name in secret.iter() {
+        command.env_remove(name);
+    }
     // What a machine's identity is got with is given to this program alone.
-    let own = std::iter::once("IDENTITY_HEADER".to_owned());
-    secret.iter().cloned().chain(own).collect()
+    command.env_remove("IDENTITY_HEADER");
 }
 
 /// A folder that the environment names, or one beneath the home folder; relative ones do not count.

@@ -36,7 +36,7 @@ mod written;
 pub use crate::files::{create_private, write_private};
 pub use credentials::{Credentials, Grantor, SignedIn};
 pub use diagnostic::{Diagnostic, Report, Severity, Style};
-pub use environment::{variable, withheld};
+pub use environment::{variable, withhold_secrets};
 pub use file::FileRef;
 pub use load::{Loaded, load, parse};
 pub use locate::Locations;

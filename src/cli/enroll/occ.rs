@@ -53,9 +53,7 @@ pub(super) async fn run(
         Exit::NotKept
     };
     let mut command = tokio::process::Command::new(program);
-    for name in config::withheld() {
-        command.env_remove(name);
-    }
+    config::withhold_secrets(command.as_std_mut());
     let mut child = command
         .args(before)
         .args(arguments)

@@ -20,9 +20,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Config, NOW, Program, Ran, Stage};
+use crate::harness::{Config, NOW, Program, Ran, Stage, small};
 use marks::Secrets;
 use search::Search;
 use tap::Tap;
@@ -67,6 +67,17 @@ struct Tour {
 }
 
 impl Tour {
+    /// One of a server to which the auditor is not registered yet.
+    fn unregistered() -> Self {
+        let mut world = small();
+        world["now"] = json!(null);
+        let tour = Self::of(world);
+        tour.stage
+            .occ(&["app_api:app:unregister", "sharewarden", "--force"], "");
+        fs::remove_file(tour.stage.path("secret")).unwrap();
+        tour
+    }
+
     fn of(mut world: Value) -> Self {
         let secrets = marks::marked(&mut world);
         let stage = Stage::of(&world);

@@ -82,12 +82,7 @@ fn commands_that_tell_a_secret_see_no_other() {
 
 #[test]
 fn a_command_that_registers_the_auditor_sees_no_secret() {
-    let mut world = small();
-    world["now"] = json!(null);
-    let mut tour = Tour::of(world);
-    tour.stage
-        .occ(&["app_api:app:unregister", "sharewarden", "--force"], "");
-    fs::remove_file(tour.stage.path("secret")).unwrap();
+    let mut tour = Tour::unregistered();
     let statistics = String::from_utf8(tour.secrets["the statistics token"].clone()).unwrap();
     tour.stage.configure(&Config {
         source: "statistics_token = { env = \"NC_STATISTICS\" }",

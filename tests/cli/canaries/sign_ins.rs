@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::Tour;
-use crate::harness::{Config, small, tenant};
+use crate::harness::{Config, tenant};
 
 /// What is shown to whoever signs in, who needs it: the page that is to be opened.
 const PAGE: [&str; 1] = ["`login` of"];
@@ -44,12 +44,7 @@ fn a_login_to_a_nextcloud_shows_only_the_page_to_open() {
 
 #[test]
 fn registering_the_auditor_shows_no_secret() {
-    let mut world = small();
-    world["now"] = json!(null);
-    let mut tour = Tour::of(world);
-    tour.stage
-        .occ(&["app_api:app:unregister", "sharewarden", "--force"], "");
-    fs::remove_file(tour.stage.path("secret")).unwrap();
+    let mut tour = Tour::unregistered();
     let occ = tour.stage.occ_program();
     let ran = tour
         .program(&["enroll", "cloud", "--listen", "127.0.0.1:0", "--", &occ])
@@ -72,12 +67,7 @@ fn registering_the_auditor_shows_no_secret() {
 
 #[test]
 fn the_commands_that_register_it_by_hand_show_no_secret() {
-    let mut world = small();
-    world["now"] = json!(null);
-    let mut tour = Tour::of(world);
-    tour.stage
-        .occ(&["app_api:app:unregister", "sharewarden", "--force"], "");
-    fs::remove_file(tour.stage.path("secret")).unwrap();
+    let mut tour = Tour::unregistered();
     let mut running = tour
         .program(&["enroll", "cloud", "--listen", "127.0.0.1:0"])
         .start();
